@@ -1,0 +1,35 @@
+-- Touched hours and progress: what the refresher recomputes, and how far the fold has come.
+CREATE TABLE IF NOT EXISTS gospulse_data.touched_g{generation} {on_cluster}
+(
+    hour DateTime('UTC') COMMENT 'Hour whose cells or facts changed (UTC)',
+    log UInt16 COMMENT 'Log that changed it',
+    part UInt16 COMMENT 'Partition that changed it',
+    high SimpleAggregateFunction(max, UInt64) COMMENT 'Next offset after the highest record that changed the hour'
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY (hour, log, part)
+COMMENT 'Hours that were changed, and by which offset; written after the cells are acknowledged, before the commit';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.progress_g{generation} {on_cluster}
+(
+    log UInt16 COMMENT 'Log',
+    part UInt16 COMMENT 'Partition',
+    folded SimpleAggregateFunction(max, UInt64) COMMENT 'Next offset: every row up to it is written and acknowledged',
+    folded_appended SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'Append time of the last folded record (UTC); 1970 before the first',
+    latest SimpleAggregateFunction(max, Tuple(heartbeat DateTime64(3, 'UTC'), end UInt64, worker String)) COMMENT 'Latest heartbeat of the owner (UTC), end of the log that it saw, and its name'
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY (log, part)
+COMMENT 'How far each partition is folded; also written when idle';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.sources_g{generation} {on_cluster}
+(
+    source String COMMENT 'Feed',
+    log UInt16 COMMENT 'Log',
+    part UInt16 COMMENT 'Partition',
+    latest SimpleAggregateFunction(max, Tuple(off UInt64, appended DateTime64(3, 'UTC'))) COMMENT 'Last record of the feed in this partition: offset and append time (UTC)',
+    happened SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'Latest time of an event or observation (UTC)'
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY (source, log, part)
+COMMENT 'When each feed was last heard, by partition';

@@ -1,0 +1,45 @@
+"""The textual forms of the contract: identities, pages, places, sources, topics, and a fast check of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+HEX32: Final = re.compile(r"[0-9a-f]{32}")
+SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,95}")
+PAGE: Final = re.compile(r"(?:vk|ok|tg|max):[A-Za-z0-9_.-]{1,64}")
+PLACE: Final = re.compile(r"[0-9]{8}|[a-z][a-z0-9-]{0,15}:[A-Za-z0-9_.-]{1,48}")
+TOPIC: Final = re.compile(r"[a-z0-9_-]{1,31}\.[a-z0-9_-]{1,31}")
+UNKNOWN_PLACE: Final = "00000000"
+
+#: A cache of texts that passed is bounded: an adversary may send a new text with every record.
+KNOWN_LIMIT: Final = 262_144
+
+
+class KnownTexts:
+    """Remembers which texts of one form are valid, so that the regular expression runs once a distinct text.
+
+    Pages, places, sources, channels and topics repeat a thousandfold; a set look-up costs a tenth of the match.
+    """
+
+    __slots__ = ("_known", "_matches")
+
+    def __init__(self, matches: Callable[[str], object]) -> None:
+        self._matches = matches
+        self._known: set[str] = set()
+
+    def __contains__(self, text: str) -> bool:
+        if text in self._known:
+            return True
+        if not self._matches(text):
+            return False
+        if len(self._known) >= KNOWN_LIMIT:
+            self._known.clear()
+        self._known.add(text)
+        return True
+
+
+def is_label(text: str) -> bool:
+    """Whether an open-list text (a channel, a responder, an object) is one printable line that is not blank."""
+    return text.isprintable() and not text.isspace()

@@ -1,0 +1,56 @@
+"""A refusal: why one record is not part of the contract, in one sentence that names the field."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+_AT_PATH = re.compile(r"(?P<what>.*?)(?: - at `(?P<where>[^`]*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+_QUOTED_VALUE = re.compile(r"Invalid enum value .*", re.DOTALL)
+_TAGGED_INT = re.compile(r"Invalid enum value (?P<value>-?\d+)")
+
+
+class Refusal(Struct, frozen=True):
+    """Why a record was refused.
+
+    ``field`` is the name of the offending field, or ``""`` where the record as a whole is broken;
+    ``reason`` is one sentence. Neither repeats a value of the record (it may be personal data), with one
+    exception: the name of an unknown ``kind`` or ``metric``, when it looks like a name.
+    """
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def from_decoder(message: str) -> Refusal:
+    """Turn the decoder's message into a refusal without the record's own values.
+
+    >>> from_decoder("Expected `int`, got `str` - at `$.at`")
+    Refusal(field='at', reason='Field `at`: expected int, got str.')
+    >>> from_decoder("Object missing required field `id`").field
+    'id'
+    """
+    missing = _MISSING.search(message)
+    if missing:
+        field = missing["field"]
+        return Refusal(field, f"Field `{field}` is missing.")
+    matched = _AT_PATH.match(message)
+    what, where = (matched["what"], matched["where"]) if matched else (message, None)
+    if where is None or where == "$":
+        if "got `" in what:
+            return Refusal("", f"The record is not a JSON object: {_plain(what)}.")
+        return Refusal("", "The record is not valid JSON in UTF-8.")
+    field = where.removeprefix("$.")
+    if _QUOTED_VALUE.match(what):
+        return Refusal(field, f"Field `{field}` is not one of the values that the contract lists.")
+    return Refusal(field, f"Field `{field}`: {_plain(what)}.")
+
+
+def _plain(what: str) -> str:
+    text = what.replace("`", "").strip()
+    return text[:1].lower() + text[1:]
