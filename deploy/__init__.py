@@ -1,0 +1,1 @@
+"""How Gospulse runs: settings, the one-machine stack, and the ``gospulse`` command."""

@@ -1,0 +1,1 @@
+"""The ``gospulse`` command: one file a command."""
