@@ -1,0 +1,77 @@
+"""Reaching a Kafka broker with kafka-python: its settings, a quiet log, and what to say when nobody answers."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+
+from kafka import errors as kafka_errors
+
+from schemas.connections import KafkaConnection
+
+
+class BrokerAway(Exception):
+    """No broker answers; the message is one sentence with the way out."""
+
+
+def quiet_library() -> None:
+    """Keep kafka-python's loggers silent unless somebody set their level: what matters is raised.
+
+    While a broker is away they write several lines a second.
+    """
+    logger = logging.getLogger("kafka")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL + 1)
+
+
+def wait_for_port(bootstrap: tuple[str, ...], patience: float) -> None:
+    """Wait until one broker's port opens: the library itself would try for many seconds and fill the log.
+
+    Raises:
+        BrokerAway: none did within ``patience`` seconds, or an address cannot be read.
+    """
+    give_up = time.monotonic() + patience
+    while True:
+        for address in bootstrap:
+            host, _, port = address.rpartition(":")
+            try:
+                with socket.create_connection((host.strip("[]"), int(port)), timeout=max(0.2, min(2.0, patience))):
+                    return
+            except ValueError as error:
+                raise BrokerAway(f"Kafka's address {address} is not host:port.") from error
+            except OSError:
+                continue
+        if time.monotonic() >= give_up:
+            raise BrokerAway(
+                f"Kafka does not answer at {', '.join(bootstrap)} (waited {patience:g} s): start it with"
+                " `gospulse up`, or set GOSPULSE_KAFKA to where it runs."
+            )
+        time.sleep(0.1)
+
+
+def security_settings(connection: KafkaConnection) -> dict[str, object]:
+    """TLS and SASL in kafka-python's words."""
+    settings: dict[str, object] = {"security_protocol": connection.security_protocol}
+    if connection.sasl_mechanism is not None:
+        settings["sasl_mechanism"] = connection.sasl_mechanism
+        settings["sasl_plain_username"] = connection.sasl_username
+        password = connection.sasl_password
+        settings["sasl_plain_password"] = password.reveal() if password is not None else None
+    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+        value = getattr(connection, name)
+        if value is not None:
+            settings[name] = value
+    return settings
+
+
+def refusal(address: str, error: BaseException) -> str:
+    """One sentence for a broker that answers but does not let us in."""
+    if isinstance(error, kafka_errors.SaslAuthenticationFailedError):
+        return f"Kafka at {address} refused the user name or the password."
+    return f"Kafka at {address} did not let us in: {plain(error)}."
+
+
+def plain(error: BaseException) -> str:
+    """The library's error on one line."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,101 @@
+"""Identities: keyed hashes that name a fact of a source without telling the source's own id."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+_KEY_BYTES: Final = 32
+_IDENTITY_HEX: Final = 32
+
+
+class IdentityKeyError(Exception):
+    """The identity key cannot be used; the message is one sentence with the way out."""
+
+
+class IdentityKey:
+    """The installation's identity key: 32 random bytes that never change and are never shown.
+
+    It is not rotated: a fact that is sent again, years later, must get the identity it had.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != _KEY_BYTES:
+            raise IdentityKeyError(f"An identity key has {_KEY_BYTES} bytes.")
+        self._raw = raw
+
+    def __repr__(self) -> str:
+        return "IdentityKey(***)"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("An identity key is not copied out of the process.")
+
+    def digest(self, message: bytes) -> str:
+        """HMAC-SHA-256 (RFC 2104, FIPS 198-1) of ``message``, its first 128 bits as 32 lower-case hex digits."""
+        return hmac.digest(self._raw, message, "sha256").hex()[:_IDENTITY_HEX]
+
+
+def identity(key: IdentityKey, *parts: str) -> str:
+    """The identity of what ``parts`` name together: 32 lower-case hex digits.
+
+    Each part goes in with the length of its UTF-8 text before it, so ``("ab", "c")`` and ``("a", "bc")`` differ.
+    The first part should say what is named (``"appeal"``, ``"event"``, ``"thread"``): equal source ids of
+    different things then never meet.
+    """
+    message = bytearray()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        message += len(encoded).to_bytes(4, "big")
+        message += encoded
+    return key.digest(bytes(message))
+
+
+def load_identity_key(path: Path) -> IdentityKey:
+    """The installation's key from its file; made there once, with mode 0600, if absent.
+
+    Safe when several processes start at once: exactly one key wins.
+
+    Raises:
+        IdentityKeyError: the file cannot be read or written, is damaged, or others may read it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create(path)
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read(_KEY_BYTES * 4)
+    except OSError as error:
+        raise IdentityKeyError(f"The identity key {path} cannot be used: {error.strerror}.") from error
+    if mode & 0o077:
+        raise IdentityKeyError(f"The identity key {path} may be read by others: run `chmod 600 {path}`.")
+    try:
+        return IdentityKey(bytes.fromhex(text.decode("ascii").strip()))
+    except (ValueError, IdentityKeyError) as error:
+        raise IdentityKeyError(
+            f"The identity key {path} is damaged: put the backup of this file back; with a new key every"
+            " fact that is imported again would count as a new one."
+        ) from error
+
+
+def _create(path: Path) -> None:
+    """Write the whole key under another name first, then link it: nobody ever reads half a key."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # Another process was first; its key is the installation's.
+    finally:
+        draft.unlink(missing_ok=True)
