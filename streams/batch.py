@@ -1,0 +1,51 @@
+"""A batch: consecutive raw records of one partition, and how a fold takes only what it has not folded yet."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class GapError(Exception):
+    """A batch begins beyond the offset that is expected next: records in between would be lost silently."""
+
+
+class ColdWindowError(Exception):
+    """A fold was asked to fold before it had read the identities of the window before its start."""
+
+
+class Batch(Struct, gc=False):
+    """Consecutive records of one partition.
+
+    ``values[i]`` is the record at ``first_offset + i`` as it stands in the log, None for a record without a value;
+    ``appended[i]`` is its append time, milliseconds since 1970-01-01T00:00:00Z.
+    """
+
+    first_offset: int
+    values: list[bytes | None]
+    appended: list[int]
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record."""
+        return self.first_offset + len(self.values)
+
+    def between(self, expected: int, end: int | None = None) -> Batch | None:
+        """What of this batch lies at or after ``expected`` and before ``end``; None where nothing does.
+
+        Records below ``expected`` are repeats of the transport (after a rebalance kept partitions are read again)
+        and fall away. Raises :class:`GapError` where the batch begins beyond ``expected``.
+        """
+        if not self.values:
+            return None
+        if self.first_offset > expected:
+            raise GapError(
+                f"Expected offset {expected}, but the batch begins at {self.first_offset}: "
+                f"{self.first_offset - expected} records are missing. Seek back to {expected}."
+            )
+        last = self.next_offset if end is None else min(self.next_offset, end)
+        if last <= expected:
+            return None
+        if expected == self.first_offset and last == self.next_offset:
+            return self
+        begin, stop = expected - self.first_offset, last - self.first_offset
+        return Batch(expected, self.values[begin:stop], self.appended[begin:stop])

@@ -1,0 +1,31 @@
+"""The grid: arithmetic of chunks, the fixed stretches of a partition that counters are kept by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Records of one partition that share a row of counts. A larger chunk means fewer rows and a longer replay.
+CHUNK: Final = 32_768
+#: Whole chunks before the current one in which the identity of a repeat is still known.
+WINDOW_CHUNKS: Final = 4
+#: Bounds of a chunk in a definition: sums of amounts (at most 1,000,000 a record) stay exact in a float's 53 bits.
+MAX_CHUNK: Final = 1_048_576
+
+
+def chunk_of(offset: int, chunk: int = CHUNK) -> int:
+    """Number of the chunk that holds ``offset``; ``chunk`` is the records a chunk has."""
+    return offset // chunk
+
+
+def chunk_start(offset: int, chunk: int = CHUNK) -> int:
+    """First offset of the chunk that holds ``offset``: where a worker whose next offset this is starts to fold."""
+    return offset - offset % chunk
+
+
+def window_start(start: int, chunk: int = CHUNK, window_chunks: int = WINDOW_CHUNKS, floor: int = 0) -> int:
+    """First offset whose identities a fold that starts at ``start`` must know.
+
+    ``start`` is a chunk's first offset. ``floor`` is the offset below which nothing may be asked of the log: 0,
+    or where a recorded decision says that the log begins.
+    """
+    return min(start, max(floor, start - window_chunks * chunk))
