@@ -1,4 +1,4 @@
-"""Entry of the ``gospulse`` command: finds the file of each command, reads the settings, turns errors into sentences."""
+"""Entry of the ``gospulse`` command: finds each command's file, reads the settings, turns errors into sentences."""
 
 from __future__ import annotations
 
