@@ -38,7 +38,7 @@ def java() -> str:
             if version < OLDEST_JAVA:
                 raise PrerequisiteError(f"Kafka needs Java {OLDEST_JAVA}, {candidate} is {version}: {advice}")
             return candidate
-    raise PrerequisiteError(f"Kafka needs Java, which was not found: {advice} or set GOSPULSE_KAFKA to an existing Kafka")
+    raise PrerequisiteError(f"Kafka needs Java: {advice} or set GOSPULSE_KAFKA to an existing Kafka")
 
 
 def folder(cache: Path) -> Path:

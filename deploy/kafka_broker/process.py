@@ -41,8 +41,8 @@ def start_broker(
 ) -> Process:
     """Starts the broker on ``host:port`` with its data below ``data`` and waits until it answers.
 
-    Fetches the jars when they are missing. The process is recorded as ``kafka`` in ``run``. Raises PrerequisiteError when
-    Java or Maven are missing, StartError with the last lines of the log when the broker does not come up.
+    Fetches the jars when they are missing. The process is recorded as ``kafka`` in ``run``. Raises PrerequisiteError
+    when Java or Maven are missing, StartError with the last lines of the log when the broker does not come up.
     """
     java = jars.java()
     place = jars.fetch(cache, say)
