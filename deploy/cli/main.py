@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "import": "deploy.cli.import_",
     "simulate": "deploy.cli.simulate",
     "worker": "deploy.cli.worker",
+    "partitions": "deploy.cli.partitions",
     "query": "deploy.cli.query",
     "report": "deploy.cli.report",
     "verify": "deploy.cli.verify",
