@@ -1,4 +1,4 @@
-"""Settings: one frozen object, read from ``GOSPULSE_*`` and an optional TOML file, with where each value came from.
+"""Settings: one frozen object with every value, its bounds, its meaning, and where it came from.
 
 A setting has one name: ``flush_interval_s`` in the TOML file is ``GOSPULSE_FLUSH_INTERVAL_S`` in the environment. The
 environment stands above the file, the file above the default.
@@ -6,34 +6,25 @@ environment stands above the file, the file above the default.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_type_hints
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Meta, Struct
 
 from deploy import addresses, passwords
-from deploy.cli.errors import WRONG_USE, UserError
+from deploy.cli.errors import UserError
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
+from schemas.sql_files import Rendering, Retention
 
 PREFIX: Final = "GOSPULSE_"
-CONFIG: Final = "GOSPULSE_CONFIG"
-CONFIG_FILE: Final = "gospulse.toml"
 DEFAULT: Final = "default"
-#: Names in the environment that are no settings: which file to read, and whether to show traces.
-ENVIRONMENT_ONLY: Final = frozenset({CONFIG, "GOSPULSE_DEBUG"})
 #: Secrets never stand in the TOML file; each may stand in a file that ``<name>_file`` names.
 SECRETS: Final = ("kafka_password", "clickhouse_password", "analyst_password")
 
-_SOURCES: Final = Path(__file__).resolve().parents[1]
-_CACHE: Final = _SOURCES / ".cache" if (_SOURCES / "pyproject.toml").is_file() else Path.home() / ".cache" / "gospulse"
-
 Port = Annotated[int, Meta(ge=1, le=65_535)]
-Days = Annotated[int, Meta(ge=1, le=36_500)]
+Days = Annotated[int, Meta(ge=0, le=36_500)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -82,10 +73,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     analyst_user: Annotated[str, Meta(min_length=1, description="Read-only login")] = passwords.ANALYST
     analyst_password: Annotated[Secret | None, Meta(description="Its password; generated for the own endpoint")] = None
     analyst_password_file: Annotated[Path | None, Meta(description="File that holds its password")] = None
-    replicated: Annotated[bool, Meta(description="Replicated table engines, for a cluster")] = False
-    cluster: Annotated[
-        str | None, Meta(pattern=r"^[A-Za-z0-9_.{}-]+$", description="Cluster named in ON CLUSTER; empty: none")
-    ] = None
+    replicated: Annotated[bool, Meta(description="Replicated engines and ON CLUSTER (the server's macros)")] = False
+    answer_limit_h: Annotated[int, Meta(ge=1, le=8_760, description="Hours in which an official answer is on time")] = (
+        24
+    )
+    minimum_sample: Annotated[int, Meta(ge=1, description="Due appeals below which a region has no rank")] = 30
 
     workers: Annotated[int, Meta(ge=1, le=64, description="Workers that `gospulse up` runs")] = 2
     web_port: Annotated[
@@ -105,15 +97,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="Key of the identities, never rotated; empty: one in the data directory")
     ] = None
 
+    retention_appeals: Annotated[Days, Meta(description="Days that appeals are kept; 0: for ever")] = 0
+    retention_answers: Annotated[Days, Meta(description="Days that answers are kept; 0: for ever")] = 0
+    retention_appeal_changes: Annotated[
+        Days, Meta(description="Days that changes of appeals are kept; 0: for ever")
+    ] = 0
     retention_page_hour: Annotated[
-        Days | None, Meta(description="Days that page-hour counters are kept; empty: for ever")
-    ] = None
-    retention_people_day: Annotated[
-        Days | None, Meta(description="Days that sketches of active accounts are kept; empty: for ever")
-    ] = None
-    retention_rejected: Annotated[
-        Days | None, Meta(description="Days that refused records are kept; empty: for ever")
-    ] = None
+        Days, Meta(description="Days that counters and their roll-ups are kept; 0: for ever")
+    ] = 0
+    retention_people_day: Annotated[Days, Meta(description="Days that sketches of accounts are kept; 0: for ever")] = 0
+    retention_readings: Annotated[Days, Meta(description="Days that readings are kept; 0: for ever")] = 0
+    retention_rejected: Annotated[Days, Meta(description="Days that refused records are kept; 0: for ever")] = 400
 
     #: Where each value came from: the variable's name, ``FILE: name``, or "default".
     origins: Mapping[str, str] = {}
@@ -150,11 +144,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self._clickhouse(self.analyst_user, "analyst_password", passwords.ANALYST)
 
     @property
-    def retention(self) -> dict[str, int]:
-        """Days by table, for the tables that have a limit; the others are kept for ever."""
-        prefix = "retention_"
-        days = {name.removeprefix(prefix): getattr(self, name) for name in names() if name.startswith(prefix)}
-        return {table: limit for table, limit in days.items() if limit is not None}
+    def rendering(self) -> Rendering:
+        """What fills the placeholders of the SQL files: engines, retention by table, limits of the ratings."""
+        days = {table: getattr(self, f"retention_{table}") or None for table in Retention.__struct_fields__}
+        return Rendering(
+            replicated=self.replicated,
+            retention=Retention(**days),
+            answer_limit_h=self.answer_limit_h,
+            minimum_sample=self.minimum_sample,
+        )
 
     @property
     def identity_key(self) -> Path:
@@ -199,122 +197,24 @@ def names() -> list[str]:
     return [_NAME_OF_FIELD.get(field, field) for field in Settings.__struct_fields__ if field != "origins"]
 
 
-def value(settings: Settings, name: str) -> object:
-    """The value of a setting by its name."""
-    return getattr(settings, _FIELD_OF_NAME.get(name, name))
+def field_of(name: str) -> str:
+    """The field of ``Settings`` that holds a setting."""
+    return _FIELD_OF_NAME.get(name, name)
+
+
+def kind_of(field: str) -> Any:
+    """The type of a field of ``Settings`` with its bounds."""
+    return _TYPES[field]
 
 
 def description(name: str) -> str:
     """What a setting means, in one line."""
-    field = _FIELD_OF_NAME.get(name, name)
-    return str(_TYPES[field].__metadata__[0].description)
+    return str(_TYPES[field_of(name)].__metadata__[0].description)
 
 
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
-
-
-def load(environ: Mapping[str, str], cwd: Path) -> Settings:
-    """Settings from the environment and from the TOML file that ``GOSPULSE_CONFIG`` names, else ``cwd/gospulse.toml``.
-
-    Relative paths begin at ``cwd``, those in the file at the file's folder. An empty variable is as good as none.
-    Raises UserError for an unknown name, naming the nearest known one, and for a value that does not fit.
-    """
-    found: dict[str, Any] = {"data": cwd / ".gospulse", "cache": _CACHE}
-    origins = dict.fromkeys(names(), DEFAULT)
-    for name, raw, folder, origin in [*_from_file(environ, cwd), *_from_environment(environ, cwd)]:
-        field = _FIELD_OF_NAME.get(name, name)
-        found[field] = _converted(field, raw, folder, origin)
-        origins[name] = origin
-        # A password and the file of a password exclude each other: the later source stands.
-        if name in SECRETS:
-            found.pop(f"{name}_file", None)
-        elif name.removesuffix("_file") in SECRETS:
-            found.pop(name.removesuffix("_file"), None)
-    settings = Settings(**found, origins=origins)
-    _check(settings)
-    return settings
-
-
-_Item = tuple[str, Any, Path, str]
-
-
-def _from_file(environ: Mapping[str, str], cwd: Path) -> list[_Item]:
-    named = environ.get(CONFIG)
-    path = cwd / Path(named).expanduser() if named else cwd / CONFIG_FILE
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        if named:
-            raise UserError(f"{CONFIG} names {path}, which does not exist", WRONG_USE) from error
-        return []
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid TOML: {error}", WRONG_USE) from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", WRONG_USE) from error
-    for name in content:
-        if name in SECRETS:
-            raise UserError(
-                f"{path}: {name} is a secret and does not belong there; use {name}_file or {variable(name)}", WRONG_USE
-            )
-        if name not in names():
-            known = [other for other in names() if other not in SECRETS]
-            raise UserError(f"{path}: unknown setting {name!r}{_nearest(name, known)}", WRONG_USE)
-    return [(name, raw, path.parent, f"{path}: {name}") for name, raw in content.items()]
-
-
-def _from_environment(environ: Mapping[str, str], cwd: Path) -> list[_Item]:
-    known = {variable(name): name for name in names()}
-    items = []
-    for name, text in environ.items():
-        if not name.startswith(PREFIX) or name in ENVIRONMENT_ONLY:
-            continue
-        if name not in known:
-            raise UserError(f"unknown setting {name}{_nearest(name, [*known, *ENVIRONMENT_ONLY])}", WRONG_USE)
-        if text != "":
-            items.append((known[name], text, cwd, name))
-    # Sorted, so that `X_FILE` is read after `X` whatever the order in the environment.
-    return sorted(items, key=lambda item: item[0])
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else "; `gospulse config` lists the known ones"
-
-
-def _converted(field: str, raw: Any, folder: Path, origin: str) -> Any:
-    def decode(kind: type, text: object) -> object:
-        if not isinstance(text, str) or not text:
-            raise ValueError("a text is expected")
-        return folder / Path(text).expanduser() if kind is Path else Secret(text)
-
-    if field == "kafka_servers" and isinstance(raw, str):
-        raw = [server.strip() for server in raw.split(",") if server.strip()]
-    try:
-        return msgspec.convert(raw, _TYPES[field], strict=False, dec_hook=decode)
-    except msgspec.ValidationError as error:
-        # The value itself is left out: it may be a secret under a wrong name.
-        raise UserError(f"{origin}: {error}", WRONG_USE) from error
-
-
-def _check(settings: Settings) -> None:
-    for server in settings.kafka_servers:
-        host, _, port = server.rpartition(":")
-        if not host or not port.isdigit():
-            raise UserError(f"{settings.origins['kafka']}: {server!r} is not host:port", WRONG_USE)
-    if settings.clickhouse_server is not None:
-        url = urlsplit(settings.clickhouse_server)
-        try:
-            fits = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
-        except ValueError:
-            fits = False
-        if not fits or url.username or url.path.strip("/") or url.query:
-            raise UserError(
-                f"{settings.origins['clickhouse']}: expected http(s)://host:port without login and path", WRONG_USE
-            )
-    if settings.kafka_security.startswith("SASL") != (settings.kafka_sasl is not None):
-        raise UserError("kafka_security SASL_... and kafka_sasl belong together: set both or neither", WRONG_USE)
 
 
 def _text(path: Path | None) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
 from deploy.processes import Process, free_port, stop
-from deploy.settings import load
+from deploy.settings_sources import load
 from schemas.connections import KafkaConnection
 
 HOST = "127.0.0.1"

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final, Protocol, cast
 
 from deploy.cli.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
-from deploy.settings import Settings, load
+from deploy.settings import Settings
+from deploy.settings_sources import load
 
 #: Commands in the order of ``gospulse --help``, with the module that holds each.
 COMMANDS: Final[Mapping[str, str]] = {
