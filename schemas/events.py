@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
-from schemas.refusal import Refusal, from_decoder
+from schemas.identifiers import (
+    HEX32,
+    PAGE,
+    PLACE,
+    SOURCE,
+    TOPIC,
+    KnownTexts,
+    are_hex32,
+    are_labels,
+    is_label,
+)
+from schemas.refusal import NO_VALUE, Refusal, from_decoder
 
 VERSION: Final = 1
 MAX_AMOUNT: Final = 1_000_000
@@ -43,9 +54,7 @@ EngagementKind = Literal[
     "service_used",
 ]
 Kind = Literal[AppealKind, EngagementKind]
-Entrance = Literal[
-    "public_page", "social_other", "pos_widget", "portal", "app", "phone", "email", "office", "other"
-]
+Entrance = Literal["public_page", "social_other", "pos_widget", "portal", "app", "phone", "email", "office", "other"]
 Format = Literal["text", "photo", "video", "clip", "story", "article", "live"]
 
 APPEAL_KINDS: Final[tuple[str, ...]] = get_args(AppealKind)
@@ -56,6 +65,9 @@ FORMATS: Final[tuple[str, ...]] = get_args(Format)
 ANSWER_KINDS: Final = frozenset({"appeal_interim", "appeal_answered"})
 #: Changes of an appeal's state; they name their appeal.
 CHANGE_KINDS: Final = frozenset(APPEAL_KINDS) - ANSWER_KINDS - {"appeal_received"}
+_OF_APPEALS: Final = frozenset(APPEAL_KINDS)
+#: Records that are judged together: few enough that one bad record makes little work for its neighbours.
+_BLOCK: Final = 256
 #: What makes an account active on a page that day. Joining or leaving is audience, removing is not activity.
 ACTIVE_KINDS: Final = frozenset(
     {"appeal_received", "comment_added", "reaction_added", "repost_added", "vote_added", "service_used"}
@@ -154,6 +166,33 @@ class EventValidator:
             return self._second_look(raw)
         return self._check(event) or event
 
+    def judge(self, values: Sequence[bytes | None]) -> list[Event | Refusal]:
+        """Judge records, each alone, in order: the verdicts of a call one by one, at a third of the time.
+
+        A value of None is refused (:data:`schemas.refusal.NO_VALUE`). Never raises.
+        """
+        decode = self._strict
+        verdicts: list[Event | Refusal] = []
+        for begin in range(0, len(values), _BLOCK):
+            events: list[Event] = []
+            refused: list[tuple[int, Refusal]] = []
+            for place, raw in enumerate(values[begin : begin + _BLOCK]):
+                try:
+                    events.append(decode(raw))  # type: ignore[arg-type]
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+                    verdict = NO_VALUE if raw is None else self._second_look(raw)
+                    if isinstance(verdict, Refusal):
+                        refused.append((place, verdict))
+                    else:
+                        events.append(verdict)
+            block: list[Event | Refusal] = [*events]
+            if not self._all_pass(events):
+                block = [self._check(event) or event for event in events]
+            for place, refusal in refused:
+                block.insert(place, refusal)
+            verdicts += block
+        return verdicts
+
     def _second_look(self, raw: bytes) -> Event | Refusal:
         try:
             event: Event = self._lenient(raw)
@@ -195,12 +234,35 @@ class EventValidator:
             return _form("responder", "one printable line")
         if event.object is not None and not is_label(event.object):
             return _form("object", "one printable line")
-        if event.appeal is None and event.kind in APPEAL_KINDS:
+        if event.appeal is None and event.kind in _OF_APPEALS:
             if event.kind not in ANSWER_KINDS:
                 return Refusal("appeal", f"Field `appeal` is missing: an {event.kind} names its appeal.")
             if event.thread is None:
                 return Refusal("appeal", f"An {event.kind} names its `appeal` or its `thread`.")
         return None
+
+    def _all_pass(self, events: Sequence[Event]) -> bool:
+        """Whether :meth:`_check` would pass every event, found column by column; False where that is not certain."""
+        return (
+            {event.v for event in events} <= {VERSION}
+            and are_hex32([event.id for event in events])
+            and are_hex32([event.author for event in events if event.author is not None])
+            and self._places.holds_all([event.place for event in events])
+            and self._pages.holds_all([event.page for event in events if event.page is not None])
+            and self._sources.holds_all({event.source for event in events})
+            and self._channels.holds_all({event.channel for event in events})
+            and self._topics.holds_all(_present(event.topic for event in events))
+            and self._sources.holds_all(_present(event.load for event in events))
+            and are_hex32(_present(event.appeal for event in events))
+            and are_hex32(_present(event.thread for event in events))
+            and are_labels(_present(event.responder for event in events))
+            and are_labels([event.object for event in events if event.object is not None])
+            and all(event.appeal is not None or event.kind not in _OF_APPEALS for event in events)
+        )
+
+
+def _present(texts: Iterable[str | None]) -> set[str]:
+    return {text for text in texts if text is not None}
 
 
 def ahead_refusal(field: str) -> Refusal:

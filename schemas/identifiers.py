@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 HEX32: Final = re.compile(r"[0-9a-f]{32}")
@@ -39,7 +39,29 @@ class KnownTexts:
         self._known.add(text)
         return True
 
+    def holds_all(self, texts: Collection[str]) -> bool:
+        """Whether every one of ``texts`` is valid: one look-up each, without a step of the interpreter."""
+        return self._known.issuperset(texts) or all(text in self for text in set(texts))
+
 
 def is_label(text: str) -> bool:
     """Whether an open-list text (a channel, a responder, an object) is one printable line that is not blank."""
     return text.isprintable() and not text.isspace()
+
+
+def are_hex32(texts: Iterable[str]) -> bool:
+    """Whether texts of 32 characters each are all lower-case hexadecimal digits, judged together.
+
+    What survives the way through bytes unchanged has nothing but such digits: blanks, which ``fromhex`` skips,
+    and upper case come back differently, anything else raises.
+    """
+    joined = "".join(texts)
+    try:
+        return bytes.fromhex(joined).hex() == joined
+    except ValueError:
+        return False
+
+
+def are_labels(texts: Collection[str]) -> bool:
+    """Whether all of ``texts`` are labels (:func:`is_label`), judged together."""
+    return "".join(texts).isprintable() and not any(map(str.isspace, texts))

@@ -148,6 +148,11 @@ def _with_name(raw: bytes, refusal: Refusal) -> Refusal:
         return refusal
     if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
         return version_refusal(head.v)
-    if refusal.field == "metric" and isinstance(head.metric, str) and head.metric.isidentifier() and head.metric.isascii():
+    if (
+        refusal.field == "metric"
+        and isinstance(head.metric, str)
+        and head.metric.isidentifier()
+        and head.metric.isascii()
+    ):
         return Refusal("metric", f"Field `metric`: {head.metric[:48]} is not a metric of version {VERSION}.")
     return refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from msgspec import Struct
 
@@ -25,6 +26,12 @@ class Refusal(Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.reason
+
+
+#: A record without a value (a tombstone): the log is no compacted one, nothing may be deleted by key.
+NO_VALUE: Final = Refusal("", "The record has no value.")
+#: A record that was refused once, mended, and sent again under an identity of its own.
+MENDED: Final = Refusal("", "The record was mended and sent again; this copy stays refused.")
 
 
 def from_decoder(message: str) -> Refusal:

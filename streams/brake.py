@@ -25,7 +25,7 @@ class Brake:
         self._next_offset = 0
 
     def note(self, refused: Iterable[int], seen: int, next_offset: int) -> None:
-        """Take ``seen`` further records up to ``next_offset``, of which those at the offsets ``refused`` were refused."""
+        """Take ``seen`` further records up to ``next_offset``; those at the offsets ``refused`` were refused."""
         self._refused.extend(refused)
         self._seen += seen
         self._next_offset = next_offset

@@ -18,8 +18,8 @@ class PartitionFold(ABC):
 
     The order of calls: ``warm`` with the records from ``window_from`` to ``start`` (nothing where both are equal),
     then ``fold`` and ``flush`` as often and at whatever moment one likes; the rows of all flushes together,
-    merged as their tables merge, do not depend on it. A fold whose rows were not all acknowledged is thrown away; a new one
-    begins at the start of the chunk that holds the committed offset. Not safe for two threads at once.
+    merged as their tables merge, do not depend on it. A fold whose rows were not all acknowledged is thrown away;
+    a new one begins at the start of the chunk that holds the committed offset. Not safe for two threads at once.
     """
 
     def __init__(self, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0) -> None:
