@@ -33,6 +33,11 @@ class Region(Struct, frozen=True):
     prefix: str
     note: str | None
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether the code was checked against the official classifier."""
+        return not (self.note or "").startswith("unconfirmed")
+
 
 class Municipality(Struct, frozen=True):
     """A municipality: 8-digit OKTMO, its region's code, and its population with the year it was counted for."""

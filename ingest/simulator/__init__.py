@@ -1,0 +1,1 @@
+"""The simulator: a seeded synthetic federation whose every record and every true figure is known beforehand."""

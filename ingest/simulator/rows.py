@@ -1,0 +1,70 @@
+"""Rows: the columns of synthetic events on their way, and the lists that their small numbers stand for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas import reference_data
+from schemas.events import APPEAL_KINDS, ENTRANCES, FORMATS, KINDS
+
+CHANNELS: Final = ("vk", "ok", "telegram", "max", "pos", "email", "office", "other")
+RESPONDERS: Final = ("Администратор страницы", "МЦУ", "ЦУР", "Профильное ведомство")
+TOPICS: Final = tuple(topic.code for topic in reference_data.topics() if topic.parent is not None)
+
+KIND: Final = {kind: number for number, kind in enumerate(KINDS)}
+ENTRANCE: Final = {entrance: number for number, entrance in enumerate(ENTRANCES)}
+CHANNEL: Final = {channel: number for number, channel in enumerate(CHANNELS)}
+FORMAT_COUNT: Final = len(FORMATS)
+#: Kinds below this number are those of appeals.
+APPEAL_KIND_COUNT: Final = len(APPEAL_KINDS)
+
+#: What a row says about its conversation: nothing, appeal and thread, or the thread alone.
+NO_THREAD: Final = 0
+APPEAL_AND_THREAD: Final = 1
+THREAD_ONLY: Final = 2
+
+#: One record. Numbers below zero stand for null; ``fact`` is the fact's number (its copies share it), ``send`` the
+#: moment at which it arrives, ``repeats`` how many copies of it will be sent, ``tracked`` whether others share the fact.
+ROW: Final = np.dtype(
+    [
+        ("fact", np.int64),
+        ("at", np.int64),
+        ("send", np.int64),
+        ("author", np.int64),
+        ("appeal", np.int64),
+        ("page", np.int32),
+        ("place", np.int32),
+        ("amount", np.int32),
+        ("post", np.int32),
+        ("topic", np.int16),
+        ("kind", np.int8),
+        ("channel", np.int8),
+        ("entrance", np.int8),
+        ("responder", np.int8),
+        ("format", np.int8),
+        ("thread", np.int8),
+        ("repeats", np.int8),
+        ("urgent", np.bool_),
+        ("tracked", np.bool_),
+    ]
+)
+
+Rows = NDArray[np.void]
+
+
+def new_rows(count: int, first_fact: int) -> Rows:
+    """``count`` rows with fresh fact numbers; every nullable column is null, every amount 1."""
+    rows: Rows = np.zeros(count, dtype=ROW)
+    rows["fact"] = np.arange(first_fact, first_fact + count)
+    for column in ("author", "appeal", "page", "post", "topic", "responder", "format"):
+        rows[column] = -1
+    rows["amount"] = 1
+    return rows
+
+
+def no_rows() -> Rows:
+    """No rows."""
+    return np.zeros(0, dtype=ROW)
