@@ -1,4 +1,4 @@
-"""Reading the settings: from the environment above an optional TOML file above the defaults, with every mistake named."""
+"""Reading the settings: the environment above an optional TOML file above the defaults, with every mistake named."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from deploy.cli.errors import WRONG_USE, UserError
-from deploy.settings import DEFAULT, SECRETS, Settings, field_of, kind_of, names, variable
+from deploy.settings import DEFAULT, PREFIX, SECRETS, Settings, field_of, kind_of, names, variable
 from schemas.connections import Secret
 
-PREFIX: Final = "GOSPULSE_"
 CONFIG: Final = "GOSPULSE_CONFIG"
 CONFIG_FILE: Final = "gospulse.toml"
 #: Names in the environment that are no settings: which file to read, and whether to show traces.

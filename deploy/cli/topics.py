@@ -1,0 +1,80 @@
+"""``gospulse topics``: makes Kafka's topics, compares them with what they must be, records their ids."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from deploy import topics
+from deploy.cli.errors import FAILURE, GOOD, UserError
+from deploy.cli.tables import show
+from deploy.clickhouse_client import clickhouse
+from deploy.settings import Settings
+
+NAME = "topics"
+HELP = "make Kafka's topics and record their ids (apply), or show them (list)"
+EXAMPLES = """
+  gospulse topics apply     make what is missing; a topic that differs is reported (exit 1), never changed
+  gospulse topics list      id, number in the tables, partitions
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds ``apply`` and ``list``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("apply", help="make what is missing, compare the rest, record the ids in ClickHouse")
+    actions.add_parser("list", help="show the topics that exist")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Exit code 1 when a topic differs from what it must be."""
+    try:
+        return _apply(settings) if args.action == "apply" else _list(settings)
+    except topics.TopicsError as error:
+        raise UserError(str(error)) from error
+
+
+def _apply(settings: Settings) -> int:
+    kafka, store = settings.kafka, settings.clickhouse
+    outcome = topics.apply(kafka, settings.replication_factor)
+    for name in outcome.created:
+        print(f"created {kafka.topic(name)}")
+    with clickhouse(store) as client:
+        _demand_tables(client.command(f"EXISTS TABLE {topics.LOGS}"))
+        topics.register(client, topics.topic_ids(kafka), datetime.now(UTC))
+    if outcome.differences:
+        show(
+            ("topic", "setting", "wanted", "found"),
+            [(kafka.topic(row.topic), row.setting, row.wanted, row.found) for row in outcome.differences],
+        )
+        print(
+            "Nothing was changed: settings are changed with Kafka's own tools; partition counts never change in place."
+        )
+        return FAILURE
+    if not outcome.created:
+        print("topics are as they must be")
+    return GOOD
+
+
+def _list(settings: Settings) -> int:
+    kafka = settings.kafka
+    ids = topics.topic_ids(kafka)
+    with clickhouse(settings.clickhouse) as client:
+        _demand_tables(client.command(f"EXISTS TABLE {topics.LOGS}"))
+        numbers = topics.registered_logs(client)
+    rows = [
+        (
+            kafka.topic(topic.name),
+            ids.get(topic.name, "missing"),
+            numbers.get(ids.get(topic.name, "")),
+            topic.partitions,
+        )
+        for topic in topics.TOPICS
+    ]
+    show(("topic", "id", "log", "partitions"), rows, right=("log", "partitions"))
+    return GOOD
+
+
+def _demand_tables(exists: object) -> None:
+    if not int(str(exists)):
+        raise UserError(f"{topics.LOGS} does not exist yet: run `gospulse migrate` first")

@@ -1,0 +1,158 @@
+"""Topics on the cluster: made once with explicit settings, compared ever after, never changed silently.
+
+A topic is known by the id that the broker gave it (KIP-516): one that was deleted and created again is another log. The
+id is recorded with a number in ``gospulse_data.logs``; positions in tables begin with that number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
+from kafka.errors import KafkaError
+from msgspec import Struct
+
+from ingest.broker import BrokerAwayError, plain, quiet_library, refusal, security_settings, wait_for_port
+from schemas.connections import KafkaConnection
+from schemas.topics import TOPICS, Topic
+
+LOGS: Final = "gospulse_data.logs"
+_TIMEOUT_MS: Final = 15_000
+
+
+class TopicsError(Exception):
+    """Kafka is away, refuses, or the record of logs contradicts itself; the message is one sentence."""
+
+
+class Difference(Struct, frozen=True):
+    """A topic that is not as it must be: which setting, what was wanted, what was found."""
+
+    topic: str
+    setting: str
+    wanted: str
+    found: str
+
+
+class Outcome(Struct, frozen=True):
+    """What ``apply`` did: names of the topics that it made, and how the others differ. Names are without prefix."""
+
+    created: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+
+def apply(connection: KafkaConnection, replication_factor: int, patience_s: float = 10.0) -> Outcome:
+    """Makes the topics that do not exist, and compares the others. Raises TopicsError."""
+    with _admin(connection, patience_s) as admin:
+        existing = _described(admin, connection)
+        missing = [topic for topic in TOPICS if topic.name not in existing]
+        if missing:
+            wanted = {
+                connection.topic(topic.name): {
+                    "num_partitions": topic.partitions,
+                    "replication_factor": replication_factor,
+                    "configs": dict(topic.settings),
+                }
+                for topic in missing
+            }
+            admin.create_topics(wanted, timeout_ms=_TIMEOUT_MS, wait_for_metadata=True)
+            existing = _described(admin, connection)
+        settings = _settings(admin, connection, existing)
+    differences = [
+        difference
+        for topic in TOPICS
+        if topic.name in existing
+        for difference in compare(topic, replication_factor, existing[topic.name], settings[topic.name])
+    ]
+    return Outcome(created=tuple(topic.name for topic in missing), differences=tuple(differences))
+
+
+def compare(
+    topic: Topic, replication_factor: int, described: Mapping[str, Any], settings: Mapping[str, str]
+) -> list[Difference]:
+    """How a topic differs from what it must be: partitions, copies of each, settings."""
+    partitions = described["partitions"]
+    pairs = [("partitions", str(topic.partitions), str(len(partitions)))]
+    copies = sorted({len(partition["replica_nodes"]) for partition in partitions})
+    pairs.append(("replication factor", str(replication_factor), ", ".join(map(str, copies))))
+    pairs += [(name, value, settings.get(name, "")) for name, value in topic.settings.items()]
+    return [Difference(topic.name, name, wanted, found) for name, wanted, found in pairs if wanted != found]
+
+
+def topic_ids(connection: KafkaConnection, patience_s: float = 10.0) -> dict[str, str]:
+    """Ids of the topics that exist, as ``str(uuid)``, by name without prefix. Raises TopicsError."""
+    with _admin(connection, patience_s) as admin:
+        return {name: str(topic["topic_id"]) for name, topic in _described(admin, connection).items()}
+
+
+def registered_logs(client: Client) -> dict[str, int]:
+    """The numbers that were recorded, by the topic's id."""
+    rows = client.query(f"SELECT topic_id, min(log) FROM {LOGS} GROUP BY topic_id").result_rows
+    return {str(topic_id): int(log) for topic_id, log in rows}
+
+
+def register(client: Client, ids: Mapping[str, str], now: datetime) -> dict[str, int]:
+    """Records the ids that are new with the next numbers; gives the number of each topic by name.
+
+    ``ids`` are topic ids by name; ``now`` is UTC. Raises TopicsError when two ids turn out to have one number: two people
+    did this at the same moment, and neither number may be used.
+    """
+    known = registered_logs(client)
+    following = max(known.values(), default=0) + 1
+    fresh = [(topic_id, name) for name, topic_id in ids.items() if topic_id not in known]
+    if fresh:
+        client.insert(
+            LOGS,
+            [[topic_id, name, following + step, now] for step, (topic_id, name) in enumerate(fresh)],
+            column_names=["topic_id", "topic", "log", "registered_at"],
+            settings={"async_insert": 0, "wait_end_of_query": 1},
+        )
+        known = registered_logs(client)
+    if len(set(known.values())) < len(known):
+        raise TopicsError(
+            f"{LOGS} gives one number to two topics: it was written by two at once; mend it before going on"
+        )
+    return {name: known[topic_id] for name, topic_id in ids.items()}
+
+
+@contextmanager
+def _admin(connection: KafkaConnection, patience_s: float) -> Iterator[Any]:
+    quiet_library()
+    place = ", ".join(connection.bootstrap)
+    try:
+        wait_for_port(connection.bootstrap, patience_s)
+        admin = KafkaAdminClient(
+            bootstrap_servers=list(connection.bootstrap),
+            client_id="gospulse-topics",
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            request_timeout_ms=_TIMEOUT_MS,
+            **security_settings(connection),
+        )
+    except BrokerAwayError as error:
+        raise TopicsError(str(error)) from error
+    except (KafkaError, OSError) as error:
+        raise TopicsError(refusal(place, error)) from error
+    try:
+        yield admin
+    except KafkaError as error:
+        raise TopicsError(f"Kafka at {place}: {plain(error)}") from error
+    finally:
+        admin.close()
+
+
+def _described(admin: Any, connection: KafkaConnection) -> dict[str, Mapping[str, Any]]:
+    names = {connection.topic(topic.name): topic.name for topic in TOPICS}
+    described = admin.describe_topics(list(names))
+    return {names[topic["name"]]: topic for topic in described if not topic["error_code"]}
+
+
+def _settings(admin: Any, connection: KafkaConnection, topics: Mapping[str, object]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource("TOPIC", connection.topic(name)) for name in topics]
+    found = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {
+        name: {key: str(config["value"]) for key, config in found[connection.topic(name)].items()} for name in topics
+    }
