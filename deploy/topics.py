@@ -98,8 +98,8 @@ def registered_logs(client: Client) -> dict[str, int]:
 def register(client: Client, ids: Mapping[str, str], now: datetime) -> dict[str, int]:
     """Records the ids that are new with the next numbers; gives the number of each topic by name.
 
-    ``ids`` are topic ids by name; ``now`` is UTC. Raises TopicsError when two ids turn out to have one number: two people
-    did this at the same moment, and neither number may be used.
+    ``ids`` are topic ids by name; ``now`` is UTC. Raises TopicsError when two ids turn out to have one number:
+    two people did this at the same moment, and neither number may be used.
     """
     known = registered_logs(client)
     following = max(known.values(), default=0) + 1

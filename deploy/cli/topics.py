@@ -10,6 +10,7 @@ from deploy.cli.errors import FAILURE, GOOD, UserError
 from deploy.cli.tables import show
 from deploy.clickhouse_client import clickhouse
 from deploy.settings import Settings
+from schemas.topics import TOPICS
 
 NAME = "topics"
 HELP = "make Kafka's topics and record their ids (apply), or show them (list)"
@@ -69,7 +70,7 @@ def _list(settings: Settings) -> int:
             numbers.get(ids.get(topic.name, "")),
             topic.partitions,
         )
-        for topic in topics.TOPICS
+        for topic in TOPICS
     ]
     show(("topic", "id", "log", "partitions"), rows, right=("log", "partitions"))
     return GOOD
