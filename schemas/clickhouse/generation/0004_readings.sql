@@ -10,4 +10,5 @@ CREATE TABLE IF NOT EXISTS gospulse_data.readings_g{generation} {on_cluster}
 ENGINE = {AggregatingMergeTree}
 PARTITION BY toYear(period_from)
 ORDER BY (metric, object, period_from, period_to)
+{ttl_readings}
 COMMENT 'Reported levels and totals counted elsewhere';
