@@ -28,6 +28,18 @@ START_PATIENCE_S: Final = 60.0
 STOP_PATIENCE_S: Final = 20.0
 
 
+def prepare(cache: Path, say: jars.Say) -> tuple[str, Path]:
+    """Java's path and the folder of the jars, with the class archive beside it; what exists is left as it is.
+
+    Raises PrerequisiteError when Java or Maven are missing, StartError when the jars cannot be fetched.
+    """
+    java = jars.java()
+    place = jars.fetch(cache, say)
+    if not jars.archive(place, java).exists():
+        _make_archive(java, place, say)
+    return java, place
+
+
 def start_broker(
     data: Path,
     host: str,
@@ -44,10 +56,7 @@ def start_broker(
     Fetches the jars when they are missing. The process is recorded as ``kafka`` in ``run``. Raises PrerequisiteError
     when Java or Maven are missing, StartError with the last lines of the log when the broker does not come up.
     """
-    java = jars.java()
-    place = jars.fetch(cache, say)
-    if not jars.archive(place, java).exists():
-        _make_archive(java, place, say)
+    java, place = prepare(cache, say)
     process = _start(data, host, port, java, place, run, log, heap_mb)
     try:
         await_port(process, host, port, START_PATIENCE_S)

@@ -1,0 +1,77 @@
+# Every target prepares what it needs and does nothing the second time. Prerequisites: Python 3.11+, Java 17+, Maven, make.
+
+VENV := .venv
+BENCH_VENV := .venv-bench
+BIN := $(VENV)/bin
+PYTHON ?=
+PACKAGES := schemas ingest streams dashboards deploy tests
+
+# Tests and checks see no settings of the person at the keyboard; `make demo` does.
+CLEAN_ENV := env $(foreach name,$(filter GOSPULSE_%,$(.VARIABLES)),-u $(name))
+
+.PHONY: help demo test check chaos bench endpoint lock clean distclean ready
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ready ## everything on this machine: a synthetic week, a killed worker, a verified report
+	@$(BIN)/gospulse demo
+
+test: check ready ## lint, types and all tests, on real parts
+	$(CLEAN_ENV) $(BIN)/python -m pytest
+
+check: $(VENV)/.ready ## lint, format and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(CLEAN_ENV) $(BIN)/mypy
+
+chaos: ready ## a million events under kill -9 of every part, then every number compared (long)
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m chaos --timeout 3600 -s
+
+endpoint: ready ## what real ClickHouse clients need from the one-machine endpoint (long)
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m endpoint --timeout 1200
+
+bench: ready $(BENCH_VENV)/.ready ## speed, latency, memory, beside peers (long)
+	$(CLEAN_ENV) $(BIN)/python -m tests.bench
+
+ready: $(VENV)/.ready .cache/kafka/.ready ## virtual environment and Kafka's jars
+
+# The environment is made anew when the lock changes in a way that an install cannot mend (another Python).
+$(VENV)/.ready: requirements/development.txt pyproject.toml
+	@python=$$(sh deploy/find_python.sh "$(PYTHON)") && \
+	  { [ -x $(BIN)/python ] || "$$python" -m venv $(VENV); }
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/development.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BENCH_VENV)/.ready: requirements/bench.txt
+	@python=$$(sh deploy/find_python.sh "$(PYTHON)") && \
+	  { [ -x $(BENCH_VENV)/bin/python ] || "$$python" -m venv $(BENCH_VENV); }
+	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.cache/kafka/.ready: $(VENV)/.ready deploy/kafka_broker/pom.xml
+	@$(CLEAN_ENV) $(BIN)/python -m deploy.kafka_broker
+	@touch $@
+
+# Locks: exact versions with hashes, for every Python from 3.11 on, without addresses of an index. Kept pins stay;
+# `make lock UPGRADE=--upgrade` takes the newest that pyproject.toml allows.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+SAME = --constraints requirements/development.txt
+
+lock: ## writes requirements/*.txt from pyproject.toml
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install -q uv
+	$(COMPILE) --extra machine --extra dev -o requirements/development.txt
+	$(COMPILE) $(SAME) --no-annotate -o requirements/runtime.txt
+	$(COMPILE) $(SAME) --no-annotate --extra machine -o requirements/machine.txt
+	$(COMPILE) $(SAME) --no-annotate --extra grafana -o requirements/grafana.txt
+	$(subst pyproject.toml,,$(COMPILE)) --group bench -o requirements/bench.txt
+
+clean: ## removes what checks and tests left behind
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find $(PACKAGES) -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## removes the environments and the downloads as well; data in .gospulse stays
+	rm -rf $(VENV) $(BENCH_VENV) .cache
