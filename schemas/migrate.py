@@ -19,6 +19,7 @@ from schemas.generations import (
     record_state,
 )
 from schemas.registers import register_statements
+from schemas.retention import retention_statements
 from schemas.sql_files import DATA, VIEWS, Rendering, Scope, SqlFile, literal, sql_files, statements
 
 #: Scope, generation (0 for base and views) and name of a file: what a migration is recorded under.
@@ -116,10 +117,10 @@ def migrate(
     *,
     note: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Migration, ...]:
-    """Bring the server to the files: base, generations, registers, views; return what was applied.
+    """Bring the server to the files: base, generations, retention, registers, views; return which files were applied.
 
     A server without a generation gets the first one, defined by ``first_definition`` (JSON) and active. Every
-    statement can be repeated, so a run that was interrupted is finished by the next. ``note`` is told each file.
+    statement can be repeated, so a run that was interrupted is finished by the next. ``note`` is told each step.
     Raises :class:`ChangedFileError` before anything is touched.
     """
     pending(client, rendering)
@@ -130,8 +131,9 @@ def migrate(
     done += _apply(client, plan_tables(read_applied(client), recorded, rendering), note)
     if all(generation.state == "building" for generation in recorded):
         record_state(client, FIRST, "active")
-    for statement in register_statements(client):
+    for statement in (*retention_statements(client, rendering), *register_statements(client)):
         client.command(statement)
+        note(statement.partition(" VALUES ")[0])
     done += show_generation(client, active_generation(client), rendering, note=note)
     return tuple(done)
 

@@ -23,15 +23,20 @@ _TOKEN = re.compile(r"'(?:[^'\\]|\\.|'')*'|`[^`]*`|--[^\n]*|;|[^'`;-]+|-", re.DO
 _ENGINE = re.compile(r"\{(?P<engine>[A-Za-z]*MergeTree)\}(?:\((?P<arguments>[^()]*)\))?")
 _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}")
 
-#: The column by whose age the rows of a table leave, where a retention is set.
-_AGE: Final[Mapping[str, str]] = {
-    "appeals": "day",
-    "answers": "day",
-    "appeal_changes": "day",
-    "page_hour": "hour",
-    "people_day": "day",
-    "readings": "toDateTime(period_from)",
-    "rejected": "toDateTime(appended)",
+#: By table: the setting that governs it, and the time by whose age its rows leave. Marks and roll-ups go with their
+#: cells.
+_AGE: Final[Mapping[str, tuple[str, str]]] = {
+    "appeals": ("appeals", "day"),
+    "answers": ("answers", "day"),
+    "appeal_changes": ("appeal_changes", "day"),
+    "page_hour": ("page_hour", "hour"),
+    "touched": ("page_hour", "hour"),
+    "place_hour": ("page_hour", "hour"),
+    "place_day": ("page_hour", "day"),
+    "page_day": ("page_hour", "day"),
+    "people_day": ("people_day", "day"),
+    "readings": ("readings", "toDateTime(period_from)"),
+    "rejected": ("rejected", "toDateTime(appended)"),
 }
 
 
@@ -144,16 +149,18 @@ def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
         "minimum_sample": str(rendering.minimum_sample),
         "region_of_place": region_of_place(),
     }
-    for table, column in _AGE.items():
-        fillings[f"ttl_{table}"] = _ttl(column, getattr(rendering.retention, table))
-    # Roll-ups and marks go with their cells.
-    fillings["ttl_rollup_hour"] = fillings["ttl_page_hour"]
-    fillings["ttl_rollup_day"] = _ttl("day", rendering.retention.page_hour)
-    return fillings
+    return fillings | {
+        f"ttl_{table}": expression and f"TTL {expression}" for table, expression in ttls(rendering).items()
+    }
 
 
-def _ttl(column: str, days: int | None) -> str:
-    return "" if days is None else f"TTL {column} + INTERVAL {days} DAY"
+def ttls(rendering: Rendering) -> dict[str, str]:
+    """The TTL expression of each table that may have one, as ClickHouse itself writes it; empty: kept for ever."""
+    days = {table: getattr(rendering.retention, setting) for table, (setting, _) in _AGE.items()}
+    return {
+        table: "" if days[table] is None else f"{moment} + toIntervalDay({days[table]})"
+        for table, (_, moment) in _AGE.items()
+    }
 
 
 def _fill(statement: str, file: SqlFile, fillings: Mapping[str, str], rendering: Rendering) -> str:

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.touched_g{generation} {on_cluster}
 )
 ENGINE = {AggregatingMergeTree}
 ORDER BY (hour, log, part)
-{ttl_rollup_hour}
+{ttl_touched}
 COMMENT 'Hours that were changed, and by which offset; written after the cells are acknowledged, before the commit';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.progress_g{generation} {on_cluster}

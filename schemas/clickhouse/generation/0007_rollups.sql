@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.place_hour_g{generation} {on_cluster}
 ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(hour)
 ORDER BY (hour, place)
-{ttl_rollup_hour}
+{ttl_place_hour}
 COMMENT 'By municipality and hour: appeals and answers from facts, engagement from the counters';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.place_day_g{generation} {on_cluster}
@@ -74,7 +74,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.place_day_g{generation} {on_cluster}
 ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, place)
-{ttl_rollup_day}
+{ttl_place_day}
 COMMENT 'By municipality and local day: sums of place_hour';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.page_day_g{generation} {on_cluster}
@@ -114,7 +114,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.page_day_g{generation} {on_cluster}
 ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (place, page, day)
-{ttl_rollup_day}
+{ttl_page_day}
 COMMENT 'By page and local day: appeals and answers from facts, engagement from the counters';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.refreshed_g{generation} {on_cluster}

@@ -1,0 +1,89 @@
+"""``gospulse migrate``: makes the tables and views, shows what it would do, or compares the server with the files."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+
+from msgspec.structs import replace
+
+from deploy.cli.errors import FAILURE, GOOD, UserError
+from deploy.cli.tables import show
+from deploy.clickhouse_client import clickhouse
+from deploy.settings import Settings
+from schemas.generations import FIRST, Client, NoGenerationError, active_generation
+from schemas.migrate import ChangedFileError, migrate, pending
+from schemas.schema_check import schema_differences
+from schemas.sql_files import Rendering
+from streams.generation import current_definition, encode_definition
+
+NAME = "migrate"
+HELP = "make ClickHouse's tables and views from the numbered SQL files, once each"
+EXAMPLES = """
+  gospulse migrate                  apply what is missing; a second run does nothing
+  gospulse migrate --dry-run        print the statements that it would run
+  gospulse migrate --check          compare the server with the files (exit 1 and a table when they differ)
+  gospulse migrate --replicated     replicated engines and ON CLUSTER, for a cluster of replicas
+"""
+
+#: Making the tables of a generation with fsync takes seconds on a slow disk.
+_PATIENCE_S = 120.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--dry-run", action="store_true", help="print the statements and change nothing")
+    only.add_argument("--check", action="store_true", help="compare the live schema with the files")
+    parser.add_argument(
+        "--replicated", action="store_true", help="replicated engines (default: the setting `replicated`)"
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Exit code 1 when --check finds a difference."""
+    rendering = settings.rendering
+    if args.replicated:
+        rendering = replace(rendering, replicated=True)
+    with clickhouse(settings.clickhouse, timeout_s=_PATIENCE_S) as client:
+        try:
+            if args.dry_run:
+                return _print(client, rendering)
+            return _check(client, rendering) if args.check else _migrate(client, rendering)
+        except (ChangedFileError, NoGenerationError) as error:
+            raise UserError(str(error)) from error
+
+
+def _print(client: Client, rendering: Rendering) -> int:
+    for migration in pending(client, rendering):
+        print(f"-- {migration.name}")
+        for statement in migration.statements:
+            print(f"{statement};\n")
+    return GOOD
+
+
+def _check(client: Client, rendering: Rendering) -> int:
+    differences = schema_differences(client, rendering, f"gospulse_check_{secrets.token_hex(4)}")
+    if not differences:
+        print(f"tables and views are those of the files; the views read generation {active_generation(client)}")
+        return GOOD
+    show(("table", "part", "files", "server"), [(d.table, d.part, d.files, d.server) for d in differences])
+    print(
+        "`gospulse migrate` makes what is missing and brings retention and views to the settings; other differences "
+        "were made by hand: undo them, or write them as a new numbered file."
+    )
+    return FAILURE
+
+
+def _migrate(client: Client, rendering: Rendering) -> int:
+    steps = 0
+
+    def note(step: str) -> None:
+        nonlocal steps
+        steps += 1
+        print(step)
+
+    migrate(client, rendering, encode_definition(current_definition(FIRST)), note=note)
+    done = f"{steps} steps done" if steps else "nothing to do"
+    print(f"{done}; the views read generation {active_generation(client)}")
+    return GOOD
