@@ -14,7 +14,7 @@ _TTL: Final = re.compile(r" TTL (?P<expression>.+?)(?: SETTINGS |$)")
 def retention_statements(client: Client, rendering: Rendering) -> tuple[str, ...]:
     """The statements that give each table of every living generation the TTL of the settings; none where they agree."""
     rows = client.query(f"SELECT name, engine_full FROM system.tables WHERE database = {literal(DATA)}").result_rows
-    engines: dict[str, str] = {name: engine for name, engine in rows}
+    engines = {str(row[0]): str(row[1]) for row in rows}
     on_cluster = " ON CLUSTER '{cluster}'" if rendering.replicated else ""
     found: list[str] = []
     for generation in generations(client):
