@@ -11,7 +11,7 @@ from kafka import errors as kafka_errors
 from schemas.connections import KafkaConnection
 
 
-class BrokerAway(Exception):
+class BrokerAwayError(Exception):
     """No broker answers; the message is one sentence with the way out."""
 
 
@@ -29,7 +29,7 @@ def wait_for_port(bootstrap: tuple[str, ...], patience: float) -> None:
     """Wait until one broker's port opens: the library itself would try for many seconds and fill the log.
 
     Raises:
-        BrokerAway: none did within ``patience`` seconds, or an address cannot be read.
+        BrokerAwayError: none did within ``patience`` seconds, or an address cannot be read.
     """
     give_up = time.monotonic() + patience
     while True:
@@ -39,11 +39,11 @@ def wait_for_port(bootstrap: tuple[str, ...], patience: float) -> None:
                 with socket.create_connection((host.strip("[]"), int(port)), timeout=max(0.2, min(2.0, patience))):
                     return
             except ValueError as error:
-                raise BrokerAway(f"Kafka's address {address} is not host:port.") from error
+                raise BrokerAwayError(f"Kafka's address {address} is not host:port.") from error
             except OSError:
                 continue
         if time.monotonic() >= give_up:
-            raise BrokerAway(
+            raise BrokerAwayError(
                 f"Kafka does not answer at {', '.join(bootstrap)} (waited {patience:g} s): start it with"
                 " `gospulse up`, or set GOSPULSE_KAFKA to where it runs."
             )

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 
-from ingest.broker import BrokerAway, plain, quiet_library, refusal, security_settings, wait_for_port
+from ingest.broker import BrokerAwayError, plain, quiet_library, refusal, security_settings, wait_for_port
 from ingest.partitioner import Partitioner
 from schemas.connections import KafkaConnection
 
@@ -106,7 +106,7 @@ class Publisher:
         quiet_library()
         try:
             wait_for_port(connection.bootstrap, connect_timeout)
-        except BrokerAway as error:
+        except BrokerAwayError as error:
             raise PublishError(str(error)) from error
         linger_ms = min(linger_ms, int(timeout * 250))
         try:
