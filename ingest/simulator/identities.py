@@ -18,7 +18,6 @@ AUTHOR: Final = 4
 READING: Final = 5
 
 _GOLDEN: Final = 0x9E3779B97F4A7C15
-_U64: Final = (1 << 64) - 1
 
 Numbers = NDArray[np.int64]
 Words = NDArray[np.uint64]
@@ -31,6 +30,11 @@ def _mix(words: Words) -> Words:
     return words ^ (words >> np.uint64(31))
 
 
+def _keys(domain: int, source: bytes) -> tuple[int, int]:
+    digest = hashlib.sha256(bytes([domain]) + source).digest()
+    return int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")
+
+
 class Identities:
     """Turns numbers into identities, by domain: event 7 and appeal 7 have nothing in common.
 
@@ -40,15 +44,10 @@ class Identities:
     """
 
     def __init__(self, spec: FederationSpec) -> None:
-        run = hashlib.sha256(msgspec.json.encode(spec, order="deterministic")).digest()
-        people = hashlib.sha256(f"people of {spec.seed}".encode()).digest()
-        self._keys = {
-            domain: (
-                int.from_bytes(source[:8], "big") + domain * _GOLDEN & _U64,
-                int.from_bytes(source[8:16], "big") - domain * _GOLDEN & _U64,
-            )
-            for domain, source in ((EVENT, run), (APPEAL, run), (THREAD, run), (READING, run), (AUTHOR, people))
-        }
+        run = msgspec.json.encode(spec, order="deterministic")
+        people = f"people of {spec.seed}".encode()
+        sources = ((EVENT, run), (APPEAL, run), (THREAD, run), (READING, run), (AUTHOR, people))
+        self._keys = {domain: _keys(domain, source) for domain, source in sources}
 
     def words(self, domain: int, numbers: Numbers) -> Words:
         """The first 64 bits of each identity."""

@@ -27,7 +27,8 @@ APPEAL_AND_THREAD: Final = 1
 THREAD_ONLY: Final = 2
 
 #: One record. Numbers below zero stand for null; ``fact`` is the fact's number (its copies share it), ``send`` the
-#: moment at which it arrives, ``repeats`` how many copies of it will be sent, ``tracked`` whether others share the fact.
+#: moment at which it arrives, ``repeats`` how many copies of it will be sent, ``tracked`` whether other records share
+#: the fact.
 ROW: Final = np.dtype(
     [
         ("fact", np.int64),
