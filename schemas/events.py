@@ -19,7 +19,7 @@ from schemas.identifiers import (
     are_labels,
     is_label,
 )
-from schemas.refusal import NO_VALUE, Refusal, from_decoder
+from schemas.refusal import Refusal, from_decoder
 
 VERSION: Final = 1
 MAX_AMOUNT: Final = 1_000_000
@@ -169,7 +169,7 @@ class EventValidator:
     def judge(self, values: Sequence[bytes | None]) -> list[Event | Refusal]:
         """Judge records, each alone, in order: the verdicts of a call one by one, at a third of the time.
 
-        A value of None is refused (:data:`schemas.refusal.NO_VALUE`). Never raises.
+        A value of None (a tombstone) is judged as an empty one. Never raises.
         """
         decode = self._strict
         verdicts: list[Event | Refusal] = []
@@ -178,9 +178,9 @@ class EventValidator:
             refused: list[tuple[int, Refusal]] = []
             for place, raw in enumerate(values[begin : begin + _BLOCK]):
                 try:
-                    events.append(decode(raw))  # type: ignore[arg-type]
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
-                    verdict = NO_VALUE if raw is None else self._second_look(raw)
+                    events.append(decode(raw or b""))
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    verdict = self._second_look(raw or b"")
                     if isinstance(verdict, Refusal):
                         refused.append((place, verdict))
                     else:

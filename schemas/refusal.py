@@ -28,8 +28,6 @@ class Refusal(Struct, frozen=True):
         return self.reason
 
 
-#: A record without a value (a tombstone): the log is no compacted one, nothing may be deleted by key.
-NO_VALUE: Final = Refusal("", "The record has no value.")
 #: A record that was refused once, mended, and sent again under an identity of its own.
 MENDED: Final = Refusal("", "The record was mended and sent again; this copy stays refused.")
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.events import TimeMs
+from schemas.events import VERSION, TimeMs, version_refusal
+from schemas.refusal import Refusal, from_decoder
 
 
 class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -30,3 +31,36 @@ class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True)
 def encode_rejection(rejection: Rejection) -> bytes:
     """The rejection as JSON in UTF-8; defaults are left out."""
     return msgspec.json.encode(rejection)
+
+
+class _Head(Struct):
+    v: object = None
+
+
+class RejectionValidator:
+    """Judges one record alone: a :class:`Rejection` or the :class:`Refusal` that says what is wrong with it.
+
+    Fields that version 1 does not know are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder(Rejection).decode
+        self._head = msgspec.json.Decoder(_Head).decode
+
+    def __call__(self, raw: bytes) -> Rejection | Refusal:
+        """Judge ``raw``, one JSON object in UTF-8. Never raises."""
+        try:
+            rejection = self._decode(raw)
+        except msgspec.ValidationError as error:
+            return self._later_version(raw) or from_decoder(str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Refusal("", "The record is not valid JSON in UTF-8.")
+        return rejection if rejection.v == VERSION else version_refusal(rejection.v)
+
+    def _later_version(self, raw: bytes) -> Refusal | None:
+        try:
+            version = self._head(raw).v
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        later = isinstance(version, int) and not isinstance(version, bool) and version > VERSION
+        return version_refusal(version) if later else None

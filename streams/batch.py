@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 
@@ -49,3 +51,10 @@ class Batch(Struct, gc=False):
             return self
         begin, stop = expected - self.first_offset, last - self.first_offset
         return Batch(expected, self.values[begin:stop], self.appended[begin:stop])
+
+    def by_chunk(self, chunk: int) -> Iterator[Batch]:
+        """The batch cut at the boundaries of chunks of ``chunk`` records."""
+        at = self.first_offset
+        while (part := self.between(at, at - at % chunk + chunk)) is not None:
+            yield part
+            at = part.next_offset

@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from schemas.refusal import MENDED
+from streams.judge import RefusedRecord
+
 #: How many of the latest records are looked at, and how many of them refused pull the brake.
 LATEST: Final = 1_000
 LIMIT: Final = 500
@@ -24,9 +27,9 @@ class Brake:
         self._seen = 0
         self._next_offset = 0
 
-    def note(self, refused: Iterable[int], seen: int, next_offset: int) -> None:
-        """Take ``seen`` further records up to ``next_offset``; those at the offsets ``refused`` were refused."""
-        self._refused.extend(refused)
+    def note(self, refused: Iterable[RefusedRecord], seen: int, next_offset: int) -> None:
+        """Take ``seen`` further records up to ``next_offset``, with those of them that were refused."""
+        self._refused.extend(record.offset for record in refused if record.refusal is not MENDED)
         self._seen += seen
         self._next_offset = next_offset
         while self._refused and self._refused[0] < next_offset - LATEST:

@@ -1,0 +1,109 @@
+"""The fold of events: raw records of one partition in, rows of facts, counters, audiences and refusals out."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from msgspec.structs import replace
+
+from schemas.events import KINDS
+from streams.batch import Batch
+from streams.chunk_fold import ChunkFold
+from streams.counters import COUNTED_KINDS
+from streams.facts import FactRows
+from streams.generation import Definition
+from streams.grid import chunk_of
+from streams.judge import EventJudge, Judged
+from streams.marks import SourceMarks, touched_rows
+from streams.partition_fold import PartitionFold
+from streams.refused_rows import RefusedRows
+from streams.rows import Span
+from streams.window import IdentityWindow, Words, identity_words
+
+
+class EventFold(PartitionFold):
+    """Folds a partition of the topic ``events``. How to drive it: :class:`streams.partition_fold.PartitionFold`.
+
+    ``fold`` decodes and judges record by record and leaves numbers behind; the heavy columnar part runs where a chunk
+    is complete and in ``flush``.
+    """
+
+    def __init__(self, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0) -> None:
+        super().__init__(log, partition, start, definition, floor=floor)
+        self._judge = EventJudge(log, partition, definition)
+        self._window = IdentityWindow(definition.window_chunks)
+        self._ahead: list[Words] = []
+        self._chunk = self._new_chunk(start)
+        self._finished: list[ChunkFold] = []
+        self._facts = FactRows(log, partition)
+        self._refused = RefusedRows(log, partition)
+        self._sources = SourceMarks(log, partition)
+        self._begin_tally()
+
+    def _begin_tally(self) -> None:
+        self._counts = {"refused": 0, "excluded": 0, "repeats": 0}
+        self._unknown_before = self._judge.unknown_fields
+        self._kinds = np.zeros(len(KINDS), np.int64)
+
+    def _new_chunk(self, offset: int) -> ChunkFold:
+        return ChunkFold(self.log, self.partition, chunk_of(offset, self.definition.chunk))
+
+    def _read_ahead(self, batch: Batch) -> None:
+        for part in batch.by_chunk(self.definition.chunk):
+            judged = self._judged(part)
+            self._ahead.append(identity_words([event.id for event in judged.events]))
+            if self._completes_chunk(part):
+                self._window.admit(np.concatenate(self._ahead))
+                self._ahead = []
+                self._window.close_chunk()
+        self._unknown_before = self._judge.unknown_fields
+
+    def _take(self, batch: Batch) -> None:
+        for part in batch.by_chunk(self.definition.chunk):
+            self._take_judged(self._judged(part))
+            if self._completes_chunk(part):
+                self._counts["repeats"] += self._chunk.settle(self._window)
+                self._window.close_chunk()
+                self._finished.append(self._chunk)
+                self._chunk = self._new_chunk(part.next_offset)
+
+    def _take_judged(self, judged: Judged) -> None:
+        self._refused.add(judged.refused)
+        self._counts["refused"] += len(judged.refused)
+        self._counts["excluded"] += judged.excluded
+        if not judged.events:
+            return
+        kinds = self._chunk.take(judged)
+        self._kinds += np.bincount(kinds, minlength=len(KINDS))
+        self._sources.add([event.source for event in judged.events], judged.offsets, judged.appended, judged.at)
+        for i in np.flatnonzero(kinds < COUNTED_KINDS).tolist():
+            self._facts.add(judged.events[i], int(judged.offsets[i]), int(judged.appended[i]))
+
+    def _judged(self, part: Batch) -> Judged:
+        judged = self._judge.judge(part)
+        self._brake.note(judged.refused, len(part.values), part.next_offset)
+        return judged
+
+    def _completes_chunk(self, part: Batch) -> bool:
+        return part.next_offset % self.definition.chunk == 0
+
+    def _drain(self, span: Span) -> tuple[dict[str, pl.DataFrame], Span]:
+        self._counts["repeats"] += self._chunk.settle(self._window)
+        tables, hours = self._facts.drain()
+        frames: dict[str, list[pl.DataFrame]] = {}
+        for chunk in [*self._finished, self._chunk]:
+            drained, changed = chunk.drain()
+            for name, frame in drained:
+                frames.setdefault(name, []).append(frame)
+            for hour, high in changed.items():
+                hours[hour] = max(high, hours.get(hour, 0))
+        self._finished = []
+        tables |= {name: parts[0] if len(parts) == 1 else pl.concat(parts) for name, parts in frames.items()}
+        tables["rejected"] = self._refused.drain()
+        tables["touched"] = touched_rows(self.log, self.partition, hours)
+        tables["sources"] = self._sources.drain()
+        kinds = {kind: count for kind, count in zip(KINDS, self._kinds.tolist(), strict=True) if count}
+        unknown = self._judge.unknown_fields - self._unknown_before
+        span = replace(span, unknown_fields=unknown, kinds=kinds, **self._counts)
+        self._begin_tally()
+        return tables, span
