@@ -1,0 +1,141 @@
+"""Offsets as Kafka knows them: where each partition begins and ends, what a group committed, and changes of either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError, KafkaTimeoutError, NoBrokersAvailable
+from kafka.structs import OffsetAndMetadata
+from msgspec import Struct
+
+from schemas.connections import KafkaConnection
+
+#: (topic without prefix, partition)
+Partition = tuple[str, int]
+
+
+class KafkaUnavailableError(Exception):
+    """Kafka did not answer or refused; the message says what was asked of whom."""
+
+
+class PartitionRange(Struct, frozen=True):
+    """The offsets that a partition holds: ``begin`` is the first one, ``end`` the next to be given."""
+
+    begin: int
+    end: int
+
+
+class KafkaOffsets:
+    """An administrator's connection to one cluster; topics are named without the connection's prefix.
+
+    Used as a context manager. Every method raises :class:`KafkaUnavailableError` with a clear sentence.
+    """
+
+    def __init__(self, connection: KafkaConnection, timeout_s: float = 10.0) -> None:
+        self._connection = connection
+        self._timeout_ms = int(timeout_s * 1000)
+        try:
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=list(connection.bootstrap),
+                client_id="gospulse-offsets",
+                bootstrap_timeout_ms=self._timeout_ms,
+                security_protocol=connection.security_protocol,
+                sasl_mechanism=connection.sasl_mechanism,
+                sasl_plain_username=connection.sasl_username,
+                sasl_plain_password=connection.sasl_password.reveal() if connection.sasl_password else None,
+                ssl_cafile=connection.ssl_cafile,
+                ssl_certfile=connection.ssl_certfile,
+                ssl_keyfile=connection.ssl_keyfile,
+            )
+        except (KafkaTimeoutError, NoBrokersAvailable, OSError) as error:
+            raise self._unavailable("be reached", error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._admin.close()
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """The id (as ``str(uuid)``) of each of ``topics`` that exists."""
+        described = self._describe(topics)
+        return {name: str(topic["topic_id"]) for name, topic in described.items()}
+
+    def ranges(self, topics: Iterable[str]) -> dict[Partition, PartitionRange]:
+        """What each partition of ``topics`` holds; topics that do not exist are left out."""
+        partitions = [
+            (name, int(partition["partition_index"]))
+            for name, topic in self._describe(topics).items()
+            for partition in topic["partitions"]
+        ]
+        # Begin before end: a log that is trimmed meanwhile must not look as if it ended before its start.
+        begins = self._list(partitions, OffsetSpec.EARLIEST)
+        ends = self._list(partitions, OffsetSpec.LATEST)
+        return {partition: PartitionRange(begins[partition], ends[partition]) for partition in partitions}
+
+    def committed(self, group: str) -> dict[Partition, int]:
+        """The offsets that a group (full name) committed for our topics; empty where it has none."""
+        try:
+            found = self._admin.list_group_offsets({group: None}).get(group, {})
+        except KafkaError as error:
+            raise self._unavailable(f"say what the group {group} committed", error) from error
+        prefix = self._connection.topic_prefix
+        return {
+            (key.topic.removeprefix(prefix), key.partition): int(value.offset)
+            for key, value in found.items()
+            if key.topic.startswith(prefix) and value.offset >= 0
+        }
+
+    def commit(self, group: str, offsets: Mapping[Partition, int]) -> None:
+        """Set the offsets of a group (full name) that has no members."""
+        wanted = {self._topic_partition(key): OffsetAndMetadata(offset, "", -1) for key, offset in offsets.items()}
+        try:
+            results: Mapping[Any, Any] = self._admin.alter_group_offsets(group, wanted)
+        except KafkaError as error:
+            raise self._unavailable(f"set the offsets of the group {group}", error) from error
+        for key, result in results.items():
+            if getattr(result, "errno", 0):
+                raise KafkaUnavailableError(
+                    f"Kafka did not set the offset of the group {group} in {key.topic}/{key.partition}: "
+                    f"{result.__name__}. Stop the group's workers and try again."
+                )
+
+    def delete_before(self, offsets: Mapping[Partition, int]) -> None:
+        """Delete the records below the given offset of each partition, for ever."""
+        try:
+            self._admin.delete_records({self._topic_partition(key): offset for key, offset in offsets.items()})
+        except KafkaError as error:
+            raise self._unavailable("delete records", error) from error
+
+    def _topic_partition(self, partition: Partition) -> TopicPartition:
+        return TopicPartition(self._connection.topic(partition[0]), partition[1])
+
+    def _describe(self, topics: Iterable[str]) -> dict[str, Any]:
+        names = {self._connection.topic(name): name for name in topics}
+        try:
+            described = self._admin.describe_topics(list(names))
+        except KafkaError as error:
+            raise self._unavailable("describe its topics", error) from error
+        return {names[topic["name"]]: topic for topic in described if not topic.get("error_code")}
+
+    def _list(self, partitions: list[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        keys = {self._topic_partition(partition): partition for partition in partitions}
+        try:
+            found = self._admin.list_partition_offsets(dict.fromkeys(keys, spec), timeout_ms=self._timeout_ms)
+        except KafkaError as error:
+            raise self._unavailable("list its offsets", error) from error
+        return {keys[key]: int(value.offset) for key, value in found.items()}
+
+    def _unavailable(self, what: str, error: Exception) -> KafkaUnavailableError:
+        servers = ", ".join(self._connection.bootstrap)
+        return KafkaUnavailableError(f"Kafka at {servers} could not {what}: {type(error).__name__}. Is it running?")

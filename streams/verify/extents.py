@@ -1,0 +1,30 @@
+"""Extents: which stretch of each partition was recounted, and where a stored position stands towards it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+#: ``gone``: before what was recounted (trimmed, of a deleted topic, or carried over below a cut); ``later``: after it.
+Standing = Literal["gone", "read", "later"]
+
+
+class Extent(Struct, frozen=True):
+    """The recounted offsets of one partition, [start, end)."""
+
+    start: int
+    end: int
+
+
+class Extents(Struct, frozen=True):
+    """The recounted stretches by (log, partition)."""
+
+    known: dict[tuple[int, int], Extent]
+
+    def standing(self, log: int, part: int, off: int) -> Standing:
+        """Where a stored position stands."""
+        extent = self.known.get((log, part))
+        if extent is None or off < extent.start:
+            return "gone"
+        return "read" if off < extent.end else "later"

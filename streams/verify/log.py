@@ -1,0 +1,114 @@
+"""Reading a stretch of one partition's log for the recount: assigned by hand, no group, nothing committed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.helpers import create_ssl_context
+
+from schemas.connections import KafkaConnection
+from streams.verify.recount import Record
+
+#: No record for so long where the log says that there are some: the broker is gone or the log was cut under us.
+SILENCE_S: Final = 30.0
+_BATCH: Final = 10_000
+
+
+class LogUnreadableError(Exception):
+    """The log could not be read to the end that was asked for; the message says where and why."""
+
+
+class LogReader:
+    """A consumer for one partition of ``topic`` (named without prefix); an asynchronous context manager."""
+
+    def __init__(self, connection: KafkaConnection, topic: str, part: int) -> None:
+        self._partition = TopicPartition(connection.topic(topic), part)
+        self._consumer = AIOKafkaConsumer(**consumer_options(connection))
+
+    async def __aenter__(self) -> LogReader:
+        try:
+            await self._consumer.start()
+        except (KafkaError, OSError) as error:
+            raise LogUnreadableError(f"Kafka cannot be reached: {type(error).__name__}. Is it running?") from error
+        self._consumer.assign([self._partition])
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._consumer.stop()
+
+    async def end(self) -> int:
+        """The offset that the next record will get."""
+        ends = await self._consumer.end_offsets([self._partition])
+        return int(ends[self._partition])
+
+    async def read(self, start: int, end: int) -> AsyncIterator[list[Record]]:
+        """The records from ``start`` (inclusive) to ``end`` (exclusive) in lists, in order.
+
+        Offsets that hold no record are passed over. Raises :class:`LogUnreadableError` where the log no longer holds
+        ``start``, or falls silent before ``end``.
+        """
+        self._consumer.seek(self._partition, start)
+        position = start
+        heard = time.monotonic()
+        while position < end:
+            try:
+                fetched = await self._consumer.getmany(self._partition, timeout_ms=500, max_records=_BATCH)
+                records = fetched.get(self._partition, [])
+                position = int(await self._consumer.position(self._partition))
+            except OffsetOutOfRangeError as error:
+                raise LogUnreadableError(
+                    f"{self._where()} no longer holds offset {position}: it was trimmed meanwhile. Verify again."
+                ) from error
+            except KafkaError as error:
+                raise LogUnreadableError(f"{self._where()} cannot be read: {type(error).__name__}.") from error
+            if records:
+                heard = time.monotonic()
+                yield [(r.offset, r.timestamp, r.value) for r in records if r.offset < end]
+            elif time.monotonic() - heard > SILENCE_S:
+                raise LogUnreadableError(f"{self._where()} gave nothing for {SILENCE_S:.0f} s at {position} of {end}.")
+
+    async def one(self, offset: int) -> Record | None:
+        """The record at ``offset``; None where the log holds none there."""
+        self._consumer.seek(self._partition, offset)
+        deadline = time.monotonic() + SILENCE_S
+        while time.monotonic() < deadline:
+            try:
+                fetched = await self._consumer.getmany(self._partition, timeout_ms=500, max_records=1)
+            except OffsetOutOfRangeError:
+                return None
+            for r in fetched.get(self._partition, []):
+                return (r.offset, r.timestamp, r.value) if r.offset == offset else None
+            await asyncio.sleep(0)
+        return None
+
+    def _where(self) -> str:
+        return f"Partition {self._partition.partition} of the topic {self._partition.topic}"
+
+
+def consumer_options(connection: KafkaConnection) -> dict[str, Any]:
+    """The options of an aiokafka consumer that reads without a group and never resets by itself."""
+    ssl_context = None
+    if "SSL" in connection.security_protocol.split("_"):
+        ssl_context = create_ssl_context(
+            cafile=connection.ssl_cafile, certfile=connection.ssl_certfile, keyfile=connection.ssl_keyfile
+        )
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(connection.bootstrap),
+        "client_id": "gospulse-verify",
+        "group_id": None,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "security_protocol": connection.security_protocol,
+        "ssl_context": ssl_context,
+        "max_partition_fetch_bytes": 2 * 1024 * 1024,
+    }
+    if connection.sasl_mechanism is not None:
+        options["sasl_mechanism"] = connection.sasl_mechanism
+        options["sasl_plain_username"] = connection.sasl_username
+        options["sasl_plain_password"] = connection.sasl_password.reveal() if connection.sasl_password else None
+    return options

@@ -1,0 +1,233 @@
+"""Checks one partition: reads its log once, compares chunk by chunk on the way, spills what must wait for the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, Protocol
+
+from msgspec import Struct, field
+
+from schemas import topics
+from schemas.connections import ClickHouseConnection, KafkaConnection
+from streams.verify.compare_cells import compare_cells, compare_refused
+from streams.verify.findings import Difference, Findings
+from streams.verify.ledger import Ledger, Refused
+from streams.verify.log import LogReader
+from streams.verify.recount import Cells, ChunkCount, EventRecount, Record
+from streams.verify.recount_readings import ReadingRecount
+from streams.verify.recount_rejections import RejectionRecount
+from streams.verify.rules import Rules
+from streams.verify.stored import StoredRows
+
+#: Counts and refusals that are held before they are compared: each comparison reads the table's index once.
+PENDING_CELLS: Final = 300_000
+
+
+class PartitionTask(Struct, frozen=True, kw_only=True):
+    """One partition to check. Offsets are "next": exclusive ends."""
+
+    kafka: KafkaConnection
+    clickhouse: ClickHouseConnection
+    rules: Rules
+    topic: str
+    log: int
+    part: int
+    #: First offset that the log holds.
+    begin: int
+    #: Below it a recorded decision lets nothing be asked of the log; the window there is empty.
+    skipped_to: int
+    #: Every row up to here must be written.
+    acknowledged: int
+    #: An existing folder of this task's own for spill files.
+    directory: Path
+    #: Differences of each table that are kept.
+    limit: int
+
+    @property
+    def judged_from(self) -> int:
+        """First offset whose rows this generation must hold: what lies before is gone, skipped or carried over."""
+        return max(self.begin, self.skipped_to, self.rules.cut_of(self.log, self.part))
+
+    @property
+    def read_from(self) -> int:
+        """First offset that is read: for events the window before the first judged one as far as the log holds it."""
+        if self.topic != topics.EVENTS:
+            return self.judged_from
+        reach = self.rules.window_chunks * self.rules.chunk
+        from_chunk = self.judged_from // self.rules.chunk * self.rules.chunk
+        return max(self.begin, self.skipped_to, from_chunk - reach)
+
+
+class PartitionResult(Struct, kw_only=True):
+    """What was found in one partition; ``end`` is the next offset after the last that was recounted."""
+
+    topic: str
+    log: int
+    part: int
+    judged_from: int
+    acknowledged: int
+    end: int
+    directory: Path
+    records: int = 0
+    #: Records that the window dropped.
+    dropped: int = 0
+    refused: int = 0
+    findings: Findings = field(default_factory=Findings)
+
+
+class _Recount(Protocol):
+    def take(self, records: Iterable[Record]) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class PartitionCheck:
+    """One run over one partition; ``on_records`` is told how many records were read, list by list."""
+
+    def __init__(self, task: PartitionTask, stored: StoredRows, on_records: Callable[[int], None]) -> None:
+        self._task = task
+        self._stored = stored
+        self._on_records = on_records
+        self._ledger = Ledger(task.directory, task.part)
+        self._pending: list[ChunkCount] = []
+        self._held = 0
+        #: Rows of the tail as they were stored before the end of the log was asked for; None before the tail.
+        self._tail_cells: dict[int, Cells] | None = None
+        self._tail_refused: dict[int, Refused] = {}
+        #: Where the next comparison begins: the first offset that was not compared.
+        self._compared_to = task.judged_from
+        self._result = PartitionResult(
+            topic=task.topic,
+            log=task.log,
+            part=task.part,
+            judged_from=task.judged_from,
+            acknowledged=task.acknowledged,
+            end=task.judged_from,
+            directory=task.directory,
+            findings=Findings(limit=task.limit),
+        )
+        self._recount = self._new_recount()
+
+    async def run(self) -> PartitionResult:
+        """Check the partition. Raises ``LogUnreadableError`` and ``StoreUnreadableError``."""
+        task, result = self._task, self._result
+        async with LogReader(task.kafka, task.topic, task.part) as log:
+            now = await log.end()
+            if now < task.acknowledged:
+                self._tell_of_lost_records(now)
+            # Whole chunks below the acknowledged offset cannot change any more: they are compared on the way.
+            sealed = max(min(task.acknowledged, now) // task.rules.chunk * task.rules.chunk, task.read_from)
+            await self._read(log, task.read_from, sealed)
+            self._recount.finish()
+            self._compare_sealed(sealed)
+            # The tail is read from the store first and from the log afterwards: rows of records that come in between
+            # are then in the recount, which is an upper bound.
+            self._keep_tail(max(sealed, self._compared_to))
+            end = max(await log.end(), sealed)
+            await self._read(log, sealed, end)
+            self._recount.finish()
+            self._compare_tail(end)
+        result.end = max(end, task.judged_from)
+        self._ledger.close()
+        if isinstance(self._recount, EventRecount):
+            result.dropped = self._recount.dropped
+        return result
+
+    @property
+    def _is_events(self) -> bool:
+        return self._task.topic == topics.EVENTS
+
+    def _new_recount(self) -> _Recount:
+        task = self._task
+        if task.topic == topics.READINGS:
+            return ReadingRecount(task.rules, task.log, task.part, task.acknowledged, self._ledger)
+        if task.topic == topics.REJECTED:
+            return RejectionRecount(task.rules, task.log, task.part, self._ledger)
+        return EventRecount(
+            task.rules,
+            task.log,
+            task.part,
+            judged_from=task.judged_from,
+            # Behind a recorded decision to go on, the window is empty for the workers too.
+            known_from=0 if task.read_from == task.skipped_to else task.read_from,
+            acknowledged=task.acknowledged,
+            ledger=self._ledger,
+            on_chunk=self._on_chunk,
+        )
+
+    async def _read(self, log: LogReader, start: int, end: int) -> None:
+        async for records in log.read(start, end):
+            self._recount.take(records)
+            self._result.records += len(records)
+            self._on_records(len(records))
+            if self._held + self._ledger.refused_held < PENDING_CELLS:
+                continue
+            last = records[-1][0]
+            if self._tail_cells is None:
+                # The chunk that is being counted waits; a topic without a grid has none.
+                self._compare_sealed(last - last % self._task.rules.chunk if self._is_events else last + 1)
+            else:
+                self._compare_tail_refused()
+
+    def _on_chunk(self, count: ChunkCount) -> None:
+        if self._tail_cells is None:
+            self._pending.append(count)
+            self._held += len(count.read)
+        else:
+            kept = {count.chunk: self._tail_cells.pop(count.chunk, {})}
+            compare_cells(self._result.findings, self._task.log, self._task.part, [count], kept)
+
+    def _compare_sealed(self, end: int) -> None:
+        """Compare what was counted from the last comparison to ``end``, which lies below the acknowledged offset."""
+        task, findings = self._task, self._result.findings
+        if end <= self._compared_to:
+            return
+        refused = self._ledger.take_refused()
+        due = [row for row in refused if row.off < end]
+        for row in refused[len(due) :]:
+            self._ledger.refuse(row)
+        self._result.refused += len(due)
+        stored = self._stored.refused(task.log, task.part, self._compared_to, end)
+        compare_refused(findings, task.log, task.part, due, stored, end, end)
+        if self._is_events:
+            first, following = -(-self._compared_to // task.rules.chunk), end // task.rules.chunk
+            due_counts = [count for count in self._pending if count.chunk < following]
+            cells = self._stored.cells(task.log, task.part, first, following)
+            compare_cells(findings, task.log, task.part, due_counts, cells)
+            self._pending = [count for count in self._pending if count.chunk >= following]
+            self._held = sum(len(count.read) for count in self._pending)
+        self._compared_to = end
+
+    def _keep_tail(self, start: int) -> None:
+        task = self._task
+        self._tail_cells = {}
+        if self._is_events:
+            self._tail_cells = self._stored.cells(task.log, task.part, -(-start // task.rules.chunk), None)
+        self._tail_refused = {row.off: row for row in self._stored.refused(task.log, task.part, start, 1 << 62)}
+
+    def _compare_tail_refused(self) -> None:
+        task = self._task
+        rows = self._ledger.take_refused()
+        self._result.refused += len(rows)
+        stored = [self._tail_refused.pop(row.off) for row in rows if row.off in self._tail_refused]
+        compare_refused(self._result.findings, task.log, task.part, rows, stored, task.acknowledged, 0)
+
+    def _compare_tail(self, end: int) -> None:
+        task, findings = self._task, self._result.findings
+        self._compare_tail_refused()
+        compare_refused(findings, task.log, task.part, [], self._tail_refused.values(), task.acknowledged, end)
+        if self._is_events:
+            compare_cells(findings, task.log, task.part, [], self._tail_cells or {})
+
+    def _tell_of_lost_records(self, end: int) -> None:
+        task = self._task
+        self._result.findings.count(self._result.findings.differences, "log")
+        self._result.findings.kept.append(
+            Difference(
+                "log",
+                f"{task.topic} partition {task.part}",
+                f"ends at {end}",
+                f"acknowledged to {task.acknowledged}: the broker lost records",
+            )
+        )

@@ -1,0 +1,74 @@
+"""The report of a verification: what was compared, what differs, and what a reader should know beside it."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from streams.verify.findings import Findings
+
+
+class PartitionReport(Struct, frozen=True):
+    """The stretch of one partition that was recounted. Offsets are "next": exclusive ends."""
+
+    topic: str
+    log: int
+    part: int
+    #: First offset whose rows were judged; above 0 the log no longer holds what lies before, or it was carried over.
+    judged_from: int
+    #: Every row up to here had to be written.
+    acknowledged: int
+    end: int
+
+
+class RepeatReport(Struct):
+    """Repeats: harmless for facts at any distance, for counters within the window."""
+
+    #: Copies of facts that the log holds beyond the first of each, by table.
+    fact_copies: dict[str, int] = field(default_factory=dict)
+    #: Records that the window dropped from the counters.
+    dropped_by_window: int = 0
+    #: Records counted again, beyond the window: of appeal kinds and of engagement.
+    counted_again_appeals: int = 0
+    counted_again_engagement: int = 0
+
+
+class Reconciliation(Struct, frozen=True):
+    """Appeals by two routes: as facts, and as records counted on their way in ``page_hour``."""
+
+    facts: int
+    counted: int
+    #: Counted records whose appeal stands already, as the recount knows them: what the difference must be.
+    explained: int
+
+    @property
+    def difference(self) -> int:
+        """How many more records were counted than appeals stand."""
+        return self.counted - self.facts
+
+
+class Report(Struct, kw_only=True):
+    """What ``gospulse verify`` says."""
+
+    generation: int
+    records: int
+    partitions: list[PartitionReport]
+    findings: Findings
+    #: Facts and readings that the log holds, by table.
+    facts: dict[str, int]
+    repeats: RepeatReport
+    #: Appeals whose identity appears under two or more days.
+    appeals_under_two_days: int
+    #: None where load or a trimmed log makes the two routes incomparable.
+    reconciliation: Reconciliation | None
+    #: Whether every partition was acknowledged to its end during the whole run.
+    quiet: bool
+    #: Logs of topics that were deleted: their rows cannot be recounted.
+    deleted_logs: list[int]
+    #: Whether the roll-ups were compared; only when quiet and the refresher has caught up.
+    rollups_compared: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def green(self) -> bool:
+        """Whether every row is what the log says."""
+        return self.findings.green

@@ -1,0 +1,248 @@
+"""One verification: the order of its readings, the partitions side by side, the comparisons that need the whole log."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from schemas import topics
+from schemas.connections import ClickHouseConnection, KafkaConnection
+from streams.offsets import KafkaOffsets, PartitionRange
+from streams.verify.compare_facts import FactTally, compare_facts
+from streams.verify.compare_people import compare_people, spill_stored_people, uncertain_days
+from streams.verify.compare_readings import compare_readings
+from streams.verify.extents import Extent, Extents
+from streams.verify.findings import Findings
+from streams.verify.partition_check import PartitionCheck, PartitionResult, PartitionTask
+from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
+from streams.verify.rollups import compare_rollups
+from streams.verify.rules import Rules
+from streams.verify.spill import BUCKETS, read_identities
+from streams.verify.stored import FACT_KEY, StoredRows
+
+#: Fewer records than this are read faster by one process than two take to start.
+ONE_PROCESS_BELOW: Final = 400_000
+
+
+class VerifyConfig(Struct, frozen=True, kw_only=True):
+    """What to verify and with what. ``scratch`` is an existing empty folder for spill files."""
+
+    kafka: KafkaConnection
+    clickhouse: ClickHouseConnection
+    rules: Rules
+    scratch: Path
+    #: Differences of each table that are kept.
+    limit: int = 10
+    processes: int = 2
+
+
+class NotRegisteredError(Exception):
+    """A topic exists whose id was never recorded as a log; the message says what to do."""
+
+
+#: Told (records read so far, records to read in all).
+OnProgress = Callable[[int, int], None]
+
+
+def verify(config: VerifyConfig, on_progress: OnProgress = lambda _done, _total: None) -> Report:
+    """Recount the log and compare every row of the generation.
+
+    Raises ``KafkaUnavailableError``, ``LogUnreadableError``, ``StoreUnreadableError`` and :class:`NotRegisteredError`.
+    """
+    with StoredRows(config.clickhouse, config.rules.generation) as stored:
+        with KafkaOffsets(config.kafka) as offsets:
+            logs = _current_logs(offsets, stored)
+            ranges = offsets.ranges(logs)
+            # Lower bounds first: every row up to these must be there from now on.
+            acknowledged = stored.progress()
+            committed = offsets.committed(config.kafka.group(config.rules.generation))
+        findings = Findings(limit=config.limit)
+        tasks = list(_tasks(config, logs, ranges, acknowledged, stored))
+        _check_commits(findings, logs, acknowledged, committed)
+        # Sketches carry no positions: they are read before the ends of the log are, so that the recount is above them.
+        spill_stored_people(stored, _folder(config.scratch, "stored"))
+        results = _run(config, tasks, on_progress)
+        return _conclude(config, findings, results, logs, stored)
+
+
+def _current_logs(offsets: KafkaOffsets, stored: StoredRows) -> dict[str, int]:
+    recorded = dict(stored.values("SELECT topic_id, min(log) FROM gospulse_data.logs GROUP BY topic_id"))
+    logs: dict[str, int] = {}
+    for topic, topic_id in offsets.topic_ids(topic.name for topic in topics.TOPICS).items():
+        if topic_id not in recorded:
+            raise NotRegisteredError(
+                f"The topic {topic} is not registered as a log: run `gospulse topics apply` first."
+            )
+        logs[topic] = recorded[topic_id]
+    return logs
+
+
+def _tasks(
+    config: VerifyConfig,
+    logs: Mapping[str, int],
+    ranges: Mapping[tuple[str, int], PartitionRange],
+    acknowledged: Mapping[tuple[int, int], int],
+    stored: StoredRows,
+) -> Iterable[PartitionTask]:
+    skipped = {(log, part): off for log, part, off in stored.skipped_to()}
+    for (topic, part), held in sorted(ranges.items()):
+        log = logs[topic]
+        yield PartitionTask(
+            kafka=config.kafka,
+            clickhouse=config.clickhouse,
+            rules=config.rules,
+            topic=topic,
+            log=log,
+            part=part,
+            begin=held.begin,
+            skipped_to=skipped.get((log, part), 0),
+            acknowledged=acknowledged.get((log, part), 0),
+            directory=_folder(config.scratch, f"{topic}-{part}"),
+            limit=config.limit,
+        )
+
+
+def _check_commits(
+    findings: Findings,
+    logs: Mapping[str, int],
+    acknowledged: Mapping[tuple[int, int], int],
+    committed: Mapping[tuple[str, int], int],
+) -> None:
+    """Progress is written before an offset is committed: a commit beyond it means rows that nobody acknowledged."""
+    for (topic, part), offset in sorted(committed.items()):
+        written = acknowledged.get((logs[topic], part), 0) if topic in logs else offset
+        findings.count(findings.compared, "commits")
+        if offset > written:
+            findings.differ("commits", f"{topic} partition {part}", f"at most {written} (acknowledged)", offset)
+
+
+class _Shared:
+    """What the processes of one verification share: how many records were read."""
+
+    counter: Any = None
+
+
+def _use_counter(counter: Any) -> None:
+    _Shared.counter = counter
+
+
+def _count_records(number: int) -> None:
+    with _Shared.counter.get_lock():
+        _Shared.counter.value += number
+
+
+def _check(task: PartitionTask) -> PartitionResult:
+    with StoredRows(task.clickhouse, task.rules.generation) as stored:
+        return asyncio.run(PartitionCheck(task, stored, _count_records).run())
+
+
+def _run(config: VerifyConfig, tasks: list[PartitionTask], on_progress: OnProgress) -> list[PartitionResult]:
+    total = sum(max(0, task.acknowledged - task.read_from) for task in tasks)
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    if config.processes < 2 or total < ONE_PROCESS_BELOW:
+        _use_counter(counter)
+        results = []
+        for task in tasks:
+            results.append(_check(task))
+            on_progress(counter.value, max(total, counter.value))
+        return results
+    # The largest first: the last one to end then keeps nobody waiting.
+    ordered = sorted(tasks, key=lambda task: task.acknowledged - task.read_from, reverse=True)
+    with ProcessPoolExecutor(config.processes, context, initializer=_use_counter, initargs=(counter,)) as pool:
+        pending: set[Future[PartitionResult]] = {pool.submit(_check, task) for task in ordered}
+        finished: list[PartitionResult] = []
+        while pending:
+            done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            finished += [future.result() for future in done]
+            on_progress(counter.value, max(total, counter.value))
+    return sorted(finished, key=lambda result: (result.topic, result.part))
+
+
+def _conclude(
+    config: VerifyConfig,
+    findings: Findings,
+    results: list[PartitionResult],
+    logs: Mapping[str, int],
+    stored: StoredRows,
+) -> Report:
+    findings.add(result.findings for result in results)
+    extents = Extents({(r.log, r.part): Extent(r.judged_from, r.end) for r in results})
+    directories = [result.directory for result in results]
+    known_logs = set(logs.values())
+    deleted = sorted(log for log in stored.logs() if log not in known_logs)
+    tallies: dict[str, FactTally] = {}
+    if topics.EVENTS in logs:
+        for table in FACT_KEY:
+            tallies[table] = compare_facts(findings, table, logs[topics.EVENTS], directories, stored, extents)
+    readings = compare_readings(findings, logs.get(topics.READINGS, 0), directories, stored, extents)
+    gone = [(r.log, r.part, -(-r.judged_from // config.rules.chunk)) for r in results if r.judged_from]
+    uncertain = uncertain_days(stored.days_before(gone, deleted))
+    compare_people(findings, [*directories, config.scratch / "stored"], stored, uncertain)
+    _check_unknown_partitions(findings, results, known_logs, stored)
+    after = stored.progress()
+    quiet = all(r.acknowledged == r.end == max(after.get((r.log, r.part), 0), r.judged_from) for r in results)
+    report = Report(
+        generation=config.rules.generation,
+        records=sum(result.records for result in results),
+        partitions=[PartitionReport(r.topic, r.log, r.part, r.judged_from, r.acknowledged, r.end) for r in results],
+        findings=findings,
+        facts={table: tally.facts for table, tally in tallies.items()} | {"readings": readings.readings},
+        repeats=_repeats(tallies, results, directories),
+        appeals_under_two_days=tallies["appeals"].two_days if "appeals" in tallies else 0,
+        reconciliation=None,
+        quiet=quiet,
+        deleted_logs=deleted,
+    )
+    if quiet:
+        report.rollups_compared = compare_rollups(findings, stored)
+        if not deleted and not any(result.judged_from for result in results) and "appeals" in tallies:
+            report.reconciliation = _reconciliation(stored, tallies["appeals"])
+    return report
+
+
+def _check_unknown_partitions(
+    findings: Findings, results: list[PartitionResult], known_logs: set[int], stored: StoredRows
+) -> None:
+    known = {(result.log, result.part) for result in results}
+    for table in ("page_hour", "rejected", "progress"):
+        for log, part, rows in stored.rows_by_partition(table):
+            if log in known_logs and (log, part) not in known:
+                findings.differ(table, f"log {log} partition {part}", "no such partition", f"{rows} rows")
+            elif log not in known_logs:
+                findings.count(findings.gone, table, rows)
+
+
+def _repeats(tallies: Mapping[str, FactTally], results: list[PartitionResult], directories: list[Path]) -> RepeatReport:
+    return RepeatReport(
+        fact_copies={table: tally.copies - tally.facts for table, tally in tallies.items()},
+        dropped_by_window=sum(result.dropped for result in results),
+        counted_again_appeals=_counted_again(directories, "counted_appeal_records"),
+        counted_again_engagement=_counted_again(directories, "counted_engagement"),
+    )
+
+
+def _counted_again(directories: list[Path], kind: str) -> int:
+    """Counted records whose identity was counted before, in whatever partition."""
+    again = 0
+    for bucket in range(BUCKETS):
+        identities = list(read_identities(directories, kind, bucket))
+        again += len(identities) - len(set(identities))
+    return again
+
+
+def _reconciliation(stored: StoredRows, tally: FactTally) -> Reconciliation:
+    facts, counted = stored.appeals_by_both_routes()
+    return Reconciliation(facts, counted, tally.copies - tally.within_window - tally.facts)
+
+
+def _folder(scratch: Path, name: str) -> Path:
+    folder = scratch / name
+    folder.mkdir()
+    return folder

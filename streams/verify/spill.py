@@ -1,0 +1,114 @@
+"""Spill files: what a recount must remember of the whole log lies on disk in 256 buckets, not in memory."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+BUCKETS: Final = 256
+_BUFFER: Final = 32_768
+_LENGTH: Final = struct.Struct("<I")
+
+
+def bucket_of_hex(identity: str) -> int:
+    """The bucket of an identity (32 hex digits): its first byte. Identities are hashes, so buckets are alike."""
+    return int(identity[:2], 16)
+
+
+def bucket_of_text(text: str) -> int:
+    """The bucket of any text: the low byte of its CRC-32, which ClickHouse's ``CRC32`` computes alike."""
+    return zlib.crc32(text.encode()) & 0xFF
+
+
+class SpillWriter:
+    """Appends payloads to one file a (kind, bucket) in a directory that exists."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._buffers: dict[tuple[str, int], bytearray] = {}
+
+    def add(self, kind: str, bucket: int, payload: bytes) -> None:
+        """Append one payload of any length; ``read_spill`` gives it back."""
+        buffer = self._buffer(kind, bucket)
+        buffer += _LENGTH.pack(len(payload))
+        buffer += payload
+        if len(buffer) >= _BUFFER:
+            self._write(kind, bucket, buffer)
+
+    def add_identity(self, kind: str, identity: str) -> None:
+        """Append an identity as its 16 bytes; ``read_identities`` gives them back."""
+        bucket = bucket_of_hex(identity)
+        buffer = self._buffer(kind, bucket)
+        buffer += bytes.fromhex(identity)
+        if len(buffer) >= _BUFFER:
+            self._write(kind, bucket, buffer)
+
+    def close(self) -> None:
+        """Write what is still buffered."""
+        for (kind, bucket), buffer in self._buffers.items():
+            if buffer:
+                self._write(kind, bucket, buffer)
+
+    def _buffer(self, kind: str, bucket: int) -> bytearray:
+        key = (kind, bucket)
+        buffer = self._buffers.get(key)
+        if buffer is None:
+            buffer = self._buffers[key] = bytearray()
+        return buffer
+
+    def _write(self, kind: str, bucket: int, buffer: bytearray) -> None:
+        with _file(self._directory, kind, bucket).open("ab") as stream:
+            stream.write(buffer)
+        buffer.clear()
+
+
+def read_spill(directories: Iterable[Path], kind: str, bucket: int) -> Iterator[bytes]:
+    """The payloads of one bucket, of all writers' directories, in the order in which each was written."""
+    for directory in directories:
+        content = _content(directory, kind, bucket)
+        position = 0
+        while position < len(content):
+            (length,) = _LENGTH.unpack_from(content, position)
+            position += _LENGTH.size
+            yield content[position : position + length]
+            position += length
+
+
+def read_identities(directories: Iterable[Path], kind: str, bucket: int) -> Iterator[bytes]:
+    """The identities (16 bytes each) of one bucket."""
+    for directory in directories:
+        content = _content(directory, kind, bucket)
+        for position in range(0, len(content), 16):
+            yield content[position : position + 16]
+
+
+def bucket_ranges(directories: Iterable[Path], kind: str, target_bytes: int) -> list[range]:
+    """The buckets in ascending ranges whose files hold about ``target_bytes`` together; all 256 are covered."""
+    known = list(directories)
+    ranges: list[range] = []
+    start, size = 0, 0
+    for bucket in range(BUCKETS):
+        held = sum(_size(directory, kind, bucket) for directory in known)
+        if size and size + held > target_bytes:
+            ranges.append(range(start, bucket))
+            start, size = bucket, 0
+        size += held
+    ranges.append(range(start, BUCKETS))
+    return ranges
+
+
+def _file(directory: Path, kind: str, bucket: int) -> Path:
+    return directory / f"{kind}-{bucket:03d}.spill"
+
+
+def _content(directory: Path, kind: str, bucket: int) -> bytes:
+    path = _file(directory, kind, bucket)
+    return path.read_bytes() if path.exists() else b""
+
+
+def _size(directory: Path, kind: str, bucket: int) -> int:
+    path = _file(directory, kind, bucket)
+    return path.stat().st_size if path.exists() else 0
