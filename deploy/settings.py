@@ -74,6 +74,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     analyst_password: Annotated[Secret | None, Meta(description="Its password; generated for the own endpoint")] = None
     analyst_password_file: Annotated[Path | None, Meta(description="File that holds its password")] = None
     replicated: Annotated[bool, Meta(description="Replicated engines and ON CLUSTER (the server's macros)")] = False
+    insert_quorum: Annotated[int, Meta(ge=0, le=32, description="Replicas that must have an insert; 0: no quorum")] = 0
     answer_limit_h: Annotated[int, Meta(ge=1, le=8_760, description="Hours in which an official answer is on time")] = (
         24
     )
@@ -205,6 +206,11 @@ def field_of(name: str) -> str:
 def kind_of(field: str) -> Any:
     """The type of a field of ``Settings`` with its bounds."""
     return _TYPES[field]
+
+
+def value(settings: Settings, name: str) -> object:
+    """The value of a setting by its name."""
+    return getattr(settings, field_of(name))
 
 
 def description(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from deploy import topics
@@ -10,6 +11,7 @@ from deploy.cli.errors import FAILURE, GOOD, UserError
 from deploy.cli.tables import show
 from deploy.clickhouse_client import clickhouse
 from deploy.settings import Settings
+from schemas.connections import KafkaConnection
 from schemas.topics import TOPICS
 
 NAME = "topics"
@@ -44,17 +46,18 @@ def _apply(settings: Settings) -> int:
         _demand_tables(client.command(f"EXISTS TABLE {topics.LOGS}"))
         topics.register(client, topics.topic_ids(kafka), datetime.now(UTC))
     if outcome.differences:
-        show(
-            ("topic", "setting", "wanted", "found"),
-            [(kafka.topic(row.topic), row.setting, row.wanted, row.found) for row in outcome.differences],
-        )
-        print(
-            "Nothing was changed: settings are changed with Kafka's own tools; partition counts never change in place."
-        )
+        show_differences(kafka, outcome.differences)
         return FAILURE
     if not outcome.created:
         print("topics are as they must be")
     return GOOD
+
+
+def show_differences(kafka: KafkaConnection, differences: Sequence[topics.Difference]) -> None:
+    """Prints how topics differ from what they must be."""
+    rows = [(kafka.topic(row.topic), row.setting, row.wanted, row.found) for row in differences]
+    show(("topic", "setting", "wanted", "found"), rows)
+    print("Nothing was changed: settings are changed with Kafka's own tools; partition counts never change in place.")
 
 
 def _list(settings: Settings) -> int:

@@ -1,0 +1,53 @@
+"""``gospulse config``: the settings in force, where each came from, and what it means; secrets are masked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from deploy.cli.errors import GOOD
+from deploy.cli.tables import show
+from deploy.settings import Settings, description, names, value, variable
+
+NAME = "config"
+HELP = "show the settings in force and where each value came from"
+EXAMPLES = """
+  gospulse config                          name, value, origin
+  gospulse config --describe               with what each means and its variable
+  GOSPULSE_WORKERS=3 gospulse config --json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("--describe", action="store_true", help="with the meaning and the environment variable of each")
+    parser.add_argument("--json", action="store_true", help="one JSON object: name to value and origin")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Always exit code 0: settings that are wrong were refused before."""
+    if args.json:
+        document = {name: {"value": _plain(settings, name), "origin": settings.origins[name]} for name in names()}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    elif args.describe:
+        rows = [(name, _text(settings, name), variable(name), description(name)) for name in names()]
+        show(("setting", "value", "environment", "meaning"), rows)
+    else:
+        show(("setting", "value", "from"), [(name, _text(settings, name), settings.origins[name]) for name in names()])
+    return GOOD
+
+
+def _plain(settings: Settings, name: str) -> object:
+    found = value(settings, name)
+    # A secret is a text that prints as asterisks; as the subclass it is, json would write what it holds.
+    return str(found) if isinstance(found, str | Path) else found
+
+
+def _text(settings: Settings, name: str) -> str | None:
+    found = value(settings, name)
+    if found is None or found == ():
+        return None
+    if isinstance(found, tuple):
+        return ", ".join(map(str, found))
+    return str(found).lower() if isinstance(found, bool) else str(found)

@@ -1,0 +1,43 @@
+"""``gospulse up``: starts the stack on this machine; what is up already stays as it is."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from deploy.cli.errors import FAILURE, GOOD, UserError
+from deploy.cli.starting import explained
+from deploy.cli.topics import show_differences
+from deploy.settings import Settings
+
+NAME = "up"
+HELP = "start Kafka, ClickHouse and the workers, with topics and tables"
+EXAMPLES = """
+  gospulse up                    start what is not running; a second `up` does nothing
+  gospulse up --workers 4        with four workers
+  GOSPULSE_KAFKA=kafka-1:9092,kafka-2:9092 gospulse up     use an existing Kafka
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("--workers", type=int, metavar="N", help="how many workers run (default: the setting)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Exit code 1 when something does not come up or a topic is not as it must be."""
+    from deploy import stack
+
+    if args.workers is not None:
+        if not 1 <= args.workers <= 64:
+            raise UserError("--workers must be from 1 to 64", 2)
+        settings = msgspec.structs.replace(settings, workers=args.workers)
+    with explained():
+        outcome = stack.up(settings, lambda line: print(line, flush=True))
+    if outcome.differences:
+        show_differences(settings.kafka, outcome.differences)
+        return FAILURE
+    if not outcome.started and not outcome.changes:
+        print("everything is up already")
+    return GOOD
