@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import config
+from deploy.cli.errors import UserError
+from deploy.cli.main import COMMANDS, commands, main
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli.main", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_command_says_what_it_does_with_examples() -> None:
+    found = commands()
+    for name, command in found.items():
+        assert name == command.NAME
+        assert "\n" not in command.HELP
+        assert f"gospulse {name}" in command.EXAMPLES
+    assert {"up", "down", "status", "logs", "config", "topics"} <= set(found) <= set(COMMANDS)
+
+
+def test_a_mistake_is_one_sentence_and_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> int:
+        raise UserError("no such file: x.csv", 2)
+
+    monkeypatch.setattr(config, "run", refuse)
+    assert main(["config"]) == 2
+    assert capsys.readouterr().err == "gospulse: no such file: x.csv\n"
+
+
+def test_an_unexpected_error_is_a_sentence_and_the_trace_is_one_variable_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise RuntimeError("the engine said no\nat line 3")
+
+    monkeypatch.setattr(config, "run", fail)
+    assert main(["config"]) == 1
+    shown = capsys.readouterr().err
+    assert shown == "gospulse: unexpected RuntimeError: the engine said no (set GOSPULSE_DEBUG=1 to see where)\n"
+    monkeypatch.setenv("GOSPULSE_DEBUG", "1")
+    assert main(["config"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_wrong_use_is_exit_code_two(tmp_path: Path) -> None:
+    assert _run("config", "--jsn", cwd=tmp_path).returncode == 2
+    unknown = _run("config", cwd=tmp_path, GOSPULSE_WORKRES="2")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr == "gospulse: unknown setting GOSPULSE_WORKRES; did you mean GOSPULSE_WORKERS?\n"
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    log = tmp_path / ".gospulse" / "logs" / "kafka.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("line\n" * 12_000)
+    done = subprocess.run(
+        f"'{sys.executable}' -m deploy.cli.main logs kafka -n 10000 | head -1",
+        shell=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("line\n", "")
+
+
+def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
+    log = tmp_path / ".gospulse" / "logs" / "kafka.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("the first line\n")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "deploy.cli.main", "logs", "kafka", "--follow"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "the first line\n"
+        with log.open("a") as file:
+            file.write("and another\n")
+        assert process.stdout.readline() == "and another\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "")
+
+
+def test_logs_names_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / ".gospulse" / "logs").mkdir(parents=True)
+    (tmp_path / ".gospulse" / "logs" / "kafka.log").write_text("up\n")
+    done = _run("logs", "worker-9", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is no log of worker-9" in done.stderr
+    assert "kafka" in done.stderr
