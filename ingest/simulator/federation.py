@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 import numpy as np
@@ -70,7 +70,7 @@ class Federation:
         """Copies that were planned and for which the run was too short so far."""
         return self._copies.unsent
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Generator[Record]:
         """All records in their order of sending: ``spec.events`` of the topic events, and the readings between them."""
         if self._taken:
             raise RuntimeError("The records of a federation can be taken once.")
@@ -107,28 +107,29 @@ class Federation:
         rng = np.random.default_rng([spec.seed, _EVENTS])
         slots = len(activity.cumulative)
         later = no_rows()
-        made = sent = begin = 0
+        sent = begin = 0
+        # Records that come of one fact: its copies, and what follows from an appeal. Measured as we go.
+        growth = 1 + 1.15 * spec.duplicates + spec.appeal_share
         while begin < slots:
             # As many slots as make a block, at least one.
             reached = float(activity.cumulative[begin - 1]) if begin else 0.0
             end = int(np.searchsorted(activity.cumulative, reached + _BLOCK / spec.events, side="right"))
             end = min(slots, max(begin + 1, end))
             last = end == slots
-            # What followed from earlier blocks counts towards the plan, so that the total comes out.
-            planned = (
-                spec.events - sent - len(later) if last else round(spec.events * activity.cumulative[end - 1]) - made
-            )
-            fresh = self._facts(range(begin, end), max(0, planned), rng)
+            made = sent + len(later)
+            wanted = max(0.0, spec.events * float(activity.cumulative[end - 1]) - made)
+            # The last block rather makes too much: what is over is left out again.
+            fresh = self._facts(range(begin, end), round(wanted if last else wanted / growth), rng)
             now = spec.end_ms + int(_LATE_MS[1]) + spec.out_of_order_ms if last else activity.slot_end(end - 1)
             rows = np.concatenate([later, fresh])
             later = rows[rows["send"] >= now]
             rows = rows[rows["send"] < now]
             rows = rows[np.lexsort((rows["fact"], rows["send"]))]
             rows, partitions = self._copies.weave(rows, self._partitions(rows), rng)
-            if last:
-                rows, partitions = self._cut(rows, partitions, spec.events - sent)
+            rows, partitions = _cut(rows, partitions, spec.events - sent, rng)
             sent += len(rows)
-            made = sent + len(later)
+            if wanted > 1:
+                growth = max(1.0, growth * (sent + len(later) - made) / wanted)
             begin = end
             yield _Block(rows, partitions)
 
@@ -168,14 +169,17 @@ class Federation:
         partitions[alone] = [self._partitioner(key) for key in self._writer.appeal_keys(rows[alone])]
         return partitions
 
-    def _cut(self, rows: Rows, partitions: NDArray[np.int64], count: int) -> tuple[Rows, NDArray[np.int64]]:
-        """At most ``count`` rows: what is too much is left out of the engagement that was sent once."""
-        surplus = len(rows) - count
-        if surplus <= 0:
-            return rows, partitions
-        spare = np.flatnonzero((rows["kind"] >= APPEAL_KIND_COUNT) & ~rows["tracked"])
-        if len(spare) < surplus:
-            spare = np.arange(len(rows))
-        kept = np.ones(len(rows), dtype=np.bool_)
-        kept[spare[-surplus:]] = False
-        return rows[kept], partitions[kept]
+
+def _cut(
+    rows: Rows, partitions: NDArray[np.int64], count: int, rng: np.random.Generator
+) -> tuple[Rows, NDArray[np.int64]]:
+    """At most ``count`` rows: what is too much is left out of the engagement that is sent once."""
+    surplus = len(rows) - count
+    if surplus <= 0:
+        return rows, partitions
+    spare = np.flatnonzero((rows["kind"] >= APPEAL_KIND_COUNT) & ~rows["tracked"])
+    if len(spare) < surplus:
+        spare = np.arange(len(rows))
+    kept = np.ones(len(rows), dtype=np.bool_)
+    kept[rng.choice(spare, size=surplus, replace=False)] = False
+    return rows[kept], partitions[kept]
