@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, KafkaTimeoutError, NoBrokersAvailable
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
@@ -51,7 +51,7 @@ class KafkaOffsets:
                 ssl_certfile=connection.ssl_certfile,
                 ssl_keyfile=connection.ssl_keyfile,
             )
-        except (KafkaTimeoutError, NoBrokersAvailable, OSError) as error:
+        except (KafkaError, OSError) as error:
             raise self._unavailable("be reached", error) from error
 
     def __enter__(self) -> Self:
