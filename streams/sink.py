@@ -1,0 +1,176 @@
+"""The sink: one acknowledged insert into ClickHouse at a time, the same bytes again until it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from schemas.connections import ClickHouseConnection
+from streams.inserts import Insert
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+#: The acknowledgement must mean "written": no server-side queue, no early answer. Identical rows are welcome (every table
+#: is a join), so nothing may be dropped as a repetition.
+DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
+
+#: ClickHouse's error codes that time heals: timeouts, network, too many parts or queries, memory, read-only replicas.
+PASSING_CODES: Final = frozenset(
+    {159, 164, 202, 209, 210, 241, 242, 243, 252, 285, 286, 287, 319, 394, 425, 439, 999, 1000, 1001}
+)
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 10.0
+#: A refusal waits for a person; asking every few seconds is often enough.
+REFUSED_PAUSE_S: Final = 5.0
+
+
+class SinkState(Enum):
+    """How ClickHouse answered last."""
+
+    GOOD = "good"
+    #: No answer, or an error that passes by itself.
+    AWAY = "away"
+    #: An error that a person must mend: a login, a missing table, a column that does not fit.
+    REFUSED = "refused"
+
+
+class StoppedError(Exception):
+    """The worker was told to stop while an insert was not acknowledged."""
+
+
+def connect(connection: ClickHouseConnection) -> Client:
+    """A client without a session, so that its statements may run one beside another; raises ClickHouseError."""
+    return clickhouse_connect.get_client(
+        host=connection.host,
+        port=connection.port,
+        username=connection.username,
+        password=connection.password.reveal(),
+        secure=connection.secure,
+        ca_cert=connection.ca_cert,
+        autogenerate_session_id=False,
+        connect_timeout=5,
+        send_receive_timeout=120,
+        query_limit=0,
+    )
+
+
+class Sink:
+    """ClickHouse for one worker: inserts that are tried until they are acknowledged, and questions."""
+
+    def __init__(
+        self,
+        connection: ClickHouseConnection,
+        *,
+        insert_quorum: int | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = connection
+        self._settings = dict(DURABLE)
+        if insert_quorum is not None:
+            # Parallel quorums are counted apart; a row that fewer replicas have is not acknowledged.
+            self._settings |= {"insert_quorum": insert_quorum, "insert_quorum_parallel": 1}
+        self._jitter = jitter
+        self._client: Client | None = None
+        self._thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="clickhouse")
+        self._stop = asyncio.Event()
+        self.state = SinkState.GOOD
+        #: Acknowledged inserts, rows and the seconds that they took.
+        self.inserts = 0
+        self.rows = 0
+        self.seconds = 0.0
+        #: Attempts that were not acknowledged.
+        self.failures = 0
+
+    async def write(self, batch: Sequence[Insert]) -> None:
+        """Send each insert until it is acknowledged, in order. Raises StoppedError after :meth:`stop`, nothing else."""
+        for insert in batch:
+            await self._until_acknowledged(insert)
+
+    async def ask(self, question: Callable[[Client], Answer]) -> Answer:
+        """One question to ClickHouse, asked in a thread. Raises ClickHouseError or OSError where it fails."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._with_client, question)
+
+    def stop(self) -> None:
+        """Give up what is not acknowledged at its next failure: it will be folded again."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the connection and the threads; an insert under way is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
+
+    async def _until_acknowledged(self, insert: Insert) -> None:
+        pause = FIRST_PAUSE_S
+        while True:
+            started = time.monotonic()
+            try:
+                await self.ask(lambda client: self._send(client, insert))
+            except (ClickHouseError, OSError) as error:
+                self.failures += 1
+                self._note(_state_after(error), insert.table, error)
+                if self._stop.is_set():
+                    raise StoppedError from error
+            else:
+                self._note(SinkState.GOOD, insert.table, None)
+                self.inserts += 1
+                self.rows += insert.rows
+                self.seconds += time.monotonic() - started
+                return
+            wait = REFUSED_PAUSE_S if self.state is SinkState.REFUSED else pause
+            pause = min(LONGEST_PAUSE_S, pause * 2)
+            try:
+                await asyncio.wait_for(self._stop.wait(), wait * (0.5 + self._jitter()))
+            except TimeoutError:
+                continue
+
+    def _send(self, client: Client, insert: Insert) -> None:
+        client.command(insert.statement, data=insert.body, settings=self._settings)
+
+    def _with_client(self, question: Callable[[Client], Answer]) -> Answer:
+        if self._client is None:
+            # Constructing a client asks the server for its version: it fails while the server is away.
+            self._client = connect(self._connection)
+        return question(self._client)
+
+    def _note(self, state: SinkState, table: str, error: Exception | None) -> None:
+        """One log line a change of state, not one an attempt."""
+        if state is self.state:
+            return
+        where = f"ClickHouse at {self._connection.host}:{self._connection.port}"
+        if state is SinkState.GOOD:
+            log.info("%s takes rows again; nothing was lost meanwhile.", where)
+        elif state is SinkState.AWAY:
+            log.warning("%s does not take rows (%s). Folding waits; the same rows are sent again.", where, _plain(error))
+        else:
+            log.error(
+                "%s refuses rows for %s: %s. Nothing is skipped and nothing is committed until this is mended "
+                "(see `gospulse migrate` and the login).",
+                where,
+                table,
+                _plain(error),
+            )
+        self.state = state
+
+
+def _state_after(error: Exception) -> SinkState:
+    code = getattr(error, "code", None)
+    return SinkState.AWAY if code is None or code in PASSING_CODES else SinkState.REFUSED
+
+
+def _plain(error: Exception | None) -> str:
+    """The error's first sentence; never the rows, which stand behind it in some messages."""
+    text = " ".join(str(error).split())
+    return text[:300].rstrip(". ") or type(error).__name__

@@ -1,0 +1,151 @@
+"""A worker: Faust's application, the starter, the flusher and the refresher, from start to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from faust.types import TP
+
+from schemas.topics import EVENTS
+from streams.app import WorkerApp, build_app
+from streams.broker import Broker
+from streams.config import WorkerConfig
+from streams.flush import Flusher
+from streams.generation import Definition
+from streams.metrics import Metrics
+from streams.offsets import KafkaUnavailable
+from streams.ownership import Ownership
+from streams.partition import State
+from streams.sink import Sink
+from streams.starter import Starter
+
+log = logging.getLogger(__name__)
+
+#: A clean end takes at most this long in each of its steps; what is not reached is folded again by the next owner.
+LAST_FLUSH_S: Final = 1.5
+LAST_COMMIT_S: Final = 1.0
+LEAVE_S: Final = 3.0
+REFRESH_PAUSE_S: Final = 1.0
+RETRY_S: Final = 1.0
+
+
+class Refresh(Protocol):
+    """Recomputes roll-ups for what was touched."""
+
+    async def refresh_once(self) -> object: ...
+
+
+class Worker:
+    """One worker of a generation, in this process."""
+
+    def __init__(self, config: WorkerConfig, definition: Definition, refresher: Refresh | None = None) -> None:
+        self._config = config
+        self._refresher = refresher
+        self.metrics = Metrics()
+        self.sink = Sink(config.clickhouse, insert_quorum=config.insert_quorum)
+        self._broker = Broker(config.kafka)
+        self.ownership = Ownership(config, self.metrics)
+        self._starter = Starter(config, definition, self.ownership, self._broker, self.sink, self.metrics)
+        self._flusher = Flusher(config, self.ownership, self._broker, self.sink, self.metrics, self._commit)
+        self._stopping = asyncio.Event()
+        self._app: WorkerApp | None = None
+
+    def stop(self) -> None:
+        """End cleanly: write and commit what is folded, leave the group."""
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Run until :meth:`stop`; the result is the exit code: 0 after a clean end, 1 after a crash."""
+        app = self._app = build_app(self._config, self.ownership, self._metrics_text)
+        await self._kafka_answers()
+        if self._stopping.is_set():
+            return 0
+        await app.start()
+        self.ownership.seeker = app.consumer  # type: ignore[assignment]
+        log.info("Worker %s folds generation %d.", self._config.name, self._config.generation)
+        starting = self._task(self._starter.run())
+        flushing = self._task(self._flusher.run())
+        refreshing = self._task(self._refresh())
+        stopped = self._task(self._stopping.wait())
+        crashed = self._task(app._crashed.wait())
+        await asyncio.wait([stopped, crashed, starting, flushing], return_when=asyncio.FIRST_COMPLETED)
+        clean = stopped.done()
+        if not clean:
+            log.error("The worker broke down; its supervisor starts it again, and nothing is lost.")
+        for task in (starting, refreshing, stopped, crashed):
+            task.cancel()
+        await self._end(app, flushing)
+        return 0 if clean else 1
+
+    async def _end(self, app: WorkerApp, flushing: asyncio.Task[Any]) -> None:
+        self.ownership.open = False
+        self._flusher.stop()
+        await asyncio.wait([flushing], timeout=LAST_FLUSH_S)
+        if flushing.done():
+            await self._flusher.finish(LAST_FLUSH_S)
+            await _within(LAST_COMMIT_S, self._commit())
+        await _within(LEAVE_S, app.stop())
+        self.ownership.close()
+        self._broker.close()
+        self.sink.close()
+        log.info("Worker %s has ended.", self._config.name)
+
+    async def _commit(self) -> None:
+        if self._app is not None:
+            await self._app.consumer.commit()
+
+    async def _kafka_answers(self) -> None:
+        """Faust's own start gives up when no broker is there; a worker waits for it."""
+        while not self._stopping.is_set():
+            try:
+                await self._broker.ask(lambda offsets: offsets.topic_ids(()))
+                return
+            except KafkaUnavailable:
+                await asyncio.sleep(RETRY_S)
+
+    async def _refresh(self) -> None:
+        if self._refresher is None:
+            return
+        first = TP(self._config.kafka.topic(EVENTS), 0)
+        failing = False
+        while True:
+            await asyncio.sleep(REFRESH_PAUSE_S)
+            partition = self.ownership.partitions.get(first)
+            if partition is None or partition.state is State.STARTING:
+                continue
+            try:
+                await self._refresher.refresh_once()
+                failing = False
+            except Exception as error:
+                if not failing:
+                    log.warning("Roll-ups were not refreshed (%s); they are tried again.", str(error).split("\n")[0][:200])
+                failing = True
+
+    def _metrics_text(self) -> str:
+        self._flusher.measure()
+        return self.metrics.text()
+
+    def _task(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return asyncio.ensure_future(work)
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await asyncio.wait_for(work, seconds)
+    except TimeoutError:
+        log.warning("A step of the end took longer than %g s and was left.", seconds)
+    except Exception as error:
+        log.warning("A step of the end failed (%s).", type(error).__name__)
+
+
+async def run_worker(worker_of: Callable[[], Worker]) -> int:
+    """Run a worker until SIGTERM or SIGINT; the result is its exit code."""
+    worker = worker_of()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    return await worker.run()
