@@ -1,0 +1,244 @@
+"""From a request to the engine and back: one request, one statement, one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+from msgspec import Struct
+
+from deploy.clickhouse_endpoint.bodies import Body
+from deploy.clickhouse_endpoint.cancellation import Queries, Running
+from deploy.clickhouse_endpoint.compression import decoder, encoder
+from deploy.clickhouse_endpoint.configuration import DISPLAY_NAME
+from deploy.clickhouse_endpoint.engine import Engine, Outcome, ResultStream
+from deploy.clickhouse_endpoint.errors import READONLY, ClickHouseError
+from deploy.clickhouse_endpoint.externals import ExternalTable, read_form
+from deploy.clickhouse_endpoint.guard import AnalystGuard, check_writer
+from deploy.clickhouse_endpoint.hello import hello_block, is_hello
+from deploy.clickhouse_endpoint.inserts import Insert
+from deploy.clickhouse_endpoint.logins import Login
+from deploy.clickhouse_endpoint.pipes import Pipe
+from deploy.clickhouse_endpoint.replies import Reply
+from deploy.clickhouse_endpoint.requests import Wish
+from deploy.clickhouse_endpoint.sessions import Lease, Sessions
+from deploy.clickhouse_endpoint.statements import Statement
+
+T = TypeVar("T")
+
+# Formats whose blocks may simply follow one another; all others go through a pipe.
+_BLOCKWISE = frozenset(("Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"))
+_CONTENT_TYPES = {
+    "JSON": "application/json; charset=UTF-8",
+    "CSV": "text/csv; charset=UTF-8; header=absent",
+    "TabSeparated": "text/tab-separated-values; charset=UTF-8",
+    "TSV": "text/tab-separated-values; charset=UTF-8",
+    "Native": "application/octet-stream",
+    "RowBinary": "application/octet-stream",
+    "Arrow": "application/octet-stream",
+    "ArrowStream": "application/octet-stream",
+    "Parquet": "application/octet-stream",
+}
+
+
+class Services(Struct):
+    """What requests share."""
+
+    engine: Engine
+    queries: Queries
+    sessions: Sessions
+    guard: AnalystGuard
+    scratch: Path
+
+
+class Execution:
+    """One request. ``run`` answers it; ``end`` must follow, whatever happened."""
+
+    def __init__(self, services: Services, request: web.Request, wish: Wish, running: Running) -> None:
+        self._services = services
+        self._request = request
+        self._wish = wish
+        self._running = running
+        self._began = time.monotonic()
+        self._lease: Lease | None = None
+        self._stream: ResultStream | None = None
+        self._pipe: Pipe | None = None
+        self._insert: Insert | None = None
+        self._reply: Reply | None = None
+        self._externals: list[ExternalTable] = []
+        self._externals_made: list[ExternalTable] = []
+
+    async def run(self) -> web.StreamResponse:
+        """Carry it out.
+
+        Raises:
+            ClickHouseError: before anything was answered.
+        """
+        request, wish = self._request, self._wish
+        content = request.content
+        if request.content_type == "multipart/form-data":
+            self._externals = await read_form(request, request.query, wish)
+            body = Body(wish.sql, None, decoder("", False))
+        else:
+            body = Body(wish.sql, content, decoder(request.headers.get("Content-Encoding", ""), wish.block_body))
+        statement, text = await body.begin()
+        self._running.sql = statement.sql[:2000].decode("utf-8", "surrogateescape")
+        self._check_method(statement)
+        if wish.modern_native and is_hello(statement.sql):
+            return await self._answer(
+                Outcome(payload=hello_block(DISPLAY_NAME, self._services.engine.version, "UTC")), "Native"
+            )
+        self._lease = self._open()
+        await self._call(partial(self._begin, self._lease, statement))
+        try:
+            return await self._dispatch(self._lease, statement, text, body)
+        except ClickHouseError as error:
+            if self._reply is None or not self._reply.started:
+                raise
+            return await self._reply.fail(error, self._services.engine.version)
+
+    async def end(self) -> None:
+        """Stop what still runs, wait for it, give the connection back."""
+        stream = self._stream
+        unfinished = stream is not None and not stream.finished
+        await self._services.queries.end(self._running, unfinished, self._close, self._pipe)
+
+    def _check_method(self, statement: Statement) -> None:
+        if self._wish.method not in ("GET", "HEAD"):
+            return
+        harmless = (statement.kind in ("query", "rows") and statement.first != "KILL") or statement.first in (
+            "SET",
+            "USE",
+        )
+        if not harmless:
+            raise ClickHouseError(
+                READONLY,
+                "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
+                "You should use method POST for modifying queries",
+            )
+
+    def _open(self) -> Lease:
+        wish = self._wish
+        # An analyst's connection becomes read-only for good, so it is never kept.
+        if wish.session_id and wish.login is Login.GOSPULSE:
+            return self._services.sessions.named(
+                wish.login.value, wish.session_id, wish.session_timeout, wish.session_check, wish.close_session
+            )
+        return self._services.sessions.fresh()
+
+    def _begin(self, lease: Lease, statement: Statement) -> None:
+        wish, guard = self._wish, self._services.guard
+        analyst = wish.login is Login.ANALYST
+        settings = guard.settings(wish.settings) if analyst else dict(wish.settings)
+        settings["log_comment"] = self._running.tag
+        database = guard.database(wish.database) if analyst else wish.database
+        lease.prepare(settings, database, statement.first == "USE")
+        for table in self._externals:
+            self._externals_made.append(table)
+            table.create(lease.connection)
+        if analyst:
+            if statement.kind not in ("query", "rows"):
+                raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
+            guard.check(lease.connection, statement.sql, wish.parameters)
+            lease.connection.run("SET readonly = 2")
+        else:
+            check_writer(statement.sql)
+
+    async def _dispatch(self, lease: Lease, statement: Statement, text: bytes, body: Body) -> web.StreamResponse:
+        connection, wish = lease.connection, self._wish
+        output_format = statement.format or wish.default_format
+        if not re.fullmatch(r"\w+", output_format):
+            raise ClickHouseError(73, f"Unknown format {output_format!r}", "UNKNOWN_FORMAT")
+        self._running.writes = statement.kind in ("insert", "insert_input", "command")
+        if statement.kind == "query":
+            if output_format in _BLOCKWISE and not statement.totals:
+                return await self._stream_blocks(lease, statement, output_format)
+            return await self._stream_pipe(lease, statement, output_format)
+        if statement.kind == "insert" and wish.parameters:
+            # Query parameters within VALUES: the engine replaces them in whole statements only.
+            whole = text + await body.unread()
+            return await self._answer(await self._call(lambda: connection.run(whole, "Null", wish.parameters)), "")
+        if statement.kind in ("insert", "insert_input"):
+            self._insert = Insert(connection, self._call)
+            return await self._answer(await self._insert.run(statement, body), "")
+        outcome = await self._call(lambda: connection.run(statement.sql, output_format, wish.parameters))
+        return await self._answer(outcome, output_format if statement.kind == "rows" or outcome.payload else "")
+
+    async def _stream_blocks(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
+        def start() -> ResultStream:
+            return lease.connection.stream(statement.sql, output_format, self._wish.parameters)
+
+        self._stream = stream = await self._call(start)
+        reply = self._begin_reply(output_format)
+        while block := await self._call(stream.fetch):
+            await reply.write(block)
+        return await reply.finish(stream.outcome, self._elapsed())
+
+    async def _stream_pipe(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
+        self._pipe = pipe = Pipe()
+        into = f"\nINTO OUTFILE '{pipe.path}' APPEND ".encode()
+        if statement.format_at >= 0:
+            sql = statement.sql[: statement.format_at] + into + statement.sql[statement.format_at :]
+        else:
+            sql = statement.sql + into + f"FORMAT {output_format}".encode()
+        parameters = self._wish.parameters
+        writing = self._services.queries.start(
+            self._running, lambda: lease.connection.run(sql, output_format, parameters)
+        )
+        reply = self._begin_reply(output_format)
+        while piece := await pipe.read(writing):
+            await reply.write(piece)
+        return await reply.finish(await asyncio.shield(writing), self._elapsed())
+
+    async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
+        reply = self._begin_reply(output_format)
+        if outcome.payload:
+            await reply.write(outcome.payload)
+        return await reply.finish(outcome, self._elapsed())
+
+    def _begin_reply(self, output_format: str) -> Reply:
+        wish = self._wish
+        coder, encoding = encoder(
+            self._request.headers.get("Accept-Encoding", ""), wish.compression_enabled, wish.block_answer
+        )
+        headers = {
+            "Content-Type": _CONTENT_TYPES.get(output_format, "text/plain; charset=UTF-8"),
+            "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
+            "X-ClickHouse-Query-Id": wish.query_id,
+            "X-ClickHouse-Timezone": "UTC",
+        }
+        if output_format:
+            headers["X-ClickHouse-Format"] = output_format
+        self._reply = Reply(self._request, headers, coder, encoding, wish.hold, self._services.scratch)
+        return self._reply
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        return await self._services.queries.call(self._running, work)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _close(self) -> None:
+        if self._reply is not None:
+            self._reply.close()
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._lease is None:
+            return
+        try:
+            with contextlib.suppress(ClickHouseError):
+                if self._insert is not None:
+                    self._insert.cancel()
+                if self._stream is not None:
+                    self._stream.cancel()
+                for table in self._externals_made:
+                    table.drop(self._lease.connection)
+        finally:
+            self._lease.give_back()

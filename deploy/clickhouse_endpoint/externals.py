@@ -1,0 +1,88 @@
+"""External tables: small tables that a client sends along with its query, in a form (multipart/form-data)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from aiohttp import BodyPartReader, web
+from msgspec import Struct
+
+from deploy.clickhouse_endpoint.engine import EngineConnection
+from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, ClickHouseError
+from deploy.clickhouse_endpoint.quoting import identifier
+from deploy.clickhouse_endpoint.requests import Wish
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LARGEST = 256 << 20
+
+
+class ExternalTable(Struct):
+    """A table that lives as long as the query: its columns as in CREATE TABLE, its data in ``format``."""
+
+    name: str
+    structure: str
+    format: str
+    data: bytes
+
+    def create(self, connection: EngineConnection) -> None:
+        """Make and fill it as a temporary table. Blocks in the engine."""
+        connection.run(f"CREATE TEMPORARY TABLE {identifier(self.name)} ({self.structure}) ENGINE = Memory")
+        insert = connection.insert(f"INSERT INTO {identifier(self.name)}", self.format)
+        try:
+            insert.append(self.data)
+            insert.done()
+        finally:
+            insert.cancel()
+
+    def drop(self, connection: EngineConnection) -> None:
+        """Remove it from a session that lives on."""
+        connection.run(f"DROP TEMPORARY TABLE IF EXISTS {identifier(self.name)}")
+
+
+async def read_form(request: web.Request, query: Mapping[str, str], wish: Wish) -> list[ExternalTable]:
+    """Read a form: its fields go into ``wish``, its files are the external tables.
+
+    Raises:
+        ClickHouseError: a table without structure, a name that is none, too much data.
+    """
+    tables: list[ExternalTable] = []
+    size = 0
+    reader = await request.multipart()
+    while (part := await reader.next()) is not None:
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            continue
+        data = bytes(await part.read())
+        size += len(data)
+        if size > _LARGEST:
+            raise ClickHouseError(BAD_ARGUMENTS, f"The form is larger than {_LARGEST} bytes")
+        if part.filename is None:
+            wish.add_field(part.name, data.decode("utf-8", "surrogateescape"))
+        else:
+            tables.append(_table(part.name, query, data))
+    return tables
+
+
+def _table(name: str, query: Mapping[str, str], data: bytes) -> ExternalTable:
+    if not _NAME.fullmatch(name):
+        raise ClickHouseError(BAD_ARGUMENTS, f"{name!r} is no name for an external table")
+    structure = query.get(f"{name}_structure")
+    if structure is None and f"{name}_types" in query:
+        structure = ", ".join(f"_{number} {kind}" for number, kind in enumerate(_split(query[f"{name}_types"]), 1))
+    if not structure:
+        raise ClickHouseError(
+            BAD_ARGUMENTS, f"Neither structure nor types have been provided for external table {name}"
+        )
+    return ExternalTable(name, structure, query.get(f"{name}_format", "TabSeparated"), data)
+
+
+def _split(types: str) -> list[str]:
+    # Commas within brackets belong to a type: Array(Tuple(String, UInt8)).
+    parts, depth = [""], 0
+    for letter in types:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]

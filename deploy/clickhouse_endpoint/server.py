@@ -1,0 +1,109 @@
+"""The process: opens the engine, listens, and stops without losing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+
+from aiohttp import web
+from msgspec import Struct
+
+from deploy.clickhouse_endpoint.app import make_application
+from deploy.clickhouse_endpoint.cancellation import Queries
+from deploy.clickhouse_endpoint.configuration import EngineLimits, write_configuration
+from deploy.clickhouse_endpoint.engine import Engine
+from deploy.clickhouse_endpoint.execution import Services
+from deploy.clickhouse_endpoint.guard import AnalystGuard, AnalystLimits
+from deploy.clickhouse_endpoint.logins import Login, Passwords
+from deploy.clickhouse_endpoint.sessions import Sessions
+
+_LOG = logging.getLogger("clickhouse-endpoint")
+# How long inserts that are under way may take to end after SIGTERM, in seconds.
+_GRACE = 5.0
+_MOST_QUERIES = 100
+
+
+class EndpointOptions(Struct, frozen=True, kw_only=True):
+    """Where it keeps its data and listens, and its bounds."""
+
+    data: Path
+    host: str
+    port: int
+    engine: EngineLimits = EngineLimits()
+    analyst: AnalystLimits = AnalystLimits()
+
+
+class PortInUse(Exception):
+    """Somebody else listens on the port."""
+
+
+def serve(options: EndpointOptions, passwords: Passwords) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        PortInUse: the address is taken or not ours.
+        DataDirectoryLocked: another process works on the data directory.
+        ClickHouseError: the engine does not start.
+    """
+    listening = _bind(options.host, options.port)
+    with listening:
+        data = options.data.resolve()
+        scratch = data / "tmp"
+        configuration = write_configuration(data / "configuration", scratch, options.engine)
+        engine = Engine(data / "engine", configuration)
+        try:
+            asyncio.run(_serve(options, passwords, engine, scratch, listening))
+        finally:
+            engine.close()
+    _LOG.info("stopped")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        # Listening only when the engine is there, but nobody else may take the port meanwhile.
+    except OSError as error:
+        listening.close()
+        raise PortInUse(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
+    return listening
+
+
+async def _serve(
+    options: EndpointOptions, passwords: Passwords, engine: Engine, scratch: Path, listening: socket.socket
+) -> None:
+    root = engine.connect()
+    table_functions = frozenset(root.run("SELECT name FROM system.table_functions", "TSVRaw").payload.decode().split())
+    root.close()
+    queries = Queries(engine, _MOST_QUERIES, {Login.ANALYST.value: options.analyst.queries})
+    sessions = Sessions(engine)
+    services = Services(engine, queries, sessions, AnalystGuard(options.analyst, table_functions), scratch)
+    runner = web.AppRunner(
+        make_application(services, passwords),
+        access_log=None,
+        auto_decompress=False,
+        handler_cancellation=True,
+        shutdown_timeout=_GRACE,
+        max_line_size=1 << 20,
+        max_field_size=1 << 16,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await runner.setup()
+    site = web.SockSite(runner, listening, backlog=1024)
+    await site.start()
+    host, port = listening.getsockname()[:2]
+    _LOG.info("ClickHouse %s listens on http://%s:%d", engine.version, f"[{host}]" if ":" in host else host, port)
+    await stop.wait()
+    await site.stop()
+    await queries.kill_readers()
+    await runner.cleanup()
+    await queries.close()
+    sessions.close()
