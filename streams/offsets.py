@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
@@ -83,10 +89,10 @@ class KafkaOffsets:
 
     def committed(self, group: str) -> dict[Partition, int]:
         """The offsets that a group (full name) committed for our topics; empty where it has none."""
-        try:
-            found = self._admin.list_group_offsets({group: None}).get(group, {})
-        except KafkaError as error:
-            raise self._unavailable(f"say what the group {group} committed", error) from error
+        listed = self._with_coordinator(
+            lambda: self._admin.list_group_offsets({group: None}), f"say what the group {group} committed"
+        )
+        found = listed.get(group, {})
         prefix = self._connection.topic_prefix
         return {
             (key.topic.removeprefix(prefix), key.partition): int(value.offset)
@@ -97,10 +103,9 @@ class KafkaOffsets:
     def commit(self, group: str, offsets: Mapping[Partition, int]) -> None:
         """Set the offsets of a group (full name) that has no members."""
         wanted = {self._topic_partition(key): OffsetAndMetadata(offset, "", -1) for key, offset in offsets.items()}
-        try:
-            results: Mapping[Any, Any] = self._admin.alter_group_offsets(group, wanted)
-        except KafkaError as error:
-            raise self._unavailable(f"set the offsets of the group {group}", error) from error
+        results = self._with_coordinator(
+            lambda: self._admin.alter_group_offsets(group, wanted), f"set the offsets of the group {group}"
+        )
         for key, result in results.items():
             if getattr(result, "errno", 0):
                 raise KafkaUnavailableError(
@@ -114,6 +119,19 @@ class KafkaOffsets:
             self._admin.delete_records({self._topic_partition(key): offset for key, offset in offsets.items()})
         except KafkaError as error:
             raise self._unavailable("delete records", error) from error
+
+    def _with_coordinator(self, ask: Callable[[], Mapping[Any, Any]], what: str) -> Mapping[Any, Any]:
+        """Ask a group's coordinator. A fresh cluster has none until the topic of offsets is made, within a second."""
+        deadline = time.monotonic() + self._timeout_ms / 1000
+        while True:
+            try:
+                return ask()
+            except (CoordinatorNotAvailableError, NotCoordinatorError, CoordinatorLoadInProgressError) as error:
+                if time.monotonic() > deadline:
+                    raise self._unavailable(what, error) from error
+                time.sleep(0.2)
+            except KafkaError as error:
+                raise self._unavailable(what, error) from error
 
     def _topic_partition(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._connection.topic(partition[0]), partition[1])

@@ -143,7 +143,7 @@ class PartitionCheck:
         if task.topic == topics.READINGS:
             return ReadingRecount(task.rules, task.log, task.part, task.acknowledged, self._ledger)
         if task.topic == topics.REJECTED:
-            return RejectionRecount(task.rules, task.log, task.part, self._ledger)
+            return RejectionRecount(task.rules, self._ledger)
         return EventRecount(
             task.rules,
             task.log,

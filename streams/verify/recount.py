@@ -115,11 +115,11 @@ class EventRecount:
         judged = self._judge(value or b"")
         if isinstance(judged, Refusal):
             return judged
+        if judged.at > appended + MAX_AHEAD_MS:
+            return ahead_refusal("at")
         if offset in self._mended:
             return MENDED
-        if judged.load is not None and judged.load in self._rules.excluded:
-            return None
-        return ahead_refusal("at") if judged.at > appended + MAX_AHEAD_MS else judged
+        return None if judged.load in self._rules.excluded else judged
 
     def _turn_to(self, chunk: int) -> None:
         self.finish()

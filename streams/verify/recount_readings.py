@@ -43,8 +43,8 @@ class ReadingRecount:
         judged = self._judge(value or b"")
         if isinstance(judged, Refusal):
             return judged
+        if judged.observed_at > appended + MAX_AHEAD_MS:
+            return ahead_refusal("observed_at")
         if offset in self._mended:
             return MENDED
-        if judged.load is not None and judged.load in self._rules.excluded:
-            return None
-        return ahead_refusal("observed_at") if judged.observed_at > appended + MAX_AHEAD_MS else judged
+        return None if judged.load in self._rules.excluded else judged

@@ -1,0 +1,89 @@
+"""The report of a verification as tables and sentences in the terminal."""
+
+from __future__ import annotations
+
+from deploy.cli.tables import show
+from streams.verify.report import Report
+
+_TABLES = ("appeals", "answers", "appeal_changes", "page_hour", "people_day", "readings", "rejected")
+
+
+def print_report(report: Report, seconds: float) -> None:
+    """Print what was compared, what differs, and what a reader should know beside it."""
+    _print_compared(report)
+    if report.findings.kept:
+        show(
+            ("table", "row", "the log says", "ClickHouse holds"),
+            [(d.table, d.where, d.recounted, d.stored) for d in report.findings.kept],
+            title="Differences",
+        )
+        hidden = sum(report.findings.differences.values()) - len(report.findings.kept)
+        if hidden > 0:
+            print(f"and {hidden:,} more (--limit shows more of them)\n")
+    for line in _lines(report):
+        print(line)
+    rate = report.records / seconds if seconds > 0 else 0.0
+    counted = f"{report.records:,} records recounted in {seconds:.1f} s ({rate:,.0f}/s)"
+    if report.green:
+        print(f"\nGREEN: generation {report.generation} holds what the log says; {counted}")
+    else:
+        total = sum(report.findings.differences.values())
+        print(f"\nRED: {total:,} differences in generation {report.generation}; {counted}")
+
+
+def _print_compared(report: Report) -> None:
+    findings = report.findings
+    names = [*_TABLES, *sorted((findings.compared.keys() | findings.differences.keys()) - set(_TABLES))]
+    rows = [
+        (
+            name,
+            f"{findings.compared.get(name, 0):,}",
+            f"{findings.bracketed.get(name, 0):,}",
+            f"{findings.later.get(name, 0):,}",
+            f"{findings.gone.get(name, 0):,}",
+            f"{findings.differences.get(name, 0):,}",
+        )
+        for name in names
+    ]
+    show(("table", "equal or not", "in bounds", "newer", "log gone", "differ"), rows, right=_columns())
+
+
+def _columns() -> tuple[str, ...]:
+    return ("equal or not", "in bounds", "newer", "log gone", "differ")
+
+
+def _lines(report: Report) -> list[str]:
+    repeats = report.repeats
+    copies = ", ".join(f"{number:,} of {name}" for name, number in repeats.fact_copies.items() if number) or "none"
+    lines = [
+        f"Repeats: further copies of facts (harmless): {copies}; dropped by the window: {repeats.dropped_by_window:,}; "
+        f"beyond the window, counted again: {repeats.counted_again_engagement:,} of engagement, "
+        f"{repeats.counted_again_appeals:,} of appeal kinds (in page_hour only)."
+    ]
+    two = report.reconciliation
+    if two is not None:
+        lines.append(
+            f"Reconciliation of appeals: {two.facts:,} facts, {two.counted:,} counted on their way; the difference of "
+            f"{two.difference:,} is {'exactly' if two.difference == two.explained else 'NOT'} the "
+            f"{two.explained:,} repeats beyond the window."
+        )
+    elif not report.quiet:
+        lines.append("Reconciliation of appeals: not made, records were still on their way.")
+    lines.append(f"Appeals under two days: {report.appeals_under_two_days:,}.")
+    lines += [
+        f"The log of {p.topic} partition {p.part} is judged from offset {p.judged_from:,}: what lies before was "
+        "trimmed, skipped by decision or carried over; its rows are held, not recounted."
+        for p in report.partitions
+        if p.judged_from
+    ]
+    if report.deleted_logs:
+        numbers = ", ".join(map(str, report.deleted_logs))
+        lines.append(f"Rows of deleted topics (log {numbers}) are held, not recounted.")
+    behind = sum(max(0, p.end - max(p.acknowledged, p.judged_from)) for p in report.partitions)
+    if behind:
+        lines.append(f"{behind:,} records were not yet acknowledged when the run began: rows of them are in bounds.")
+    if not report.rollups_compared:
+        why = "the refresher has not caught up" if report.quiet else "records were on their way"
+        lines.append(f"Roll-ups were not compared: {why}.")
+    lines += report.notes
+    return lines
