@@ -53,19 +53,21 @@ def decide_start(known: Known, *, chunk: int, window_chunks: int) -> Start | Sto
     what is acknowledged (progress is written first), so the lower of the two is taken; a commit without progress
     belongs to a log that had this name before, or to tables that were emptied, and is not believed.
     """
-    floor = max(known.cut, known.resume_from or 0)
+    # A cut is no floor: the identities before it are in the window, and it lies far enough behind the log's start.
+    floor = known.resume_from or 0
+    begin = max(known.cut, floor)
     if known.folded is None:
-        acknowledged = floor
+        acknowledged = begin
     else:
-        acknowledged = max(floor, known.folded if known.committed is None else min(known.committed, known.folded))
+        acknowledged = max(begin, known.folded if known.committed is None else min(known.committed, known.folded))
         if known.log_end < known.folded and (known.resume_from or 0) < known.folded:
             return Stop(
                 f"The log ends at offset {known.log_end}, but {known.folded} was acknowledged: the broker lost records. "
                 "Restore them, start the next generation with `gospulse rebuild`, or go on with "
                 f"{_command(known, _boundary(known.folded, chunk))}."
             )
-    if known.log_end < floor:
-        return Stop(f"The log ends at offset {known.log_end}; folding goes on at {floor}, as was decided.")
+    if known.log_end < begin:
+        return Stop(f"The log ends at offset {known.log_end}; folding goes on at {begin}, as was decided.")
     fold_from = chunk_start(acknowledged, chunk)
     read_from = window_start(fold_from, chunk, window_chunks, floor)
     if known.log_start > read_from:
