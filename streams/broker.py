@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from schemas.connections import KafkaConnection
-from streams.offsets import KafkaOffsets, KafkaUnavailable
+from streams.offsets import KafkaOffsets, KafkaUnavailableError
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -27,10 +27,10 @@ class Broker:
         self.answers = True
 
     async def ask(self, question: Callable[[KafkaOffsets], Answer]) -> Answer:
-        """One question. Raises KafkaUnavailable with a clear sentence; one log line a change of state."""
+        """One question. Raises KafkaUnavailableError with a clear sentence; one log line a change of state."""
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._connected, question)
-        except KafkaUnavailable as error:
+        except KafkaUnavailableError as error:
             if self.answers:
                 log.warning("%s Folding waits; nothing is lost.", error)
             self.answers = False
@@ -52,6 +52,6 @@ class Broker:
         except Exception as error:
             broken, self._offsets = self._offsets, None
             broken.close()
-            if isinstance(error, KafkaUnavailable):
+            if isinstance(error, KafkaUnavailableError):
                 raise
-            raise KafkaUnavailable(f"Kafka did not answer ({type(error).__name__}).") from error
+            raise KafkaUnavailableError(f"Kafka did not answer ({type(error).__name__}).") from error

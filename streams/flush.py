@@ -15,7 +15,7 @@ from streams.broker import Broker
 from streams.config import WorkerConfig
 from streams.inserts import CELLS, Insert, inserts
 from streams.metrics import Metrics
-from streams.offsets import KafkaUnavailable
+from streams.offsets import KafkaUnavailableError
 from streams.ownership import Ownership, states
 from streams.partition import Partition, State
 from streams.partition_fold import PartitionFold
@@ -158,7 +158,7 @@ class Flusher:
             try:
                 ids = await self._broker.ask(lambda offsets: offsets.topic_ids(topics))
                 break
-            except KafkaUnavailable as error:
+            except KafkaUnavailableError as error:
                 # Nothing could be committed either.
                 if self._stopping.is_set():
                     raise StoppedError from error

@@ -24,7 +24,7 @@ from streams.fold import EventFold
 from streams.generation import Definition
 from streams.logs import recorded_logs, unregistered
 from streams.metrics import Metrics
-from streams.offsets import KafkaOffsets, KafkaUnavailable, PartitionRange
+from streams.offsets import KafkaOffsets, KafkaUnavailableError, PartitionRange
 from streams.ownership import Ownership, describe
 from streams.partition import Partition, State
 from streams.partition_fold import PartitionFold
@@ -103,7 +103,7 @@ class Starter:
             done = await self._go_on({tp: p for tp, p in found.items() if p.fold is not None}, kafka)
             new = {tp: p for tp, p in found.items() if p.fold is None}
             return await self._begin(new, kafka, await self._sink.ask(self._ask_clickhouse)) and done if new else done
-        except KafkaUnavailable:
+        except KafkaUnavailableError:
             return False
         except (ClickHouseError, OSError) as error:
             if self._sink_answers:

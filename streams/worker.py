@@ -17,7 +17,7 @@ from streams.config import WorkerConfig
 from streams.flush import Flusher
 from streams.generation import Definition
 from streams.metrics import Metrics
-from streams.offsets import KafkaUnavailable
+from streams.offsets import KafkaUnavailableError
 from streams.ownership import Ownership
 from streams.partition import State
 from streams.sink import Sink
@@ -104,7 +104,7 @@ class Worker:
             try:
                 await self._broker.ask(lambda offsets: offsets.topic_ids(()))
                 return
-            except KafkaUnavailable:
+            except KafkaUnavailableError:
                 await asyncio.sleep(RETRY_S)
 
     async def _refresh(self) -> None:
