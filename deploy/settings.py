@@ -70,6 +70,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     clickhouse_port: Annotated[
         Port, Meta(description="Port of the endpoint of `gospulse up`; the next free one if taken")
     ] = 8123
+    clickhouse_memory_mb: Annotated[
+        int, Meta(ge=0, description="Most memory of that endpoint in MB; 0: its default")
+    ] = 0
     analyst_user: Annotated[str, Meta(min_length=1, description="Read-only login")] = passwords.ANALYST
     analyst_password: Annotated[Secret | None, Meta(description="Its password; generated for the own endpoint")] = None
     analyst_password_file: Annotated[Path | None, Meta(description="File that holds its password")] = None

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from deploy import addresses, passwords, topics, workers
 from deploy.clickhouse_client import clickhouse
-from deploy.clickhouse_endpoint.process import start_endpoint
+from deploy.clickhouse_process import start_clickhouse
 from deploy.kafka_broker.process import start_broker
 from deploy.processes import Process, find, forget, free_port, recorded, stop
 from deploy.settings import Settings
@@ -124,14 +124,15 @@ def _start_clickhouse(settings: Settings, say: Say) -> str | None:
     if _is_up(run, "clickhouse"):
         return None
     port = _port(settings, "clickhouse", settings.clickhouse_port, say)
-    process = start_endpoint(
+    process = start_clickhouse(
         settings.data / "clickhouse",
+        settings.bind,
         port,
-        passwords.passwords_directory(settings.data),
-        host=settings.bind,
+        passwords=passwords.passwords_directory(settings.data),
         run=run,
         log=workers.log_file(settings.data, "clickhouse"),
         environ=workers.environment(settings),
+        memory_mb=settings.clickhouse_memory_mb or None,
     )
     address = f"{workers.local_host(settings.bind)}:{port}"
     addresses.write(settings.data, addresses.CLICKHOUSE, address)

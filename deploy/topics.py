@@ -20,6 +20,7 @@ from msgspec import Struct
 from ingest.broker import BrokerAwayError, plain, quiet_library, refusal, security_settings, wait_for_port
 from schemas.connections import KafkaConnection
 from schemas.topics import TOPICS, Topic
+from streams.logs import recorded_logs
 
 LOGS: Final = "gospulse_data.logs"
 _TIMEOUT_MS: Final = 15_000
@@ -89,19 +90,13 @@ def topic_ids(connection: KafkaConnection, patience_s: float = 10.0) -> dict[str
         return {name: str(topic["topic_id"]) for name, topic in _described(admin, connection).items()}
 
 
-def registered_logs(client: Client) -> dict[str, int]:
-    """The numbers that were recorded, by the topic's id."""
-    rows = client.query(f"SELECT topic_id, min(log) FROM {LOGS} GROUP BY topic_id").result_rows
-    return {str(topic_id): int(log) for topic_id, log in rows}
-
-
 def register(client: Client, ids: Mapping[str, str], now: datetime) -> dict[str, int]:
     """Records the ids that are new with the next numbers; gives the number of each topic by name.
 
     ``ids`` are topic ids by name; ``now`` is UTC. Raises TopicsError when two ids turn out to have one number:
     two people did this at the same moment, and neither number may be used.
     """
-    known = registered_logs(client)
+    known = recorded_logs(client)
     following = max(known.values(), default=0) + 1
     fresh = [(topic_id, name) for name, topic_id in ids.items() if topic_id not in known]
     if fresh:
@@ -111,7 +106,7 @@ def register(client: Client, ids: Mapping[str, str], now: datetime) -> dict[str,
             column_names=["topic_id", "topic", "log", "registered_at"],
             settings={"async_insert": 0, "wait_end_of_query": 1},
         )
-        known = registered_logs(client)
+        known = recorded_logs(client)
     if len(set(known.values())) < len(known):
         raise TopicsError(
             f"{LOGS} gives one number to two topics: it was written by two at once; mend it before going on"

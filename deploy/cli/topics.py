@@ -13,6 +13,7 @@ from deploy.clickhouse_client import clickhouse
 from deploy.settings import Settings
 from schemas.connections import KafkaConnection
 from schemas.topics import TOPICS
+from streams.logs import recorded_logs
 
 NAME = "topics"
 HELP = "make Kafka's topics and record their ids (apply), or show them (list)"
@@ -65,7 +66,7 @@ def _list(settings: Settings) -> int:
     ids = topics.topic_ids(kafka)
     with clickhouse(settings.clickhouse) as client:
         _demand_tables(client.command(f"EXISTS TABLE {topics.LOGS}"))
-        numbers = topics.registered_logs(client)
+        numbers = recorded_logs(client)
     rows = [
         (
             kafka.topic(topic.name),
