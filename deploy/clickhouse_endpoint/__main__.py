@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from deploy.clickhouse_endpoint.configuration import EngineLimits
-from deploy.clickhouse_endpoint.engine import DataDirectoryLocked
+from deploy.clickhouse_endpoint.engine import DataDirectoryLockedError
 from deploy.clickhouse_endpoint.errors import ClickHouseError
 from deploy.clickhouse_endpoint.guard import AnalystLimits
 from deploy.clickhouse_endpoint.logins import PasswordFileError, Passwords
-from deploy.clickhouse_endpoint.server import EndpointOptions, PortInUse, serve
+from deploy.clickhouse_endpoint.server import EndpointOptions, PortInUseError, serve
 
 _EXAMPLES = """examples:
   python -m deploy.clickhouse_endpoint --data .gospulse/clickhouse --port 8123 --passwords .gospulse/passwords
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         serve(options, passwords)
     except PasswordFileError as error:
         return _sorry(str(error), 2)
-    except (PortInUse, DataDirectoryLocked) as error:
+    except (PortInUseError, DataDirectoryLockedError) as error:
         return _sorry(str(error), 1)
     except ClickHouseError as error:
         return _sorry(f"the engine does not start: {error}", 1)

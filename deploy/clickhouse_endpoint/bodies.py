@@ -26,7 +26,7 @@ class Body:
         self._at_end = content is None
 
     async def begin(self) -> tuple[Statement, bytes]:
-        """Read as much as the statement needs; also its whole text as far as it was read (with data, for INSERT … VALUES).
+        """Read as much as the statement needs; give it, and the text as far as it was read (perhaps with data).
 
         Raises:
             ClickHouseError: no statement, several statements, SQL that never ends.

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Running:
-    """A request that works in the engine. ``tag`` is its `log_comment`; ``sql`` the beginning of its text."""
+    """A request that works in the engine. ``tag`` is its `log_comment`, ``sql`` the beginning of its text."""
 
     def __init__(self, query_id: str, tag: str, login: str) -> None:
         self.query_id = query_id
@@ -34,6 +34,10 @@ class Running:
         self.sql = ""
         self.writes = False
         self.future: asyncio.Future[Any] | None = None
+
+    def begins(self, sql: bytes) -> None:
+        """Note the text under which the engine knows the query."""
+        self.sql = sql[:2000].decode("utf-8", "ignore")
 
 
 class Queries:
@@ -76,7 +80,7 @@ class Queries:
         return future
 
     async def call(self, running: Running, work: Callable[[], T]) -> T:
-        """Do blocking work of a request in a thread. Cancellation leaves the thread inside; ``end`` takes care of it."""
+        """Do blocking work of a request in a thread; when cancelled, ``end`` takes care of the thread."""
         return await asyncio.shield(self.start(running, work))
 
     async def end(
@@ -99,12 +103,17 @@ class Queries:
         for running in [running for running in self._running.values() if not running.writes]:
             await self._kill(running, False)
 
-    async def close(self) -> None:
-        """Wait for the ends that are under way, then let the threads go."""
+    async def close(self, patience: float) -> bool:
+        """Stop everything that still runs and let the threads go; whether all ended within ``patience`` seconds."""
+        deadline = asyncio.get_running_loop().time() + patience
         while self._ends:
-            await asyncio.wait(self._ends)
+            await asyncio.wait(self._ends, timeout=0.2)
+            await self._kill_where("1")
+            if asyncio.get_running_loop().time() > deadline:
+                return False
         self._threads.shutdown(wait=True)
         self._killers.shutdown(wait=True)
+        return True
 
     async def _end(self, running: Running, unfinished: bool, close: Callable[[], None], pipe: Pipe | None) -> None:
         loop = asyncio.get_running_loop()
@@ -133,7 +142,9 @@ class Queries:
         if by_text and running.sql:
             # SQL may set `log_comment` itself; then its text is what is left to know it by.
             condition += f" OR startsWith(query, {literal(running.sql)})"
+        await self._kill_where(condition)
 
+    async def _kill_where(self, condition: str) -> None:
         def kill() -> None:
             connection = self._engine.connect()
             try:

@@ -118,7 +118,7 @@ def _unpack(method: int, data: bytes, plain_size: int) -> bytes:
         if method == _LZ4:
             return bytes(lz4.block.decompress(data, uncompressed_size=plain_size))
         if method == _ZSTD:
-            return zstandard.ZstdDecompressor().decompress(data, max_output_size=plain_size)
+            return bytes(zstandard.ZstdDecompressor().decompress(data, max_output_size=plain_size))
     except (lz4.block.LZ4BlockError, zstandard.ZstdError) as error:
         raise ClickHouseError(CANNOT_DECOMPRESS, f"Cannot decompress a block of the request's body: {error}") from None
     if method == _NONE:
@@ -167,7 +167,7 @@ def _slices(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def _frame(data: bytes) -> bytes:
-    packed = lz4.block.compress(data, store_size=False)
+    packed: bytes = lz4.block.compress(data, store_size=False)
     block = struct.pack("<BII", _LZ4, len(packed) + 9, len(data)) + packed
     return struct.pack("<QQ", *city_hash_128(block)) + block
 

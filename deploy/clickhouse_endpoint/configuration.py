@@ -11,8 +11,8 @@ from msgspec import Struct
 DISPLAY_NAME: Final = "gospulse"
 # Reading the machine's files, other servers and buckets is nobody's business here, whatever the login.
 _REVOKED_SOURCES = (
-    "FILE, URL, REMOTE, MONGO, REDIS, MYSQL, POSTGRES, SQLITE, ODBC, JDBC, HDFS, S3, HIVE, AZURE, KAFKA, NATS, RABBITMQ, "
-    "YTSAURUS, ARROW FLIGHT, BIGQUERY, DISK"
+    "FILE, URL, REMOTE, MONGO, REDIS, MYSQL, POSTGRES, SQLITE, ODBC, JDBC, HDFS, S3, HIVE, AZURE, KAFKA, NATS, "
+    "RABBITMQ, YTSAURUS, ARROW FLIGHT, BIGQUERY, DISK"
 )
 
 

@@ -7,6 +7,7 @@ at a time. A thread inside the engine is never abandoned: cancel its query (``ca
 from __future__ import annotations
 
 import fcntl
+import functools
 import importlib
 import os
 import time
@@ -17,10 +18,10 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from deploy.clickhouse_endpoint.errors import ClickHouseError, from_engine
+from deploy.clickhouse_endpoint.errors import from_engine
 
 
-class DataDirectoryLocked(Exception):
+class DataDirectoryLockedError(Exception):
     """Another process works on the data directory."""
 
 
@@ -184,16 +185,16 @@ class Engine:
             configuration: path of the server configuration (XML).
 
         Raises:
-            DataDirectoryLocked: another process has it open.
+            DataDirectoryLockedError: another process has it open.
             ClickHouseError: the engine does not start.
         """
         data.mkdir(parents=True, exist_ok=True)
-        self._lock: IO[bytes] = open(data / "in-use.lock", "ab")  # noqa: SIM115 (held while the engine lives)
+        self._lock: IO[bytes] = (data / "in-use.lock").open("ab")  # held while the engine lives
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock.close()
-            raise DataDirectoryLocked(f"another process works on the data directory {data}") from None
+            raise DataDirectoryLockedError(f"another process works on the data directory {data}") from None
         self._library = _library()
         self._address = f"{data}?config-file={configuration}"
         self._root = self.connect()
@@ -212,26 +213,9 @@ class Engine:
         self._lock.close()
 
 
-_loaded: Any = None
-
-
+@functools.cache
 def _library() -> Any:
     # Importing starts an engine for a moment, which reads the time zone: it must be UTC by then.
-    global _loaded
-    if _loaded is None:
-        os.environ["TZ"] = "UTC"
-        time.tzset()
-        _loaded = importlib.import_module("chdb._chdb")
-    return _loaded
-
-
-__all__ = [
-    "ClickHouseError",
-    "DataDirectoryLocked",
-    "Engine",
-    "EngineConnection",
-    "InsertStream",
-    "Outcome",
-    "ResultStream",
-    "StatementClass",
-]
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    return importlib.import_module("chdb._chdb")

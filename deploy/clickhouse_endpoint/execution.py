@@ -19,7 +19,7 @@ from deploy.clickhouse_endpoint.cancellation import Queries, Running
 from deploy.clickhouse_endpoint.compression import decoder, encoder
 from deploy.clickhouse_endpoint.configuration import DISPLAY_NAME
 from deploy.clickhouse_endpoint.engine import Engine, Outcome, ResultStream
-from deploy.clickhouse_endpoint.errors import READONLY, ClickHouseError
+from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, READONLY, ClickHouseError
 from deploy.clickhouse_endpoint.externals import ExternalTable, read_form
 from deploy.clickhouse_endpoint.guard import AnalystGuard, check_writer
 from deploy.clickhouse_endpoint.hello import hello_block, is_hello
@@ -30,6 +30,7 @@ from deploy.clickhouse_endpoint.replies import Reply
 from deploy.clickhouse_endpoint.requests import Wish
 from deploy.clickhouse_endpoint.sessions import Lease, Sessions
 from deploy.clickhouse_endpoint.statements import Statement
+from deploy.clickhouse_endpoint.tokens import tokens
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ class Execution:
         else:
             body = Body(wish.sql, content, decoder(request.headers.get("Content-Encoding", ""), wish.block_body))
         statement, text = await body.begin()
-        self._running.sql = statement.sql[:2000].decode("utf-8", "surrogateescape")
+        self._running.begins(statement.sql)
         self._check_method(statement)
         if wish.modern_native and is_hello(statement.sql):
             return await self._answer(
@@ -101,7 +102,7 @@ class Execution:
             return await self._dispatch(self._lease, statement, text, body)
         except ClickHouseError as error:
             if self._reply is None or not self._reply.started:
-                raise
+                raise self._explained(error, statement) from None
             return await self._reply.fail(error, self._services.engine.version)
 
     async def end(self) -> None:
@@ -109,6 +110,17 @@ class Execution:
         stream = self._stream
         unfinished = stream is not None and not stream.finished
         await self._services.queries.end(self._running, unfinished, self._close, self._pipe)
+
+    @staticmethod
+    def _explained(error: ClickHouseError, statement: Statement) -> ClickHouseError:
+        # The engine's database `default` looks for an unknown table among the machine's files, which are out of reach.
+        named = any(token.name.lower() == "file" for token in tokens(statement.sql))
+        if error.code == ACCESS_DENIED and "READ ON FILE" in error.message and not named:
+            problem = (
+                "Unknown table. One without a database is looked for in `default`, which holds none: name its database"
+            )
+            return ClickHouseError(60, problem, "UNKNOWN_TABLE")
+        return error
 
     def _check_method(self, statement: Statement) -> None:
         if self._wish.method not in ("GET", "HEAD"):
@@ -189,6 +201,7 @@ class Execution:
         else:
             sql = statement.sql + into + f"FORMAT {output_format}".encode()
         parameters = self._wish.parameters
+        self._running.begins(sql)
         writing = self._services.queries.start(
             self._running, lambda: lease.connection.run(sql, output_format, parameters)
         )

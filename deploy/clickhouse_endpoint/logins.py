@@ -55,7 +55,7 @@ class Passwords:
         return cls(found)
 
     def login(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Login:
-        """The login that a request proves, by HTTP Basic, by X-ClickHouse-User and -Key, or by ``user`` and ``password``.
+        """The login that a request proves: by HTTP Basic, X-ClickHouse-User and -Key, or ``user`` and ``password``.
 
         Raises:
             ClickHouseError: 516, whatever was wrong.
@@ -64,10 +64,8 @@ class Passwords:
         expected = self._digests.get(_LOGINS.get(user, Login.GOSPULSE), b"")
         right = hmac.compare_digest(expected, _digest(password))
         if user not in _LOGINS or not right:
-            raise ClickHouseError(
-                AUTHENTICATION_FAILED,
-                f"{user or 'default'}: Authentication failed: password is incorrect, or there is no user with such name",
-            )
+            problem = "Authentication failed: password is incorrect, or there is no user with such name"
+            raise ClickHouseError(AUTHENTICATION_FAILED, f"{user or 'default'}: {problem}")
         return _LOGINS[user]
 
 

@@ -14,7 +14,7 @@ from typing import IO
 _LINES = 10
 
 
-class EndpointDied(Exception):
+class EndpointDiedError(Exception):
     """The endpoint ended or did not answer in time; the message holds the last lines of its log."""
 
 
@@ -55,12 +55,12 @@ def wait_until_ready(
     """Wait until `/ping` answers.
 
     Raises:
-        EndpointDied: the process ended, or ``seconds`` went by.
+        EndpointDiedError: the process ended, or ``seconds`` went by.
     """
     deadline = clock() + seconds
     while True:
         if process.poll() is not None:
-            raise EndpointDied(f"the ClickHouse endpoint ended with code {process.returncode}: {last_lines(log)}")
+            raise EndpointDiedError(f"the ClickHouse endpoint ended with code {process.returncode}: {last_lines(log)}")
         try:
             with urllib.request.urlopen(f"http://{host}:{port}/ping", timeout=1.0) as answer:
                 if answer.status == 200:
@@ -68,7 +68,7 @@ def wait_until_ready(
         except (urllib.error.URLError, OSError):
             pass
         if clock() > deadline:
-            raise EndpointDied(f"the ClickHouse endpoint did not answer within {seconds:g} s: {last_lines(log)}")
+            raise EndpointDiedError(f"the ClickHouse endpoint did not answer within {seconds:g} s: {last_lines(log)}")
         time.sleep(0.05)
 
 

@@ -13,33 +13,14 @@ from deploy.clickhouse_endpoint.logins import Login
 
 # Meant for the transport, not for the engine.
 _TRANSPORT = frozenset(
-    [
-        "query",
-        "query_id",
-        "database",
-        "default_format",
-        "user",
-        "password",
-        "quota_key",
-        "role",
-        "session_id",
-        "session_timeout",
-        "session_check",
-        "close_session",
-        "client_protocol_version",
-        "compress",
-        "decompress",
-        "wait_end_of_query",
-        "buffer_size",
-        "stacktrace",
-        "enable_http_compression",
-        "http_zlib_compression_level",
-        "send_progress_in_http_headers",
-        "http_headers_progress_interval_ms",
-        "cancel_http_readonly_queries_on_client_close",
+    (
+        *("query", "query_id", "database", "default_format", "user", "password", "quota_key", "role"),
+        *("session_id", "session_timeout", "session_check", "close_session", "client_protocol_version"),
+        *("compress", "decompress", "wait_end_of_query", "buffer_size", "stacktrace", "readonly"),
+        *("enable_http_compression", "http_zlib_compression_level", "send_progress_in_http_headers"),
+        *("http_headers_progress_interval_ms", "cancel_http_readonly_queries_on_client_close"),
         "http_native_compression_disable_checksumming_on_decompress",
-        "readonly",
-    ]
+    )
 )
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _LONGEST_SESSION = 3600

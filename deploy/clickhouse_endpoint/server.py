@@ -37,7 +37,7 @@ class EndpointOptions(Struct, frozen=True, kw_only=True):
     analyst: AnalystLimits = AnalystLimits()
 
 
-class PortInUse(Exception):
+class PortInUseError(Exception):
     """Somebody else listens on the port."""
 
 
@@ -45,8 +45,8 @@ def serve(options: EndpointOptions, passwords: Passwords) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        PortInUse: the address is taken or not ours.
-        DataDirectoryLocked: another process works on the data directory.
+        PortInUseError: the address is taken or not ours.
+        DataDirectoryLockedError: another process works on the data directory.
         ClickHouseError: the engine does not start.
     """
     listening = _bind(options.host, options.port)
@@ -71,7 +71,7 @@ def _bind(host: str, port: int) -> socket.socket:
         # Listening only when the engine is there, but nobody else may take the port meanwhile.
     except OSError as error:
         listening.close()
-        raise PortInUse(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
+        raise PortInUseError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
     return listening
 
 
@@ -105,5 +105,9 @@ async def _serve(
     await site.stop()
     await queries.kill_readers()
     await runner.cleanup()
-    await queries.close()
+    if not await queries.close(_GRACE):
+        # What was acknowledged is on the disk; only readers and unacknowledged inserts are cut off here.
+        _LOG.warning("a query does not end: stopping without it")
+        logging.shutdown()
+        os._exit(0)
     sessions.close()

@@ -76,7 +76,7 @@ def _read_whole(text: bytes) -> Statement:
             if token.text != b";":
                 raise ClickHouseError(
                     SYNTAX_ERROR,
-                    f"Syntax error (Multi-statements are not allowed): failed at position {token.start + 1}: one request, one statement",
+                    f"Syntax error (Multi-statements are not allowed): failed at position {token.start + 1}",
                 )
             continue
         if token.text == b";" and token.kind == "mark" and token.depth == 0:
