@@ -1,0 +1,52 @@
+"""Controls: damage that the verification must notice, else its green means nothing. For use after a green run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from schemas.events import KINDS
+from tests.chaos.run import active
+from tests.machine import Machine
+
+_KEY: Final = "hour, page, place, log, part"
+
+
+def run_controls(machine: Machine) -> dict[str, bool]:
+    """Damages the tables in one way after the other: did ``verify`` turn red? Each damage is mended again."""
+    return {name: _noticed(machine, damage) for name, damage in CONTROLS.items()}
+
+
+def drop_chunk(machine: Machine, table: str) -> None:
+    """All rows of the first chunk of one partition are gone."""
+    machine.command_sql(
+        f"ALTER TABLE {table} DELETE WHERE log = 1 AND part = 0 AND chunk = 1 SETTINGS mutations_sync = 1"
+    )
+
+
+def double_chunk(machine: Machine, table: str) -> None:
+    """The rows of one chunk stand under the number of the next one, too, as a fold on another grid would write them."""
+    machine.command_sql(
+        f"INSERT INTO {table} ({_KEY}, chunk, {', '.join(KINDS)}) "
+        f"SELECT {_KEY}, chunk + 1, {', '.join(KINDS)} FROM {table} FINAL WHERE log = 1 AND part = 0 AND chunk = 1"
+    )
+
+
+CONTROLS: Final[dict[str, Callable[[Machine, str], None]]] = {
+    "a dropped chunk": drop_chunk,
+    "a doubled chunk": double_chunk,
+}
+
+
+def _noticed(machine: Machine, damage: Callable[[Machine, str], None]) -> bool:
+    table = f"gospulse_data.page_hour_g{active(machine)}"
+    kept = "gospulse_data.kept_page_hour"
+    machine.command_sql(f"CREATE OR REPLACE TABLE {kept} AS {table}")
+    machine.command_sql(f"INSERT INTO {kept} SELECT * FROM {table} FINAL")
+    try:
+        damage(machine, table)
+        return machine.outcome("verify")[0] == 1
+    finally:
+        machine.command_sql(f"TRUNCATE TABLE {table}")
+        machine.command_sql(f"INSERT INTO {table} SELECT * FROM {kept}")
+        machine.command_sql(f"DROP TABLE {kept}")

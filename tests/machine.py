@@ -1,0 +1,121 @@
+"""A machine of its own: the whole stack in one folder, driven through the ``gospulse`` command as an operator would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deploy.cli.errors import UserError
+from deploy.clickhouse_client import clickhouse
+from deploy.processes import Process, free_port, recorded
+from deploy.settings_sources import load
+
+ROOT = Path(__file__).resolve().parents[1]
+HOST = "127.0.0.1"
+
+
+class CommandFailedError(AssertionError):
+    """A command ended with another exit code than it should have; the message holds what it said."""
+
+
+class Machine:
+    """The stack below ``folder``, on free ports. ``settings`` are further settings, such as ``{"WORKERS": "3"}``."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        given = {
+            "DATA": str(self.data),
+            "KAFKA_PORT": str(free_port(HOST)),
+            "CLICKHOUSE_PORT": str(free_port(HOST)),
+            "WEB_PORT": str(free_port(HOST)),
+            **(settings or {}),
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("GOSPULSE_")}
+        self.environ = inherited | {f"GOSPULSE_{name}": value for name, value in given.items()}
+        # Commands run in the machine's folder, where no gospulse.toml of the developer's is found.
+        self.environ["PYTHONPATH"] = str(ROOT)
+
+    def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen[bytes]:
+        """Starts ``gospulse ARGUMENTS`` in the background; its output goes to ``output``, else nowhere."""
+        with (output or Path(os.devnull)).open("ab") as sink:
+            return subprocess.Popen(
+                self.command(*arguments), cwd=self.folder, env=self.environ, stdout=sink, stderr=subprocess.STDOUT
+            )
+
+    def run(self, *arguments: str, expect: int = 0, patience_s: float = 300) -> str:
+        """Runs ``gospulse ARGUMENTS`` to its end and gives what it printed. Raises CommandFailedError."""
+        code, said = self.outcome(*arguments, patience_s=patience_s)
+        if code != expect:
+            raise CommandFailedError(f"gospulse {' '.join(arguments)}: exit code {code}, not {expect}\n{said}")
+        return said
+
+    def outcome(self, *arguments: str, patience_s: float = 300) -> tuple[int, str]:
+        """Runs ``gospulse ARGUMENTS`` to its end; exit code and what it printed."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=patience_s,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        """The command line of ``gospulse ARGUMENTS`` with this interpreter."""
+        return [sys.executable, "-m", "deploy.cli.main", *arguments]
+
+    def processes(self) -> dict[str, Process]:
+        """What runs, by name: kafka, clickhouse, worker-1 ..."""
+        return {process.name: process for process in recorded(self.data / "run") if process.is_alive()}
+
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Sends a signal to a process of the stack by name; False where it does not run."""
+        process = self.processes().get(name)
+        if process is None:
+            return False
+        os.kill(process.pid, number)
+        return True
+
+    def query(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Rows of a query, as the login that writes. Raises UserError while the engine is away or refuses."""
+        with clickhouse(load(self.environ, self.folder).clickhouse) as client:
+            return client.query(sql).result_rows
+
+    def command_sql(self, sql: str) -> None:
+        """A statement without rows, as the login that writes. Raises UserError as ``query`` does."""
+        with clickhouse(load(self.environ, self.folder).clickhouse) as client:
+            client.command(sql)
+
+    def folded(self, generation: int = 1, log: int = 1) -> int | None:
+        """Records of a log that are folded and acknowledged; None while the engine is away."""
+        try:
+            rows = self.query(
+                f"SELECT sum(f) FROM (SELECT max(folded) AS f FROM gospulse_data.progress_g{generation} "
+                f"WHERE log = {log} GROUP BY part)"
+            )
+        except UserError:
+            return None
+        return int(rows[0][0])
+
+
+@contextmanager
+def machine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Machine]:
+    """A machine that is certainly down at the end."""
+    made = Machine(folder, settings)
+    try:
+        yield made
+    finally:
+        for process in made.processes().values():
+            # A stopped process does not hear SIGTERM.
+            os.kill(process.pid, signal.SIGCONT)
+        made.outcome("down")
