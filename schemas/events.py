@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from schemas.identifiers import (
     HEX32,
+    NAME,
     PAGE,
     PLACE,
     SOURCE,
@@ -118,6 +119,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     object: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     #: Format of the post.
     format: Format | None = None
+    #: Whether the source marked it as urgent.
     urgent: bool = False
     #: How many of the same kind this record stands for.
     amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)] = 1
@@ -273,7 +275,9 @@ def ahead_refusal(field: str) -> Refusal:
 def version_refusal(version: object) -> Refusal:
     """The refusal of a record whose version is not the one this release reads."""
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
-        return Refusal("v", f"Field `v` is {version}: this release reads version {VERSION}; upgrade the workers first.")
+        # A number that cannot be a version may be somebody's telephone number.
+        said = f"is {version}" if version < 1000 else "is a later one"
+        return Refusal("v", f"Field `v` {said}: this release reads version {VERSION}; upgrade the workers first.")
     return Refusal("v", f"Field `v` must be {VERSION}.")
 
 
@@ -289,6 +293,6 @@ def _with_name(raw: bytes, refusal: Refusal) -> Refusal:
         return refusal
     if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
         return version_refusal(head.v)
-    if refusal.field == "kind" and isinstance(head.kind, str) and head.kind.isidentifier() and head.kind.isascii():
-        return Refusal("kind", f"Field `kind`: {head.kind[:48]} is not a kind of version {VERSION}.")
+    if refusal.field == "kind" and isinstance(head.kind, str) and NAME.fullmatch(head.kind):
+        return Refusal("kind", f"Field `kind`: {head.kind} is not a kind of version {VERSION}.")
     return refusal

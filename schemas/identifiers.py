@@ -11,6 +11,8 @@ SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,95}")
 PAGE: Final = re.compile(r"(?:vk|ok|tg|max):[A-Za-z0-9_.-]{1,64}")
 PLACE: Final = re.compile(r"[0-9]{8}|[a-z][a-z0-9-]{0,15}:[A-Za-z0-9_.-]{1,48}")
 TOPIC: Final = re.compile(r"[a-z0-9_-]{1,31}\.[a-z0-9_-]{1,31}")
+#: The name of a kind or metric, also of one that this release does not know.
+NAME: Final = re.compile(r"[a-z][a-z_]{1,47}")
 UNKNOWN_PLACE: Final = "00000000"
 
 #: A cache of texts that passed is bounded: an adversary may send a new text with every record.

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.events import VERSION, Entrance, TimeMs, version_refusal
-from schemas.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
+from schemas.identifiers import HEX32, NAME, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
 from schemas.refusal import Refusal, from_decoder
 
 MAX_VALUE: Final = 1_000_000_000_000
@@ -38,26 +38,35 @@ class Reading(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     was observed for, usually the day, so that its history is kept.
     """
 
+    #: Version of the contract, always 1.
     v: int
     #: Identity of this observation: 32 hex digits.
     id: Annotated[str, Meta(min_length=32, max_length=32)]
     #: What was measured: a page, a post, or a total's own key.
     object: Annotated[str, Meta(min_length=1, max_length=160)]
+    #: What is measured; ``appeals`` is a total that was counted elsewhere, ``source_up`` is 1 while a feed works.
     metric: Metric
+    #: The level or total itself.
     value: Annotated[int, Meta(ge=0, le=MAX_VALUE)]
-    #: Milliseconds since 1970-01-01T00:00:00Z; the period is [from, to).
+    #: Start of the period, inclusive: milliseconds since 1970-01-01T00:00:00Z.
     period_from: TimeMs
+    #: End of the period, exclusive, later than its start.
     period_to: TimeMs
     #: When the value was true for its reporter: milliseconds UTC.
     observed_at: TimeMs
+    #: Which feed brought it.
     source: Annotated[str, Meta(min_length=1, max_length=96)]
+    #: OKTMO of the municipality (8 digits), ``namespace:code`` for data from elsewhere, ``00000000`` unknown.
     place: Annotated[str, Meta(min_length=3, max_length=65)]
+    #: One run of an import.
     load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
+    #: Public id of the page (``vk:123``), where the reading concerns one.
     page: Annotated[str, Meta(min_length=4, max_length=68)] | None = None
     #: Required for ``appeals``; elsewhere optional.
     channel: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     #: Required for ``appeals``; elsewhere optional.
     entrance: Entrance | None = None
+    #: Two dotted levels, such as ``housing.heating``.
     topic: Annotated[str, Meta(min_length=3, max_length=63)] | None = None
 
 
@@ -148,11 +157,6 @@ def _with_name(raw: bytes, refusal: Refusal) -> Refusal:
         return refusal
     if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
         return version_refusal(head.v)
-    if (
-        refusal.field == "metric"
-        and isinstance(head.metric, str)
-        and head.metric.isidentifier()
-        and head.metric.isascii()
-    ):
-        return Refusal("metric", f"Field `metric`: {head.metric[:48]} is not a metric of version {VERSION}.")
+    if refusal.field == "metric" and isinstance(head.metric, str) and NAME.fullmatch(head.metric):
+        return Refusal("metric", f"Field `metric`: {head.metric} is not a metric of version {VERSION}.")
     return refusal

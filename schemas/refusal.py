@@ -10,7 +10,6 @@ from msgspec import Struct
 _AT_PATH = re.compile(r"(?P<what>.*?)(?: - at `(?P<where>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _QUOTED_VALUE = re.compile(r"Invalid enum value .*", re.DOTALL)
-_TAGGED_INT = re.compile(r"Invalid enum value (?P<value>-?\d+)")
 
 
 class Refusal(Struct, frozen=True):

@@ -8,12 +8,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.events import VERSION, TimeMs, version_refusal
+from schemas.identifiers import SOURCE
 from schemas.refusal import Refusal, from_decoder
 
 
 class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One record of the topic ``rejected``."""
 
+    #: Version of the contract, always 1.
     v: int
     #: When ingest refused it: milliseconds since 1970-01-01T00:00:00Z.
     at: TimeMs
@@ -25,6 +27,7 @@ class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True)
     reason: Annotated[str, Meta(min_length=1, max_length=300)]
     #: Where the original stands, in the source's own terms (a line number, an update's type); never its content.
     origin: Annotated[str, Meta(max_length=160)] | None = None
+    #: One run of an import.
     load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
 
 
@@ -55,7 +58,20 @@ class RejectionValidator:
             return self._later_version(raw) or from_decoder(str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Refusal("", "The record is not valid JSON in UTF-8.")
-        return rejection if rejection.v == VERSION else version_refusal(rejection.v)
+        return self._check(rejection) or rejection
+
+    def _check(self, rejection: Rejection) -> Refusal | None:
+        if rejection.v != VERSION:
+            return version_refusal(rejection.v)
+        for field in ("source", "load"):
+            text = getattr(rejection, field)
+            if text is not None and not SOURCE.fullmatch(text):
+                return Refusal(field, f"Field `{field}` must be letters, digits and _ . : / -.")
+        for field in ("field", "reason", "origin"):
+            text = getattr(rejection, field)
+            if text is not None and not text.isprintable():
+                return Refusal(field, f"Field `{field}` must be one printable line.")
+        return None
 
     def _later_version(self, raw: bytes) -> Refusal | None:
         try:
