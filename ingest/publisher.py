@@ -16,7 +16,7 @@ from ingest.partitioner import Partitioner
 from schemas.connections import KafkaConnection
 
 #: What may wait for its confirmation at once. kafka-python's own buffer has no bound.
-MAX_WAITING_RECORDS: Final = 20_000
+MAX_WAITING_RECORDS: Final = 10_000
 MAX_WAITING_BYTES: Final = 32 << 20
 #: How long a topic that the cluster does not list is asked for again.
 _TOPIC_PATIENCE: Final = 3.0
@@ -280,9 +280,13 @@ class Publisher:
         later = sum(1 for record in self._waiting if record.future.is_done and record.future.exception is None)
         delivered = self.delivered + later
         failed = max(1, len(self._waiting) - later)
+        sentence = f"Kafka at {self._address} did not confirm {failed:,} of {delivered + failed:,} records"
+        if isinstance(error, kafka_errors.KafkaTimeoutError):
+            sentence += f" within {self._timeout:g} s."
+        else:
+            sentence += f" ({plain(error)})."
         self._broken = PublishError(
-            f"Kafka at {self._address} did not confirm {failed:,} of {delivered + failed:,} records"
-            f" within {self._timeout:g} s ({plain(error)}).",
+            sentence,
             delivered=delivered,
             failed=failed,
         )

@@ -193,16 +193,16 @@ class JsonRows:
         found: set[str] = set()
         for line in self._lines:
             looked_at.append(line)
-            if line is not None and not found and line.lstrip().startswith(b"["):
-                raise FileError(
-                    f"{self._lines.path} is one JSON array: one object a line is needed, as `jq -c '.[]'` writes it."
-                )
             row = self._object(line)
             if not isinstance(row, Refusal):
                 found.update(row)
             if len(looked_at) == _LOOKED_AT:
                 break
         self._lines.give_back(looked_at)
+        if not found and looked_at and (looked_at[0] or b"").lstrip().startswith(b"["):
+            raise FileError(
+                f"{self._lines.path} is one JSON array: one object a line is needed, as `jq -c '.[]'` writes it."
+            )
         missing = [column for column in self._columns if column not in found]
         if missing and found:
             raise FileError(_missing(self._lines, missing, f" (Looked at: its first {len(looked_at)} lines.)"))

@@ -1,4 +1,4 @@
-"""What an import shows: a bar with rate and time left on a terminal, a line now and then elsewhere, a table at the end."""
+"""What an import shows: a bar with rate and time left on a terminal, lines now and then elsewhere, then a table."""
 
 from __future__ import annotations
 
