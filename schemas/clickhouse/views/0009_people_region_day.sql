@@ -1,0 +1,18 @@
+-- Active accounts by region, network and local day.
+CREATE OR REPLACE VIEW gospulse.people_region_day {on_cluster}
+(
+    day Date COMMENT 'Local day of the place',
+    network String COMMENT 'Network of the pages; accounts of different networks cannot be matched',
+    region Nullable(String) COMMENT 'Code of the region that the place lies in; NULL for places from elsewhere and unknown ones. Names: view regions',
+    accounts UInt64 COMMENT 'Distinct accounts that wrote, reacted, reposted, voted or used a service (sketch, error about 0.5 %). Never add them up: one account is active on several pages and days'
+)
+AS
+SELECT
+    day,
+    splitByChar(':', page)[1] AS network,
+    {region_of_place} AS region,
+    uniqCombined64Merge(people) AS accounts
+FROM gospulse_data.people_day_g{generation}
+WHERE page != ''
+GROUP BY day, network, region
+COMMENT 'Active accounts by region, network and local day: an account in several municipalities counts once. Generation {generation}.';
