@@ -230,7 +230,7 @@ class Publisher:
                 # The topic's metadata are gone for a moment, as while its broker restarts.
                 if time.monotonic() > give_up:
                     raise self._fail(error) from error
-            except kafka_errors.MessageSizeTooLargeError as error:
+            except kafka_errors.KafkaError as error:
                 raise self._fail(error) from error
 
     def _take(self, max_records: int, max_bytes: int) -> None:
