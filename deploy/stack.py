@@ -52,7 +52,8 @@ def up(settings: Settings, say: Say) -> Raised:
 
     Raises StartError, PrerequisiteError, TopicsError and what migrations and settings raise, each with one sentence.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    # Nobody else's business: it holds logs and, in the tables, hashes of accounts.
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(settings.data, say):
         started = _start_servers(settings, say)
         changes, differences = _prepare_tables_and_topics(settings, say)
