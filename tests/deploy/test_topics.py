@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from kafka import KafkaAdminClient
 
@@ -45,6 +47,8 @@ def test_a_topic_made_again_has_another_id(kafka: KafkaConnection) -> None:
         admin.delete_topics([kafka.topic("rejected")])
     finally:
         admin.close()
+    while "rejected" in topics.topic_ids(kafka):  # The controller says so before the broker knows.
+        time.sleep(0.05)
     assert topics.apply(kafka, 1).created == ("rejected",)
     after = topics.topic_ids(kafka)
     assert after["events"] == before["events"]
