@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +10,7 @@ from msgspec import Struct
 from streams.verify.extents import Extents
 from streams.verify.findings import Findings
 from streams.verify.ledger import FactCopy
-from streams.verify.spill import bucket_ranges, read_spill
+from streams.verify.spill import SpillReader
 from streams.verify.stored import StoredFact, StoredRows
 
 #: Spilled bytes that are compared at once; as objects they take about ten times as much memory.
@@ -41,22 +40,21 @@ class _Copies(Struct, gc=False):
 
 
 def compare_facts(
-    findings: Findings, table: str, log: int, directories: Iterable[Path], stored: StoredRows, extents: Extents
+    findings: Findings, table: str, log: int, spilled: SpillReader, stored: StoredRows, extents: Extents
 ) -> FactTally:
     """Compare every fact of ``table``; the spilled copies stand in ``log``. Returns what the copies say."""
     tally = FactTally()
-    known = list(directories)
-    for buckets in bucket_ranges(known, table, RANGE_BYTES):
-        recounted = _earliest(known, table, buckets)
+    for buckets in spilled.ranges(table, RANGE_BYTES):
+        recounted = _earliest(spilled, table, buckets)
         _tell(tally, recounted)
         _compare(findings, table, log, recounted, stored.facts(table, buckets), extents)
     return tally
 
 
-def _earliest(directories: list[Path], table: str, buckets: range) -> dict[tuple[str, str], _Copies]:
+def _earliest(spilled: SpillReader, table: str, buckets: range) -> dict[tuple[str, str], _Copies]:
     decode = msgspec.msgpack.Decoder(FactCopy).decode
     found: dict[tuple[str, str], _Copies] = {}
-    for copy in (decode(raw) for bucket in buckets for raw in read_spill(directories, table, bucket)):
+    for copy in (decode(raw) for bucket in buckets for raw in spilled.payloads(table, bucket)):
         copies = found.get((copy.day, copy.key))
         if copies is None:
             copies = found[copy.day, copy.key] = _Copies(None, copy)

@@ -12,7 +12,7 @@ import msgspec
 
 from streams.verify.findings import Findings
 from streams.verify.ledger import People, PersonKey, bucket_of_people, unpacked
-from streams.verify.spill import SpillWriter, bucket_ranges, read_spill
+from streams.verify.spill import SpillReader, SpillWriter
 from streams.verify.stored import StoredRows
 
 TABLE: Final = "people_day"
@@ -46,14 +46,11 @@ def uncertain_days(hours: Iterable[str]) -> frozenset[str]:
     return frozenset(days)
 
 
-def compare_people(
-    findings: Findings, directories: Iterable[Path], stored: StoredRows, uncertain: Collection[str]
-) -> None:
+def compare_people(findings: Findings, spilled: SpillReader, stored: StoredRows, uncertain: Collection[str]) -> None:
     """Compare every (day, place, page). Sketches of ``uncertain`` days must hold at least what was recounted."""
-    known = list(directories)
-    for buckets in bucket_ranges(known, "people", RANGE_BYTES):
-        estimates = dict(_stored(known, buckets))
-        recounted = _recounted(known, buckets)
+    for buckets in spilled.ranges("people", RANGE_BYTES):
+        estimates = dict(_stored(spilled, buckets))
+        recounted = _recounted(spilled, buckets)
         for key in estimates.keys() - recounted.keys():
             if key[0] in uncertain:
                 findings.count(findings.gone, TABLE)
@@ -79,15 +76,15 @@ def _compare_one(
         findings.differ(TABLE, _where(key), f"{low} to {'any' if uncertain else high}", estimate)
 
 
-def _stored(directories: list[Path], buckets: range) -> Iterator[tuple[PersonKey, int]]:
+def _stored(spilled: SpillReader, buckets: range) -> Iterator[tuple[PersonKey, int]]:
     decode = msgspec.msgpack.Decoder(tuple[PersonKey, int]).decode
-    return (decode(raw) for bucket in buckets for raw in read_spill(directories, STORED, bucket))
+    return (decode(raw) for bucket in buckets for raw in spilled.payloads(STORED, bucket))
 
 
-def _recounted(directories: list[Path], buckets: range) -> dict[PersonKey, tuple[set[int], set[int]]]:
+def _recounted(spilled: SpillReader, buckets: range) -> dict[PersonKey, tuple[set[int], set[int]]]:
     decode = msgspec.msgpack.Decoder(People).decode
     found: dict[PersonKey, tuple[set[int], set[int]]] = {}
-    for people in (decode(raw) for bucket in buckets for raw in read_spill(directories, "people", bucket)):
+    for people in (decode(raw) for bucket in buckets for raw in spilled.payloads("people", bucket)):
         known = found.setdefault(people.key, (set(), set()))
         known[0].update(unpacked(people.acknowledged))
         known[1].update(unpacked(people.late))

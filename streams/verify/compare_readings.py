@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +11,7 @@ from msgspec import Struct
 from streams.verify.extents import Extents
 from streams.verify.findings import Findings
 from streams.verify.ledger import ReadingCopy
-from streams.verify.spill import bucket_ranges, read_spill
+from streams.verify.spill import SpillReader
 from streams.verify.stored import StoredReading, StoredRows
 
 TABLE = "readings"
@@ -36,22 +35,21 @@ class _Observations(Struct, gc=False):
 
 
 def compare_readings(
-    findings: Findings, log: int, directories: Iterable[Path], stored: StoredRows, extents: Extents
+    findings: Findings, log: int, spilled: SpillReader, stored: StoredRows, extents: Extents
 ) -> ReadingTally:
     """Compare every reading; the spilled observations stand in ``log``."""
     tally = ReadingTally()
-    known = list(directories)
-    for buckets in bucket_ranges(known, TABLE, RANGE_BYTES):
-        recounted = _latest(known, buckets, tally)
+    for buckets in spilled.ranges(TABLE, RANGE_BYTES):
+        recounted = _latest(spilled, buckets, tally)
         tally.readings += len(recounted)
         _compare(findings, log, recounted, stored.readings(buckets), extents)
     return tally
 
 
-def _latest(directories: list[Path], buckets: range, tally: ReadingTally) -> dict[ReadingKey, _Observations]:
+def _latest(spilled: SpillReader, buckets: range, tally: ReadingTally) -> dict[ReadingKey, _Observations]:
     decode = msgspec.msgpack.Decoder(ReadingCopy).decode
     found: dict[ReadingKey, _Observations] = {}
-    for copy in (decode(raw) for bucket in buckets for raw in read_spill(directories, TABLE, bucket)):
+    for copy in (decode(raw) for bucket in buckets for raw in spilled.payloads(TABLE, bucket)):
         tally.observations += 1
         known = found.get(copy.key)
         if known is None:

@@ -106,6 +106,8 @@ def consumer_options(connection: KafkaConnection) -> dict[str, Any]:
         "security_protocol": connection.security_protocol,
         "ssl_context": ssl_context,
         "max_partition_fetch_bytes": 2 * 1024 * 1024,
+        # At the end of the log the broker would hold every fetch back for half a second, and the last one our leaving.
+        "fetch_max_wait_ms": 20,
     }
     if connection.sasl_mechanism is not None:
         options["sasl_mechanism"] = connection.sasl_mechanism

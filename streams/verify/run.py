@@ -23,7 +23,7 @@ from streams.verify.partition_check import PartitionCheck, PartitionResult, Part
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
 from streams.verify.rollups import compare_rollups
 from streams.verify.rules import Rules
-from streams.verify.spill import BUCKETS, read_identities
+from streams.verify.spill import BUCKETS, SpillReader
 from streams.verify.stored import FACT_KEY, StoredRows
 
 #: Fewer records than this are read faster by one process than two take to start.
@@ -174,17 +174,17 @@ def _conclude(
 ) -> Report:
     findings.add(result.findings for result in results)
     extents = Extents({(r.log, r.part): Extent(r.judged_from, r.end) for r in results})
-    directories = [result.directory for result in results]
+    spilled = SpillReader([*(result.directory for result in results), config.scratch / "stored"])
     known_logs = set(logs.values())
     deleted = sorted(log for log in stored.logs() if log not in known_logs)
     tallies: dict[str, FactTally] = {}
     if topics.EVENTS in logs:
         for table in FACT_KEY:
-            tallies[table] = compare_facts(findings, table, logs[topics.EVENTS], directories, stored, extents)
-    readings = compare_readings(findings, logs.get(topics.READINGS, 0), directories, stored, extents)
+            tallies[table] = compare_facts(findings, table, logs[topics.EVENTS], spilled, stored, extents)
+    readings = compare_readings(findings, logs.get(topics.READINGS, 0), spilled, stored, extents)
     gone = [(r.log, r.part, -(-r.judged_from // config.rules.chunk)) for r in results if r.judged_from]
     uncertain = uncertain_days(stored.days_before(gone, deleted))
-    compare_people(findings, [*directories, config.scratch / "stored"], stored, uncertain)
+    compare_people(findings, spilled, stored, uncertain)
     _check_unknown_partitions(findings, results, known_logs, stored)
     after = stored.progress()
     quiet = all(r.acknowledged == r.end == max(after.get((r.log, r.part), 0), r.judged_from) for r in results)
@@ -194,7 +194,7 @@ def _conclude(
         partitions=[PartitionReport(r.topic, r.log, r.part, r.judged_from, r.acknowledged, r.end) for r in results],
         findings=findings,
         facts={table: tally.facts for table, tally in tallies.items()} | {"readings": readings.readings},
-        repeats=_repeats(tallies, results, directories),
+        repeats=_repeats(tallies, results, spilled),
         appeals_under_two_days=tallies["appeals"].two_days if "appeals" in tallies else 0,
         reconciliation=None,
         quiet=quiet,
@@ -219,20 +219,20 @@ def _check_unknown_partitions(
                 findings.count(findings.gone, table, rows)
 
 
-def _repeats(tallies: Mapping[str, FactTally], results: list[PartitionResult], directories: list[Path]) -> RepeatReport:
+def _repeats(tallies: Mapping[str, FactTally], results: list[PartitionResult], spilled: SpillReader) -> RepeatReport:
     return RepeatReport(
         fact_copies={table: tally.copies - tally.facts for table, tally in tallies.items()},
         dropped_by_window=sum(result.dropped for result in results),
-        counted_again_appeals=_counted_again(directories, "counted_appeal_records"),
-        counted_again_engagement=_counted_again(directories, "counted_engagement"),
+        counted_again_appeals=_counted_again(spilled, "counted_appeal_records"),
+        counted_again_engagement=_counted_again(spilled, "counted_engagement"),
     )
 
 
-def _counted_again(directories: list[Path], kind: str) -> int:
+def _counted_again(spilled: SpillReader, kind: str) -> int:
     """Counted records whose identity was counted before, in whatever partition."""
     again = 0
     for bucket in range(BUCKETS):
-        identities = list(read_identities(directories, kind, bucket))
+        identities = list(spilled.identities(kind, bucket))
         again += len(identities) - len(set(identities))
     return again
 

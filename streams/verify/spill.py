@@ -31,7 +31,7 @@ class SpillWriter:
         self._buffers: dict[tuple[str, int], bytearray] = {}
 
     def add(self, kind: str, bucket: int, payload: bytes) -> None:
-        """Append one payload of any length; ``read_spill`` gives it back."""
+        """Append one payload of any length; ``SpillReader.payloads`` gives it back."""
         buffer = self._buffer(kind, bucket)
         buffer += _LENGTH.pack(len(payload))
         buffer += payload
@@ -39,7 +39,7 @@ class SpillWriter:
             self._write(kind, bucket, buffer)
 
     def add_identity(self, kind: str, identity: str) -> None:
-        """Append an identity as its 16 bytes; ``read_identities`` gives them back."""
+        """Append an identity as its 16 bytes; ``SpillReader.identities`` gives them back."""
         bucket = bucket_of_hex(identity)
         buffer = self._buffer(kind, bucket)
         buffer += bytes.fromhex(identity)
@@ -65,50 +65,47 @@ class SpillWriter:
         buffer.clear()
 
 
-def read_spill(directories: Iterable[Path], kind: str, bucket: int) -> Iterator[bytes]:
-    """The payloads of one bucket, of all writers' directories, in the order in which each was written."""
-    for directory in directories:
-        content = _content(directory, kind, bucket)
-        position = 0
-        while position < len(content):
-            (length,) = _LENGTH.unpack_from(content, position)
-            position += _LENGTH.size
-            yield content[position : position + length]
-            position += length
+class SpillReader:
+    """What closed writers left in their directories."""
 
+    def __init__(self, directories: Iterable[Path]) -> None:
+        self._files: dict[tuple[str, int], list[Path]] = {}
+        for directory in directories:
+            for path in directory.iterdir():
+                kind, _, bucket = path.stem.rpartition("-")
+                self._files.setdefault((kind, int(bucket)), []).append(path)
 
-def read_identities(directories: Iterable[Path], kind: str, bucket: int) -> Iterator[bytes]:
-    """The identities (16 bytes each) of one bucket."""
-    for directory in directories:
-        content = _content(directory, kind, bucket)
-        for position in range(0, len(content), 16):
-            yield content[position : position + 16]
+    def payloads(self, kind: str, bucket: int) -> Iterator[bytes]:
+        """The payloads of one bucket, writer by writer, each in the order in which it was written."""
+        for path in self._files.get((kind, bucket), ()):
+            content = path.read_bytes()
+            position = 0
+            while position < len(content):
+                (length,) = _LENGTH.unpack_from(content, position)
+                position += _LENGTH.size
+                yield content[position : position + length]
+                position += length
 
+    def identities(self, kind: str, bucket: int) -> Iterator[bytes]:
+        """The identities (16 bytes each) of one bucket."""
+        for path in self._files.get((kind, bucket), ()):
+            content = path.read_bytes()
+            for position in range(0, len(content), 16):
+                yield content[position : position + 16]
 
-def bucket_ranges(directories: Iterable[Path], kind: str, target_bytes: int) -> list[range]:
-    """The buckets in ascending ranges whose files hold about ``target_bytes`` together; all 256 are covered."""
-    known = list(directories)
-    ranges: list[range] = []
-    start, size = 0, 0
-    for bucket in range(BUCKETS):
-        held = sum(_size(directory, kind, bucket) for directory in known)
-        if size and size + held > target_bytes:
-            ranges.append(range(start, bucket))
-            start, size = bucket, 0
-        size += held
-    ranges.append(range(start, BUCKETS))
-    return ranges
+    def ranges(self, kind: str, target_bytes: int) -> list[range]:
+        """The buckets in ascending ranges whose files hold about ``target_bytes`` together; all 256 are covered."""
+        ranges: list[range] = []
+        start, size = 0, 0
+        for bucket in range(BUCKETS):
+            held = sum(path.stat().st_size for path in self._files.get((kind, bucket), ()))
+            if size and size + held > target_bytes:
+                ranges.append(range(start, bucket))
+                start, size = bucket, 0
+            size += held
+        ranges.append(range(start, BUCKETS))
+        return ranges
 
 
 def _file(directory: Path, kind: str, bucket: int) -> Path:
     return directory / f"{kind}-{bucket:03d}.spill"
-
-
-def _content(directory: Path, kind: str, bucket: int) -> bytes:
-    path = _file(directory, kind, bucket)
-    return path.read_bytes() if path.exists() else b""
-
-
-def _size(directory: Path, kind: str, bucket: int) -> int:
-    path = _file(directory, kind, bucket)
-    return path.stat().st_size if path.exists() else 0

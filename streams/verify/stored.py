@@ -54,6 +54,8 @@ FACT_MEMBERS: Final = {
 }
 FACT_KEY: Final = {"appeals": "appeal", "answers": "id", "appeal_changes": "id"}
 READING_MEMBERS: Final = ("value", "appended", "id", "page", "place", "channel", "entrance", "topic", "source", "load")
+#: The log of the default that stands behind every copy of a fact: a row that brings an appeal's life only.
+NO_LOG: Final = 65_535
 _MOMENTS: Final = frozenset({"at", "appended"})
 
 
@@ -170,7 +172,8 @@ class StoredRows:
     def appeals_by_both_routes(self) -> tuple[int, int]:
         """How many appeals stand as facts, and how many records were counted on their way."""
         ((facts,),) = self.values(
-            f"SELECT count() FROM (SELECT day, appeal FROM {self.table('appeals')} GROUP BY day, appeal)"
+            f"SELECT count() FROM (SELECT min(first) AS f FROM {self.table('appeals')} GROUP BY day, appeal)"
+            f" WHERE f.log < {NO_LOG}"
         )
         ((counted,),) = self.values(
             f"SELECT sum(n) FROM (SELECT max(appeal_received) AS n FROM {self.table('page_hour')}"
@@ -217,7 +220,7 @@ class StoredRows:
         sql = (
             f"SELECT toString(day), {key}, f.log, f.part, f.off, tuple({said}) FROM (SELECT day, {key}, min(first) AS f"
             f" FROM {self.table(table)} WHERE substring({key}, 1, 2) BETWEEN '{buckets[0]:02x}' AND '{buckets[-1]:02x}'"
-            f" GROUP BY day, {key})"
+            f" GROUP BY day, {key}) WHERE f.log < {NO_LOG}"
         )
         decode = msgspec.json.Decoder(StoredFact).decode
         return (decode(line) for line in self.rows(sql, {"output_format_json_named_tuples_as_objects": 0}))
