@@ -1,0 +1,1 @@
+"""Tests of the fold, the worker, the verifier and what recomputes."""
