@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from socket import gethostname
 from typing import Final
 
 #: To standard output, warnings only; the process's log file is bounded by whoever started it.
@@ -30,7 +31,8 @@ def _settings(log_directory: Path, host: str, port: int, controller_port: int) -
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+        # Clients go where the broker says it is: "everywhere" is no address.
+        "advertised.listeners": f"PLAINTEXT://{gethostname() if host in ('0.0.0.0', '::') else host}:{port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
