@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
@@ -29,13 +31,13 @@ MAX_POLL_S: Final = 120.0
 PROMETHEUS: Final = "text/plain; version=0.0.4"
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[Any, Any]):
     """Passes a delivery on as it is: records are judged in the fold, never here."""
 
-    def compile(self, app: AppT[Any], **_: Any) -> Callable[..., Awaitable[EventT[Any]]]:  # type: ignore[override]
+    def compile(self, app: AppT, **_: Any) -> Callable[..., Awaitable[EventT[Any]]]:
         """The function by which Faust turns a message into an event."""
 
-        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
+        async def decode(message: Message, **_: Any) -> EventT[Any]:
             return app.create_event(message.key, message.value, {}, message)
 
         return decode
@@ -43,6 +45,8 @@ class BatchSchema(faust.Schema):
 
 class WorkerApp(faust.App):
     """Faust's application, reading by :class:`streams.transport.BatchTransport`."""
+
+    logger = logging.getLogger("faust.app")
 
     #: The partitions of this worker: what the transport asks.
     owned: Ownership
@@ -53,6 +57,8 @@ class WorkerApp(faust.App):
 
 def build_app(config: WorkerConfig, owned: Ownership, metrics_text: Callable[[], str]) -> WorkerApp:
     """The application of one worker: its consumer group is the generation's."""
+    # Faust looks into its folder at once; Gospulse keeps nothing of worth there.
+    _faust_folder(config).mkdir(parents=True, exist_ok=True)
     app = WorkerApp(config.kafka.group(config.generation), env=_NO_ENVIRONMENT, **_settings(config))
     app.owned = owned
     for topic in TOPICS:
@@ -75,7 +81,7 @@ def _agent(app: WorkerApp, name: str, topic: str, owned: Ownership) -> None:
     app.agent(channel, name=f"fold_{name}", concurrency=1)(folding)
 
 
-#: Faust reads environment variables with names such as BROKER_URL and WEB_PORT; a worker's settings come from one place.
+#: Faust reads variables such as BROKER_URL and WEB_PORT; a worker's settings come from one place.
 _NO_ENVIRONMENT: Final = {"GOSPULSE": "ignored"}
 
 
@@ -101,7 +107,7 @@ def _settings(config: WorkerConfig) -> Mapping[str, Any]:
         "topic_disable_leader": True,
         "topic_allow_declare": False,
         "processing_guarantee": "at_least_once",
-        "datadir": str(config.data / "faust" / config.name),
+        "datadir": str(_faust_folder(config)),
         "store": "memory://",
         "web_enabled": True,
         "web_bind": config.web_host,
@@ -109,6 +115,10 @@ def _settings(config: WorkerConfig) -> Mapping[str, Any]:
         "web_port": config.web_port,
         "autodiscover": False,
     }
+
+
+def _faust_folder(config: WorkerConfig) -> Path:
+    return config.data / "faust" / config.name
 
 
 def credentials(kafka: KafkaConnection) -> CredentialsT | None:

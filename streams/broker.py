@@ -1,4 +1,4 @@
-"""The broker as an administrator sees it: topic ids, log ranges, commits; asked in a thread, connected anew after an error."""
+"""The broker as an administrator sees it: topic ids, ranges of logs, commits; asked in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker is told once, when it starts: connections, its generation and name, pace and bounds, where its web port is."""
+"""What a worker is told once, when it starts: connections, generation, name, pace, bounds, web port."""
 
 from __future__ import annotations
 

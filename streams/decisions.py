@@ -1,4 +1,4 @@
-"""Decisions: what an operator allowed explicitly, recorded in ``gospulse_data.decisions`` and honoured by every worker."""
+"""Decisions: what an operator allowed explicitly, recorded in ``gospulse_data.decisions``, honoured by every worker."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Allowed(Struct, frozen=True):
 def allowed(client: Client, generation: int) -> dict[tuple[int, int], Allowed]:
     """Decisions for a generation by (log, partition); of several of one kind the farthest offset stands."""
     rows = client.query(
-        "SELECT log, part, maxIf(off, kind = 'skip_gap'), countIf(kind = 'skip_gap'), maxIf(off, kind = 'accept_refusals') "
-        "FROM gospulse_data.decisions WHERE kind IN ('skip_gap', 'accept_refusals') AND generation IN (0, %(generation)s) "
+        "SELECT log, part, maxIf(off, kind = %(skip)s), countIf(kind = %(skip)s), maxIf(off, kind = %(accept)s) "
+        "FROM gospulse_data.decisions WHERE kind IN (%(skip)s, %(accept)s) AND generation IN (0, %(generation)s) "
         "GROUP BY log, part",
-        parameters={"generation": generation},
+        parameters={"generation": generation, "skip": SKIP_GAP, "accept": ACCEPT_REFUSALS},
     ).result_rows
     return {
         (int(log), int(part)): Allowed(int(skip) if skips else None, int(accept))

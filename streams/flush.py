@@ -87,7 +87,7 @@ class Flusher:
             except StoppedError:
                 return
             except Exception:
-                log.exception("A flush failed for a reason that is not ClickHouse's; its folds begin again at their chunks.")
+                log.exception("A flush failed, not by ClickHouse; its folds begin again at their chunks.")
                 await asyncio.sleep(1.0)
             await self._share_budget()
 
@@ -108,7 +108,7 @@ class Flusher:
         # 1. Take: what every fold has since the flush before. The folds go on meanwhile.
         taken = await self._take_rows()
         try:
-            # 2. Check: each topic is still the log that its records were folded as; otherwise its folds are thrown away.
+            # 2. Check: each topic is still the log that its records were folded as; otherwise its folds go.
             taken = await self._same_logs(taken)
             # 3. Write the facts, cells and readings, one insert a table, each until it is acknowledged as written.
             merged = Rows.merge([one.rows for one in taken])
@@ -164,7 +164,8 @@ class Flusher:
                     raise StoppedError from error
                 await asyncio.sleep(0.5)
         for topic in topics:
-            changed = [p for p in self._ownership.partitions.values() if p.topic == topic and p.topic_id != ids.get(topic)]
+            owned = [p for p in self._ownership.partitions.values() if p.topic == topic]
+            changed = [partition for partition in owned if partition.topic_id != ids.get(topic)]
             self._ownership.discard(changed, "its topic was deleted or made anew")
         return [one for one in taken if one.topic_id == ids.get(one.partition.topic)]
 

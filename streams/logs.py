@@ -1,6 +1,7 @@
 """Logs: the recorded number of each topic's id. A topic deleted and created again is another log.
 
-aiokafka fetches by name and would not notice; the ids are asked of the broker at every assignment and before every flush.
+aiokafka fetches by name and would not notice; the ids are asked of the broker at every assignment and before every
+flush.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Metrics of a worker: the typed list of what is measured, and its text for Prometheus (docs/metrics.md explains each)."""
+"""Metrics of a worker: the typed list of what is measured, and its text for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Metric(Struct, frozen=True):
 PREFIX: Final = "gospulse_worker_"
 
 METRICS: Final = (
-    Metric("records_total", "counter", ("topic",), "Records folded and acknowledged, repeats and refused ones included."),
+    Metric(
+        "records_total", "counter", ("topic",), "Records folded and acknowledged, repeats and refused ones included."
+    ),
     Metric("accepted_total", "counter", ("topic", "kind"), "Accepted records by kind of event or metric of reading."),
     Metric("repeats_total", "counter", ("topic",), "Records whose identity stood in the window: not counted again."),
     Metric("refused_total", "counter", ("topic",), "Records that the contract refuses; each has a row of `rejected`."),
@@ -28,7 +30,9 @@ METRICS: Final = (
     Metric("unknown_fields_total", "counter", ("topic",), "Accepted records with fields outside the contract."),
     Metric("replayed_total", "counter", ("topic",), "Records read again after an assignment: window and chunk."),
     Metric("batches_total", "counter", ("topic",), "Batches that came from Kafka."),
-    Metric("batch_records_total", "counter", ("topic",), "Records in those batches: divided by batches, the batch fill."),
+    Metric(
+        "batch_records_total", "counter", ("topic",), "Records in those batches: divided by batches, the batch fill."
+    ),
     Metric("rewinds_total", "counter", ("topic",), "Seeks back because a batch began beyond the expected offset."),
     Metric("discards_total", "counter", ("topic",), "Folds thrown away and begun again at their chunk."),
     Metric("rebalances_total", "counter", (), "Assignments that the group gave this worker."),

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-#: The acknowledgement must mean "written": no server-side queue, no early answer. Identical rows are welcome (every table
-#: is a join), so nothing may be dropped as a repetition.
+#: The acknowledgement must mean "written": no server-side queue, no early answer. Identical rows are welcome (every
+#: table is a join), so nothing may be dropped as a repetition.
 DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
 
 #: ClickHouse's error codes that time heals: timeouts, network, too many parts or queries, memory, read-only replicas.
@@ -120,7 +120,7 @@ class Sink:
                 await self.ask(lambda client: self._send(client, insert))
             except (ClickHouseError, OSError) as error:
                 self.failures += 1
-                self._note(_state_after(error), insert.table, error)
+                self._note(state_after(error), insert.table, error)
                 if self._stop.is_set():
                     raise StoppedError from error
             else:
@@ -153,7 +153,9 @@ class Sink:
         if state is SinkState.GOOD:
             log.info("%s takes rows again; nothing was lost meanwhile.", where)
         elif state is SinkState.AWAY:
-            log.warning("%s does not take rows (%s). Folding waits; the same rows are sent again.", where, _plain(error))
+            log.warning(
+                "%s does not take rows (%s). Folding waits; the same rows are sent again.", where, _plain(error)
+            )
         else:
             log.error(
                 "%s refuses rows for %s: %s. Nothing is skipped and nothing is committed until this is mended "
@@ -165,7 +167,8 @@ class Sink:
         self.state = state
 
 
-def _state_after(error: Exception) -> SinkState:
+def state_after(error: Exception) -> SinkState:
+    """What an error says about ClickHouse: whether time heals it or a person must."""
     code = getattr(error, "code", None)
     return SinkState.AWAY if code is None or code in PASSING_CODES else SinkState.REFUSED
 

@@ -62,7 +62,7 @@ def decide_start(known: Known, *, chunk: int, window_chunks: int) -> Start | Sto
         acknowledged = max(begin, known.folded if known.committed is None else min(known.committed, known.folded))
         if known.log_end < known.folded and (known.resume_from or 0) < known.folded:
             return Stop(
-                f"The log ends at offset {known.log_end}, but {known.folded} was acknowledged: the broker lost records. "
+                f"The log ends at offset {known.log_end}, but {known.folded} was acknowledged: records were lost. "
                 "Restore them, start the next generation with `gospulse rebuild`, or go on with "
                 f"{_command(known, _boundary(known.folded, chunk))}."
             )
@@ -89,7 +89,9 @@ def refuse_resume(known: Known, offset: int, *, chunk: int) -> str | None:
     if offset < known.cut:
         return f"{offset} lies below {known.cut}, where the generation begins."
     if offset < known.log_start:
-        return f"{offset} lies before the log's start; the first possible offset is {_boundary(known.log_start, chunk)}."
+        return (
+            f"{offset} lies before the log's start; the first possible offset is {_boundary(known.log_start, chunk)}."
+        )
     if known.folded is not None and known.log_end < known.folded and offset < known.folded:
         return (
             f"Offsets up to {known.folded} are used up by records that the broker lost: new records at them would be "

@@ -88,8 +88,11 @@ class Starter:
             except TimeoutError:
                 pass
             waiting.clear()
-            if await self.start_all():
-                continue
+            try:
+                if await self.start_all():
+                    continue
+            except Exception:
+                log.exception("Partitions could not be started; they are tried again.")
             await asyncio.sleep(RETRY_S)
             waiting.set()
 

@@ -1,4 +1,4 @@
-"""The transport: a "message" of Faust is one partition's batch of raw records, and only acknowledged offsets are committed.
+"""The transport: a "message" of Faust is one partition's batch, and only acknowledged offsets are committed.
 
 Faust 0.15.3 hands records over one by one at 70 to 300 microseconds each, acknowledges in ``finally`` (so an offset is
 committed although the sink raised) and, after a rebalance, reads on at the commit. What is replaced here, and why:
@@ -81,6 +81,8 @@ class Owner(Protocol):
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that reads: makes batches, seeks, commits. Its methods run in the thread's own loop."""
 
+    logger = logging.getLogger("faust.consumer")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         #: Epoch of the last seek of each partition: a fetch that was asked for before it takes nothing.
@@ -109,7 +111,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer: aiokafka.AIOKafkaConsumer,
         active_partitions: Mapping[TP, int],
         timeout: float | None = None,
-        max_records: int | None = None,
+        max_records: int | None = None,  # noqa: ARG002
     ) -> dict[TP, Batch | KafkaError]:
         """What was fetched of ``active_partitions`` (epoch by partition): a batch, or the fetcher's error."""
         fetcher = consumer._fetcher
@@ -220,6 +222,7 @@ def _prefix(block: list[Any], position: int) -> list[Any]:
 class BatchConsumer(driver.Consumer):
     """Faust's consumer with batches for messages. Runs in the application's loop."""
 
+    logger = logging.getLogger("faust.consumer")
     _thread: BatchConsumerThread
 
     @property
@@ -229,7 +232,7 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ARG002
         """Batches of the partitions that have room, as messages of Faust."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
@@ -263,7 +266,7 @@ class BatchConsumer(driver.Consumer):
             1,
             [],
             None,
-            record,
+            record,  # type: ignore[arg-type]
             None,
             tp=TP(*tp),
             generation_id=self.app.consumer_generation_id,
@@ -277,7 +280,7 @@ class BatchConsumer(driver.Consumer):
         """Read on at (offset, epoch) by partition. Raises IllegalStateError where a partition is not ours any more."""
         await self._thread.seek_to(targets)
 
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
         """Commit what the sink set as acknowledged, and nothing else."""
         with ack_lock:
             # Faust would keep the offset of every acknowledged batch until it commits it.

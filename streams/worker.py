@@ -122,7 +122,9 @@ class Worker:
                 failing = False
             except Exception as error:
                 if not failing:
-                    log.warning("Roll-ups were not refreshed (%s); they are tried again.", str(error).split("\n")[0][:200])
+                    log.warning(
+                        "Roll-ups were not refreshed (%s); they are tried again.", str(error).split("\n")[0][:200]
+                    )
                 failing = True
 
     def _metrics_text(self) -> str:
