@@ -1,0 +1,79 @@
+"""Answers of ClickHouse, row by row with flat memory, and its errors as one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from msgspec import Struct
+
+#: Every row is a line of its own that begins with a bracket: what does not is an error that came after the first rows.
+_FORMAT: Final = "JSONCompactEachRowWithNamesAndTypes"
+_CODE: Final = re.compile(r"Code: (?P<code>\d+)\. DB::Exception: (?P<what>.*)", re.DOTALL)
+_NAME: Final = re.compile(r"\((?P<name>[A-Z][A-Z0-9_]+)\)")
+#: What follows the sentence: the query's scope, what else was expected, the version, a trace.
+_TAIL: Final = re.compile(
+    r"(?:[.:]? [Ii]n scope |: while |\. Expected one of|\. Stack trace| ?\(version | ?\(for url).*", re.DOTALL
+)
+
+
+class QueryError(Exception):
+    """ClickHouse refused a query or stopped in its middle; the message is one sentence with ClickHouse's code."""
+
+
+class Answer(Struct, frozen=True):
+    """An answer: column names, their types in ClickHouse, and the rows (JSON values), read as they are asked for."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: Iterator[list[Any]]
+
+
+def ask(client: Client, sql: str) -> Answer:
+    """Ask ``sql``. Raises :class:`QueryError`, also while the rows are read."""
+    try:
+        stream = client.raw_stream(sql, fmt=_FORMAT)
+    except ClickHouseError as error:
+        raise QueryError(sentence(str(error))) from error
+    lines = _lines(stream)
+    names, types = next(lines, None), next(lines, None)
+    if names is None or types is None:
+        return Answer((), (), iter(()))
+    return Answer(tuple(names), tuple(types), lines)
+
+
+def sentence(message: str) -> str:
+    """ClickHouse's error as one sentence.
+
+    >>> sentence("Code: 60. DB::Exception: Unknown table expression identifier 'x' in scope SELECT 1. (UNKNOWN_TABLE)")
+    "ClickHouse error 60 (UNKNOWN_TABLE): Unknown table expression identifier 'x' in scope SELECT 1."
+    """
+    found = _CODE.search(message)
+    if found is None:
+        return " ".join(message.split())[:500]
+    name = _NAME.findall(message)
+    what = " ".join(_TAIL.sub("", _NAME.sub("", found["what"])).split()).rstrip(" .:")
+    return f"ClickHouse error {found['code']}{f' ({name[-1]})' if name else ''}: {what[:400]}."
+
+
+def _lines(stream: Any) -> Iterator[list[Any]]:
+    decode = msgspec.json.Decoder(list[Any]).decode
+    for line in stream_lines(stream):
+        try:
+            yield decode(line)
+        except msgspec.DecodeError as error:
+            raise QueryError(sentence(line.decode(errors="replace"))) from error
+
+
+def stream_lines(stream: Any) -> Iterator[bytes]:
+    """The lines of a binary stream, without empty ones."""
+    rest = b""
+    while chunk := stream.read(1 << 16):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line for line in whole if line)
+    if rest:
+        yield rest
