@@ -70,6 +70,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         inserts_per_s=settings.inserts_per_s,
         session_timeout_s=settings.session_timeout_s,
         group_instance_id=args.group_instance_id,
+        insert_quorum=settings.insert_quorum or None,
     )
     addresses.write(settings.data, name, f"{config.web_host}:{config.web_port}")
     refresher = Refresher(client, definition.generation)
