@@ -41,6 +41,30 @@ def event(name: object = 0, kind: str = "reaction_added", **fields: object) -> b
     return json.dumps(record | fields).encode()
 
 
+def reading(name: object = 0, **fields: object) -> bytes:
+    """A reading as JSON; ``name`` gives its identity."""
+    record: dict[str, object] = {
+        "v": 1,
+        "id": hex32(name),
+        "object": "vk:1",
+        "metric": "subscribers",
+        "value": 10,
+        "period_from": T0,
+        "period_to": T0 + HOUR,
+        "observed_at": T0 + HOUR,
+        "source": "poller",
+        "place": "45382000",
+        "page": "vk:1",
+    }
+    return json.dumps(record | fields).encode()
+
+
+def report(**fields: object) -> bytes:
+    """A report of ingest for the topic of rejections, as JSON."""
+    record: dict[str, object] = {"v": 1, "at": T0, "source": "vk-callback", "field": "kind", "reason": "Unknown."}
+    return json.dumps(record | fields).encode()
+
+
 def batch(values: Sequence[bytes | None], first_offset: int = 0, appended: int = APPENDED) -> Batch:
     """Records that stand one after the other from ``first_offset`` on, all appended at one time."""
     return Batch(first_offset, list(values), [appended] * len(values))

@@ -12,27 +12,10 @@ from streams.batch import Batch
 from streams.generation import Definition
 from streams.readings_fold import ReadingFold
 from streams.rows import TABLES, Rows
-from tests.streams.records import APPENDED, HOUR, T0, batch, definition, hex32
+from tests.streams.records import APPENDED, HOUR, T0, batch, definition, hex32, reading
 from tests.streams.tables import Tables
 
 RULES = definition(chunk=4)
-
-
-def reading(name: object = 0, **fields: object) -> bytes:
-    record: dict[str, object] = {
-        "v": 1,
-        "id": hex32(name),
-        "object": "vk:1",
-        "metric": "subscribers",
-        "value": 10,
-        "period_from": T0,
-        "period_to": T0 + HOUR,
-        "observed_at": T0 + HOUR,
-        "source": "poller",
-        "place": "45382000",
-        "page": "vk:1",
-    }
-    return json.dumps(record | fields).encode()
 
 
 def folded(values: list[bytes | None], rules: Definition = RULES) -> Rows:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from streams.generation import Definition
 from streams.rejections_fold import RejectionFold
 from streams.rows import TABLES
-from tests.streams.records import T0, batch, definition
-
-
-def report(**fields: object) -> bytes:
-    record: dict[str, object] = {"v": 1, "at": T0, "source": "vk-callback", "field": "kind", "reason": "Unknown."}
-    return json.dumps(record | fields).encode()
+from tests.streams.records import batch, definition, report
 
 
 def rejected(values: list[bytes | None], rules: Definition | None = None) -> list[dict[str, Any]]:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events import KINDS
+from schemas.topics import EVENTS, READINGS, REJECTED
 from streams.batch import Batch
 from streams.fold import EventFold
 from streams.generation import FOLD, Definition, Stamp
-from tests.streams.records import HOUR, T0, event, hex32
+from streams.readings_fold import ReadingFold
+from streams.rejections_fold import RejectionFold
+from tests.streams.records import HOUR, T0, event, hex32, reading, report
 
 FOLDER = Path(__file__).parent
 LOG = FOLDER / "log.jsonl"
@@ -35,9 +38,14 @@ DEFINITION = Definition(
 )
 
 
-def make_log(seed: int = 20_260_302, records: int = 240) -> list[dict[str, Any]]:
-    """Every kind, repeats within and beyond the window, refusals of every sort, several zones, several feeds."""
+def make_log(seed: int = 20_260_302) -> list[dict[str, Any]]:
+    """The lines of the golden log, all topics."""
     draw = random.Random(seed)
+    return [*_events(draw, 240), *_readings(draw, 24), *_rejections()]
+
+
+def _events(draw: random.Random, records: int) -> list[dict[str, Any]]:
+    """Every kind, repeats within and beyond the window, refusals of every sort, several zones, several feeds."""
     lines = []
     for n in range(records):
         name = n if draw.random() < 0.7 else max(0, n - draw.choice([1, 5, 40, 70, 120]))
@@ -51,7 +59,7 @@ def make_log(seed: int = 20_260_302, records: int = 240) -> list[dict[str, Any]]
             "load": draw.choice([None, None, None, "import:good", "import:bad"]),
             "thread": draw.choice([None, hex32("thread")]),
         }
-        line: dict[str, Any] = {"appended": T0 + 13 * HOUR + n}
+        line: dict[str, Any] = {"topic": EVENTS, "appended": T0 + 13 * HOUR + n}
         odd = draw.random()
         if odd < 0.04:
             line["hex"] = draw.randbytes(draw.randrange(12)).hex()
@@ -67,12 +75,37 @@ def make_log(seed: int = 20_260_302, records: int = 240) -> list[dict[str, Any]]
     return lines
 
 
-def read_log() -> Batch:
-    """The golden log as one batch from offset 0 on."""
+def _readings(draw: random.Random, records: int) -> list[dict[str, Any]]:
+    """Two objects, later and earlier observations, observations of one moment, a refused one."""
+    return [
+        {
+            "topic": READINGS,
+            "appended": T0 + HOUR + n,
+            "text": reading(
+                n,
+                object=draw.choice(["vk:1", "vk:2"]),
+                metric=draw.choice(["subscribers", "reach", "liked"]),
+                value=draw.randrange(1_000_000),
+                observed_at=T0 + draw.randrange(3),
+            ).decode(),
+        }
+        for n in range(records)
+    ]
+
+
+def _rejections() -> list[dict[str, Any]]:
+    texts = [report(origin="line 7").decode(), report(load="import:bad").decode(), "not a report"]
+    return [{"topic": REJECTED, "appended": T0 + n, "text": text} for n, text in enumerate(texts)]
+
+
+def read_log(topic: str) -> Batch:
+    """The golden log of a topic as one batch from offset 0 on."""
     values: list[bytes | None] = []
     appended = []
     for line in LOG.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
+        if record["topic"] != topic:
+            continue
         appended.append(record["appended"])
         if "null" in record:
             values.append(None)
@@ -83,16 +116,14 @@ def read_log() -> Batch:
 
 def fold_log() -> list[str]:
     """The rows of all tables, a line of JSON each, in an order of their own; the first line names the fold."""
-    log = read_log()
-    fold = EventFold(5, 2, 0, DEFINITION)
-    fold.fold(log)
-    rows = fold.flush()
-    assert rows is not None
-    lines = [
-        json.dumps({"table": table} | row, ensure_ascii=False, default=str)
-        for table, frame in rows.tables.items()
-        for row in map(_plain, frame.to_dicts())
-    ]
+    lines = []
+    folds = (EventFold(5, 2, 0, DEFINITION), ReadingFold(6, 2, 0, DEFINITION), RejectionFold(7, 2, 0, DEFINITION))
+    for fold, topic in zip(folds, (EVENTS, READINGS, REJECTED), strict=True):
+        fold.fold(read_log(topic))
+        rows = fold.flush()
+        assert rows is not None
+        for table, frame in rows.tables.items():
+            lines += [json.dumps({"table": table} | _plain(row), default=str) for row in frame.to_dicts()]
     return [json.dumps({"fold": FOLD}), *sorted(lines)]
 
 
