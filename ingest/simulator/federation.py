@@ -173,13 +173,14 @@ class Federation:
 def _cut(
     rows: Rows, partitions: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> tuple[Rows, NDArray[np.int64]]:
-    """At most ``count`` rows: what is too much is left out of the engagement that is sent once."""
+    """At most ``count`` rows. Engagement that is sent once is left out first, an appeal after all that follows it."""
     surplus = len(rows) - count
     if surplus <= 0:
         return rows, partitions
-    spare = np.flatnonzero((rows["kind"] >= APPEAL_KIND_COUNT) & ~rows["tracked"])
-    if len(spare) < surplus:
-        spare = np.arange(len(rows))
+    kinds = rows["kind"]
+    worth = np.where(kinds >= APPEAL_KIND_COUNT, rows["tracked"].astype(np.int64), 2)
+    worth[kinds == KIND["appeal_received"]] = 3
+    # Within one worth it is left to chance, so that no hour is emptied.
     kept = np.ones(len(rows), dtype=np.bool_)
-    kept[rng.choice(spare, size=surplus, replace=False)] = False
+    kept[np.lexsort((rng.random(len(rows)), worth))[:surplus]] = False
     return rows[kept], partitions[kept]

@@ -18,6 +18,7 @@ AUTHOR: Final = 4
 READING: Final = 5
 
 _GOLDEN: Final = 0x9E3779B97F4A7C15
+_U64: Final = (1 << 64) - 1
 
 Numbers = NDArray[np.int64]
 Words = NDArray[np.uint64]
@@ -61,3 +62,15 @@ class Identities:
         both[:, 0] = self.words(domain, numbers)
         both[:, 1] = _mix(unsigned ^ np.uint64(self._keys[domain][1]))
         return both.tobytes().hex()
+
+    def hex(self, domain: int, number: int) -> str:
+        """The identity of one number, as ``hexes`` gives it; quicker than an array of one."""
+        step = number * _GOLDEN
+        first, second = self._keys[domain]
+        return f"{_mix_one(step + first & _U64):016x}{_mix_one((step & _U64) ^ second):016x}"
+
+
+def _mix_one(word: int) -> int:
+    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 & _U64
+    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _U64
+    return word ^ (word >> 31)

@@ -100,8 +100,9 @@ class ReadingsSource:
         for number, people, seen, reached in levels:
             page = self._pages.ids[number]
             place = self._places[int(self._pages.place[number])].code
-            found = (("subscribers", people), ("views", seen * share), ("reach", reached * share))
-            for metric, value in found:
+            found = (("subscribers", people), ("views", seen * share), ("reach", reached))
+            # Reach is known when the day is over.
+            for metric, value in found if complete else found[:2]:
                 reading = SentReading(metric, page, midnight, midnight + DAY_MS, observed, int(value), place)
                 yield self._message(send, reading, page)
         if complete:
@@ -116,8 +117,10 @@ class ReadingsSource:
     def _correct(self, message: Message, corrections: list[tuple[int, int, Message]]) -> None:
         """Plan a correction of a telephone total, and a stale repetition of it that must not win."""
         total = message.reading
+        if total.metric != "appeals":
+            return
         rng = np.random.default_rng([self._spec.seed, _STREAM, self._next])
-        if total.metric != "appeals" or rng.random() >= _CORRECTED:
+        if rng.random() >= _CORRECTED:
             return
         observed = total.observed_at + 10 * HOUR_MS
         corrected = replace(total, observed_at=observed, value=total.value + int(rng.integers(1, 6)))
@@ -128,7 +131,7 @@ class ReadingsSource:
                 self._next += 1
 
     def _message(self, send: int, reading: SentReading, page: str | None) -> Message:
-        identity = self._identities.hexes(READING, np.array([self._next]))
+        identity = self._identities.hex(READING, self._next)
         self._next += 1
         text = (
             f'{{"v":1,"id":"{identity}","object":"{reading.object}","metric":"{reading.metric}","value":{reading.value},'

@@ -90,6 +90,7 @@ class Tally:
         self._cells = _Frames(lambda frame: frame.group_by(CELL).sum())
         self._people = _Frames(lambda frame: frame.unique(PERSON))
         self._appeals = _Frames(lambda frame: frame.group_by(APPEALS).sum())
+        self._received = _Frames(lambda frame: frame.unique())
         self._answered = _Frames(lambda frame: frame.unique())
         self._readings = _Frames(
             lambda frame: frame.sort("observed_at", "order").unique(READING, keep="last", maintain_order=True)
@@ -142,8 +143,9 @@ class Tally:
         return self._appeals.whole()
 
     def answered(self) -> int:
-        """How many appeals have at least one official reply, interim or final."""
-        return len(self._answered.whole())
+        """How many of the appeals that were sent have at least one official reply, interim or final."""
+        received, answered = self._received.whole(), self._answered.whole()
+        return len(received.join(answered, on="appeal", how="semi")) if len(received) and len(answered) else 0
 
     def readings(self) -> pl.DataFrame:
         """The latest observation of each :data:`READING`."""
@@ -200,5 +202,6 @@ class Tally:
         day = ((rows["at"] + _MOSCOW_MS) // DAY_MS).astype(np.int32)
         columns = {"day": day, **{name: rows[name] for name in APPEALS[1:]}}
         self._appeals.add(pl.DataFrame(columns).group_by(APPEALS).agg(pl.len().cast(pl.Int64).alias("count")))
+        self._received.add(pl.DataFrame({"appeal": rows["appeal"]}))
         if len(rows):
             self.identities_xor ^= int(np.bitwise_xor.reduce(self._identities.words(APPEAL, rows["appeal"])))

@@ -1,0 +1,175 @@
+"""Comparison: the truth of a run against the documented views, every cell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import polars as pl
+from msgspec import Struct
+
+from ingest.simulator.truth import Truth
+from schemas.events import KINDS
+
+#: Runs one SQL statement and gives its rows as sequences of Python values.
+Query = Callable[[str], Sequence[Sequence[Any]]]
+
+#: Cells that are asked for at a time.
+_CELLS_AT_ONCE: Final = 200_000
+#: Relative error allowed to the sketches of audiences (uniqCombined64; exact for small sets), and the absolute one.
+_SKETCH_ERROR: Final = 0.02
+_SKETCH_SLACK: Final = 1.0
+
+
+class Difference(Struct, frozen=True):
+    """A figure that is not what it must be. ``expected`` is a range where the grid's place decides."""
+
+    figure: str
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.figure}, {self.where}: {self.found} instead of {self.expected}"
+
+
+def compare(truth: Truth, query: Query) -> list[Difference]:
+    """Every difference between the truth and what the views of the database ``gospulse`` show; empty when equal.
+
+    Counters must show first copies and repeats beyond the window (those are reported in
+    ``truth.summary.repeats.beyond``, not hidden), and may show repeats at its edge. Appeals, their replies and readings
+    must be equal. Audiences are sketches: two per cent are allowed. Only figures of this run's source, pages and places
+    are asked for; the run must be the only one of its seed there.
+    """
+    return [
+        *_appeals(truth, query),
+        *_cells(truth, query),
+        *_people(truth, query),
+        *_readings(truth, query),
+    ]
+
+
+def _appeals(truth: Truth, query: Query) -> Iterable[Difference]:
+    summary = truth.summary
+    where = f"WHERE source = '{summary.source}'"
+    rows = query(
+        "SELECT count(), uniqExact(appeal), countIf(isNotNull(first_answer_at)), "
+        f"groupBitXor(reinterpretAsUInt64(reverse(unhex(substring(appeal, 1, 16))))) FROM gospulse.appeals {where}"
+    )
+    count, distinct, replied, xor = (int(value) for value in rows[0])
+    for figure, expected, found in (
+        ("appeals", str(summary.appeals), str(count)),
+        ("distinct appeals", str(summary.appeals), str(distinct)),
+        ("appeals with a reply", str(summary.appeals_replied), str(replied)),
+        ("identities of appeals", summary.appeals_xor, f"{xor:016x}"),
+    ):
+        if expected != found:
+            yield Difference(figure, summary.source, expected, found)
+    rows = query(
+        "SELECT toString(toDate(received_at, 'Europe/Moscow')) AS day, entrance, channel, place, count() "
+        f"FROM gospulse.appeals {where} GROUP BY day, entrance, channel, place"
+    )
+    key = ["day", "entrance", "channel", "place"]
+    found_frame = _frame(rows, {**dict.fromkeys(key, pl.String), "found": pl.Int64})
+    exact = truth.appeals.rename({"count": "low"}).with_columns(pl.col("low").alias("high"))
+    yield from _outside("appeals", key, exact, found_frame)
+
+
+def _cells(truth: Truth, query: Query) -> Iterable[Difference]:
+    """Counters by place, page, hour and kind, some hours at a time."""
+    cells = truth.cells.with_columns(
+        (pl.col("first") + pl.col("beyond")).alias("low"),
+        (pl.col("first") + pl.col("beyond") + pl.col("between")).alias("high"),
+    ).select("hour", "place", "page", "kind", "low", "high")
+    kinds = ", ".join(f"('{kind}', toUInt64({kind}))" for kind in KINDS)
+    places = _texts(cells["place"].unique())
+    for begin, end in _hour_ranges(cells):
+        rows = query(
+            "SELECT at, place, on_page, counted.1 AS kind, sum(counted.2) AS found FROM ("
+            f"SELECT toUnixTimestamp(hour) AS at, place, ifNull(page, '') AS on_page, [{kinds}] AS kinds "
+            f"FROM gospulse.page_hour WHERE toUnixTimestamp(hour) >= {begin} AND toUnixTimestamp(hour) < {end} "
+            f"AND (position(on_page, '{_page_mark(truth)}') > 0 OR on_page = '' AND place IN ({places}))"
+            ") ARRAY JOIN kinds AS counted WHERE counted.2 > 0 GROUP BY at, place, on_page, kind"
+        )
+        schema = {"hour": pl.Int64, "place": pl.String, "page": pl.String, "kind": pl.String, "found": pl.Int64}
+        part = cells.filter((pl.col("hour") >= begin) & (pl.col("hour") < end))
+        yield from _outside("page_hour", list(schema)[:4], part, _frame(rows, schema))
+
+
+def _people(truth: Truth, query: Query) -> Iterable[Difference]:
+    places = _texts(truth.people["place"].unique())
+    rows = query(
+        "SELECT toString(day), place, ifNull(page, '') AS on_page, people FROM gospulse.people_day "
+        f"WHERE position(on_page, '{_page_mark(truth)}') > 0 OR on_page = '' AND place IN ({places})"
+    )
+    key = ["day", "place", "page"]
+    found = _frame(rows, {**dict.fromkeys(key, pl.String), "found": pl.Int64})
+    slack = pl.max_horizontal(pl.lit(_SKETCH_SLACK), pl.col("accounts") * _SKETCH_ERROR)
+    rough = truth.people.select(
+        *key, (pl.col("accounts") - slack).alias("low"), (pl.col("accounts") + slack).alias("high")
+    )
+    yield from _outside("people_day", key, rough, found)
+
+
+def _readings(truth: Truth, query: Query) -> Iterable[Difference]:
+    where = f"WHERE source = '{truth.summary.source}'"
+    rows = query(
+        f"SELECT metric, object, toUnixTimestamp64Milli(period_from), value FROM gospulse.page_readings {where} "
+        "UNION ALL SELECT 'appeals', object, toUnixTimestamp64Milli(period_from), value "
+        f"FROM gospulse.outside_totals {where}"
+    )
+    schema = {"metric": pl.String, "object": pl.String, "period_from": pl.Int64, "found": pl.Int64}
+    key = list(schema)[:3]
+    # Whether a source is up is no figure of a page or a total.
+    shown = truth.readings.filter(pl.col("metric") != "source_up")
+    exact = shown.select(*key, pl.col("value").alias("low"), pl.col("value").alias("high"))
+    found = _frame(rows, schema).filter(pl.col("metric") != "source_up")
+    yield from _outside("readings", key, exact, found)
+
+
+def _outside(figure: str, key: list[str], expected: pl.DataFrame, found: pl.DataFrame) -> Iterable[Difference]:
+    """Cells whose found value does not lie in [low, high]; what stands on one side only is 0 on the other."""
+    joined = expected.join(found, on=key, how="full", coalesce=True).with_columns(
+        pl.col("low").fill_null(0), pl.col("high").fill_null(0), pl.col("found").fill_null(0)
+    )
+    wrong = joined.filter((pl.col("found") < pl.col("low")) | (pl.col("found") > pl.col("high"))).sort(key)
+    for row in wrong.iter_rows(named=True):
+        low, high = row["low"], row["high"]
+        where = ", ".join(str(row[name]) or "no page" for name in key)
+        yield Difference(figure, where, f"{low:g}" if low == high else f"{low:g} to {high:g}", str(row["found"]))
+
+
+def _hour_ranges(cells: pl.DataFrame) -> Iterable[tuple[int, int]]:
+    """Ranges [begin, end) of hours, seconds since 1970, that hold some cells each and leave nothing out between."""
+    by_hour = cells.group_by("hour").len().sort("hour")
+    begin: int | None = None
+    held = 0
+    last = 0
+    for hour, count in by_hour.iter_rows():
+        if begin is None:
+            begin = hour
+        elif held >= _CELLS_AT_ONCE:
+            yield begin, hour
+            begin, held = hour, 0
+        held += count
+        last = hour
+    if begin is not None:
+        yield begin, last + 3600
+
+
+def _page_mark(truth: Truth) -> str:
+    return f":synthetic-{truth.summary.spec.seed}-"
+
+
+def _texts(texts: Iterable[str]) -> str:
+    return ", ".join(f"'{text}'" for text in sorted(texts)) or "''"
+
+
+def _frame(rows: Sequence[Sequence[Any]], schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    columns = list(zip(*rows, strict=True)) if len(rows) else [()] * len(schema)
+    return pl.DataFrame(
+        [
+            pl.Series(name, cells, dtype=kind, strict=False)
+            for (name, kind), cells in zip(schema.items(), columns, strict=True)
+        ]
+    )
