@@ -6,21 +6,20 @@ import sys
 
 from deploy.cli.main import main
 from streams import starter
-from streams.start import Known, Start, Stop
+from streams.start import Known, Start, Stop, decide_start
 
 
 def forget_the_chunk() -> None:
     """From now on a partition starts where its rows end, and the chunk's earlier records are not folded again."""
-    decide = starter.decide_start
 
     def deciding(known: Known, *, chunk: int, window_chunks: int) -> Start | Stop:
-        start = decide(known, chunk=chunk, window_chunks=window_chunks)
+        start = decide_start(known, chunk=chunk, window_chunks=window_chunks)
         if isinstance(start, Stop):
             return start
         at = start.acknowledged
         return Start(read_from=at, fold_from=at, acknowledged=at, floor=at)
 
-    starter.decide_start = deciding
+    starter.decide_start = deciding  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from msgspec import Struct
 from deploy import addresses
 from deploy.cli.errors import UserError
 from deploy.clickhouse_client import clickhouse
-from deploy.clickhouse_endpoint.process import start_endpoint
+from deploy.clickhouse_process import start_clickhouse
 from deploy.passwords import generate, passwords_directory
 from deploy.processes import free_port, stop
 from deploy.settings_sources import load
@@ -73,11 +73,11 @@ def prepare(machine: Machine, chunk: int) -> None:
     machine.data.mkdir(parents=True, exist_ok=True)
     generate(machine.data)
     settings = load(machine.environ, machine.folder)
-    process = start_endpoint(
+    process = start_clickhouse(
         machine.data / "clickhouse",
+        HOST,
         settings.clickhouse_port,
-        passwords_directory(machine.data),
-        host=HOST,
+        passwords=passwords_directory(machine.data),
         run=machine.folder / "prepare",
         log=machine.folder / "prepare.log",
         environ=machine.environ,

@@ -66,16 +66,19 @@ def _engagement(truth: Truth, query: Query) -> list[str]:
 
 
 def _true_people(truth: Truth) -> Counts:
-    return {(day, place, page): n for day, place, page, n in truth.people.iter_rows()}
+    # The view is by page: who was active without one is in the views by place and above.
+    return {(day, place, page): n for day, place, page, n in truth.people.iter_rows() if page}
 
 
 def _stored_people(query: Query) -> Counts:
-    rows = query("SELECT toString(day), place, page, people FROM gospulse.people_day")
-    return {(day, place, page or ""): int(n) for day, place, page, n in rows}
+    rows = query("SELECT toString(day), place, page, accounts FROM gospulse.people_day")
+    return {(day, place, page): int(n) for day, place, page, n in rows}
 
 
 def _true_readings(truth: Truth) -> Counts:
-    return {(row["metric"], row["object"], row["period_from"]): row["value"] for row in truth.readings.to_dicts()}
+    # Signs of life of the feeds have a view of their own.
+    rows = (row for row in truth.readings.to_dicts() if row["metric"] != "source_up")
+    return {(row["metric"], row["object"], row["period_from"]): row["value"] for row in rows}
 
 
 def _stored_readings(query: Query) -> Counts:
