@@ -23,11 +23,11 @@ from deploy.clickhouse_process import start_clickhouse
 from deploy.passwords import generate, passwords_directory
 from deploy.processes import free_port, stop
 from deploy.settings_sources import load
+from ingest.simulator.comparison import compare
 from ingest.simulator.truth import load_truth
 from schemas.migrate import migrate
 from streams.generation import current_definition, encode_definition
 from tests.chaos.schedule import Dose, Step, schedule
-from tests.chaos.truth_check import differences
 from tests.machine import HOST, ROOT, Machine
 
 Say = Callable[[str], None]
@@ -123,7 +123,7 @@ def run(course: Course, machine: Machine, say: Say) -> Outcome:
                 child.kill()
             child.wait()
     code, report = machine.outcome("verify")
-    wrong = differences(load_truth(truth), machine.query)
+    wrong = [str(difference) for difference in compare(load_truth(truth), machine.query)]
     return Outcome(tuple(done), code, report, tuple(wrong), time.monotonic() - started)
 
 
