@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -253,18 +253,14 @@ class EventValidator:
             and self._pages.holds_all([event.page for event in events if event.page is not None])
             and self._sources.holds_all({event.source for event in events})
             and self._channels.holds_all({event.channel for event in events})
-            and self._topics.holds_all(_present(event.topic for event in events))
-            and self._sources.holds_all(_present(event.load for event in events))
-            and are_hex32(_present(event.appeal for event in events))
-            and are_hex32(_present(event.thread for event in events))
-            and are_labels(_present(event.responder for event in events))
+            and self._topics.holds_all([event.topic for event in events if event.topic is not None])
+            and self._sources.holds_all([event.load for event in events if event.load is not None])
+            and are_hex32([event.appeal for event in events if event.appeal is not None])
+            and are_hex32([event.thread for event in events if event.thread is not None])
+            and are_labels([event.responder for event in events if event.responder is not None])
             and are_labels([event.object for event in events if event.object is not None])
-            and all(event.appeal is not None or event.kind not in _OF_APPEALS for event in events)
+            and _OF_APPEALS.isdisjoint([event.kind for event in events if event.appeal is None])
         )
-
-
-def _present(texts: Iterable[str | None]) -> set[str]:
-    return {text for text in texts if text is not None}
 
 
 def ahead_refusal(field: str) -> Refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from msgspec import Struct
 from schemas.events import ACTIVE_KINDS, Event
 from streams.audience import people_rows
 from streams.codes import TextCodes
-from streams.counters import COUNTED_KINDS, KIND_CODES, Numbers, cells_of, counter_rows, hour_of
+from streams.counters import COUNTED_KINDS, KIND_CODES, Counted, Numbers, cells_of, counter_rows, hour_of
 from streams.judge import Judged, Times
 from streams.window import IdentityWindow, Words, identity_words
 from streams.zones import HOUR_MS
@@ -38,12 +38,16 @@ class Columns(Struct, gc=False):
         """The records that the mask names."""
         return self if mask.all() else Columns(*(getattr(self, name)[mask] for name in self.__struct_fields__))
 
-    @staticmethod
-    def concatenate(parts: list[Columns]) -> Columns:
-        """The records of all parts, one after the other; there is at least one part."""
-        if len(parts) == 1:
-            return parts[0]
-        return Columns(*(np.concatenate([getattr(part, name) for part in parts]) for name in Columns.__struct_fields__))
+
+_Columns = TypeVar("_Columns", Columns, Counted)
+
+
+def concatenate(parts: list[_Columns]) -> _Columns:
+    """The records of all parts, one after the other; there is at least one part."""
+    if len(parts) == 1:
+        return parts[0]
+    kind = type(parts[0])
+    return kind(*(np.concatenate([getattr(part, name) for part in parts]) for name in kind.__struct_fields__))
 
 
 class ChunkFold:
@@ -58,8 +62,8 @@ class ChunkFold:
         self._places = TextCodes()
         self._pages = TextCodes()
         self._taken: list[tuple[Words, Columns]] = []
-        #: All counted records of the chunk: cells, kinds, amounts.
-        self._counted: list[tuple[Numbers, npt.NDArray[np.uint8], npt.NDArray[np.uint32]]] = []
+        #: All that the chunk has counted.
+        self._counted: list[Counted] = []
         self._fresh: list[Columns] = []
 
     def take(self, judged: Judged) -> npt.NDArray[np.uint8]:
@@ -90,11 +94,11 @@ class ChunkFold:
         if not self._taken:
             return 0
         identities = np.concatenate([words for words, _ in self._taken])
-        columns = Columns.concatenate([columns for _, columns in self._taken])
+        columns = concatenate([columns for _, columns in self._taken])
         self._taken = []
         fresh = columns.where(window.admit(identities))
         if len(fresh.cells):
-            self._counted.append((fresh.cells, fresh.kinds, fresh.amounts))
+            self._counted.append(Counted(fresh.cells, fresh.kinds, fresh.amounts))
             self._fresh.append(fresh)
         return len(identities) - len(fresh.cells)
 
@@ -102,12 +106,12 @@ class ChunkFold:
         """Rows of what settled since the last call, by table, and the hours it changed with the next offset of each."""
         if not self._fresh:
             return [], {}
-        fresh = Columns.concatenate(self._fresh)
+        fresh = concatenate(self._fresh)
         self._fresh = []
         changed, cell_of = np.unique(fresh.cells, return_inverse=True)
-        cells, kinds, amounts = (np.concatenate(parts) for parts in zip(*self._counted, strict=True))
-        self._counted = [(cells, kinds, amounts)]
-        rows = counter_rows(*self._position, changed, cells, kinds, amounts, self._places, self._pages)
+        counted = concatenate(self._counted)
+        self._counted = [counted]
+        rows = counter_rows(self._position, changed, counted, self._places, self._pages)
         tables = [("page_hour", rows)]
         active = fresh.active
         if active.any():

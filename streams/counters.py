@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from msgspec import Struct
 
 from schemas.events import APPEAL_KINDS, KINDS
 from streams.codes import TextCodes
@@ -46,35 +47,34 @@ def page_of(cells: Numbers) -> Numbers:
     return cells & _TEXT_MASK
 
 
-def counter_rows(
-    log: int,
-    partition: int,
-    chunk: int,
-    changed: Numbers,
-    cells: Numbers,
-    kinds: npt.NDArray[np.uint8],
-    amounts: npt.NDArray[np.uint32],
-    places: TextCodes,
-    pages: TextCodes,
-) -> pl.DataFrame:
-    """Rows for the ``changed`` cells (ascending, distinct) of a chunk.
+class Counted(Struct, gc=False):
+    """Counted records as columns: their cells, the codes of their kinds, and what each adds to its kind."""
 
-    ``cells``, ``kinds`` (codes) and ``amounts`` are all records that the chunk has counted so far, one element each;
-    so a row is a count of records and never a sum of earlier rows.
+    cells: Numbers
+    kinds: npt.NDArray[np.uint8]
+    amounts: npt.NDArray[np.uint32]
+
+
+def counter_rows(
+    position: tuple[int, int, int], changed: Numbers, counted: Counted, places: TextCodes, pages: TextCodes
+) -> pl.DataFrame:
+    """Rows for the ``changed`` cells (ascending, distinct) of a chunk; ``position`` is log, partition, chunk.
+
+    ``counted`` is all that the chunk has counted so far: a row is a count of records, never a sum of earlier rows.
     """
-    row = np.searchsorted(changed, cells)
-    within = changed.take(row, mode="clip") == cells
-    slot = kinds[within].astype(np.int64) * len(changed) + row[within]
+    row = np.searchsorted(changed, counted.cells)
+    within = changed.take(row, mode="clip") == counted.cells
+    slot = counted.kinds[within].astype(np.int64) * len(changed) + row[within]
     # Sums in floats are whole and exact: at most 2**20 records of 1,000,000 each stay far below 2**53.
-    sums = np.bincount(slot, weights=amounts[within], minlength=len(KINDS) * len(changed))
+    sums = np.bincount(slot, weights=counted.amounts[within], minlength=len(KINDS) * len(changed))
     by_kind = sums.astype(np.uint64).reshape(len(KINDS), len(changed))
     columns: dict[str, object] = {
         "hour": hour_of(changed).astype(np.int64) * HOUR_MS,
         "page": texts_of(pages, page_of(changed)),
         "place": texts_of(places, place_of(changed)),
-        "log": np.full(len(changed), log, np.uint16),
-        "part": np.full(len(changed), partition, np.uint16),
-        "chunk": np.full(len(changed), chunk, np.uint32),
+        "log": np.full(len(changed), position[0], np.uint16),
+        "part": np.full(len(changed), position[1], np.uint16),
+        "chunk": np.full(len(changed), position[2], np.uint32),
     }
     return pl.DataFrame(columns | dict(zip(KINDS, by_kind, strict=True)), schema=TABLES["page_hour"])
 
@@ -82,4 +82,6 @@ def counter_rows(
 def texts_of(texts: TextCodes, codes: Numbers) -> pl.Series:
     """The texts that the codes stand for."""
     names = list(texts)
+    if len(names) < len(codes):
+        return pl.Series(names, dtype=pl.String).gather(codes)
     return pl.Series([names[code] for code in codes.tolist()], dtype=pl.String)
