@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.processes import Process, StartError, await_port, spawn, stop
+from deploy.processes import Process, StartError, await_port, demand_free, spawn, stop
 
 START_PATIENCE_S: Final = 60.0
 #: Inserts that are under way end before the engine stops.
@@ -32,6 +32,7 @@ def start_clickhouse(
     ``fsync=False`` is for tests. The process is recorded as ``clickhouse`` in ``run``. Raises StartError with the last
     lines of the log when it does not come up.
     """
+    demand_free("clickhouse", host, port)
     command = [sys.executable, "-P", "-m", "deploy.clickhouse_endpoint"]
     command += ["--data", str(data), "--host", host, "--port", str(port), "--passwords", str(passwords)]
     command += [] if memory_mb is None else ["--memory", str(memory_mb * 1024 * 1024)]

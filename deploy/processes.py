@@ -123,6 +123,12 @@ def stop(processes: Iterable[Process], patience_s: float) -> list[Process]:
     return left
 
 
+def demand_free(name: str, host: str, port: int) -> None:
+    """Raises StartError when somebody else has the port: waiting for it would take the stranger for the process."""
+    if not is_free(host, port):
+        raise StartError(f"{name} cannot listen on {host}:{port}: the port is in use")
+
+
 def await_port(process: Process, host: str, port: int, patience_s: float) -> None:
     """Waits until the port answers. Raises StartError, with the log's last lines, when the process dies or is too slow.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.kafka_broker import configuration, jars
-from deploy.processes import Process, StartError, await_port, free_port, spawn, stop
+from deploy.processes import Process, StartError, await_port, demand_free, free_port, spawn, stop
 
 #: A short-lived, lightly loaded JVM: the quick compiler and the simple collector start fastest and take least.
 FLAGS: Final = (
@@ -56,6 +56,7 @@ def start_broker(
     Fetches the jars when they are missing. The process is recorded as ``kafka`` in ``run``. Raises PrerequisiteError
     when Java or Maven are missing, StartError with the last lines of the log when the broker does not come up.
     """
+    demand_free("kafka", host, port)
     java, place = prepare(cache, say)
     process = _start(data, host, port, java, place, run, log, heap_mb)
     try:
