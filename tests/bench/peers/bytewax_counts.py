@@ -14,7 +14,7 @@ from bytewax.connectors.kafka import KafkaSource
 from bytewax.connectors.stdio import StdOutSink
 from bytewax.dataflow import Dataflow
 from bytewax.testing import run_main
-from confluent_kafka import OFFSET_BEGINNING
+from confluent_kafka import OFFSET_BEGINNING  # type: ignore[import-not-found, unused-ignore]
 
 HOUR_MS = 3_600_000
 

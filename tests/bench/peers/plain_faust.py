@@ -13,7 +13,6 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -113,8 +112,8 @@ def main() -> None:
     topic = app.topic(given.topic, value_type=bytes, value_serializer="raw")
     job = Job(client)
 
-    @app.agent(topic)  # type: ignore[untyped-decorator, unused-ignore]
-    async def fold(stream: AsyncIterator[bytes]) -> None:
+    @app.agent(topic)
+    async def fold(stream: Any) -> None:
         seen, started, flushed = 0, 0.0, 0.0
         async for raw in stream:
             if not started:

@@ -1,0 +1,166 @@
+"""``python -m tests.bench``: all benchmarks in one run, as a table and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+from deploy.workers import stop_workers
+from tests.bench import latency, recovery, speed
+from tests.machine import Machine, machine
+
+MILLION = 1_000_000
+
+
+class Storage(Struct, frozen=True):
+    """Rows and parts of a generation's tables for each event folded."""
+
+    generation: int
+    events: int
+    rows_per_event: float
+    active_parts: int
+    bytes_per_event: float
+
+
+class Report(Struct, frozen=True):
+    """Everything that was measured in one run."""
+
+    machine: str
+    speeds: list[speed.Speed]
+    storage: list[Storage]
+    latency: list[latency.Latency]
+    recovery: list[recovery.Recovery]
+
+
+def main() -> int:
+    """Exit code 0 when every part ran; figures are for reading, not for a verdict."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=MILLION, help="events of the log (default 1,000,000)")
+    parser.add_argument("--large", type=int, default=10 * MILLION, help="events of the large log; 0 leaves it out")
+    parser.add_argument("--only", choices=("speed", "latency", "recovery"), help="one part only")
+    parser.add_argument("--json", type=Path, default=None, help="write the figures here, too")
+    given = parser.parse_args()
+    speeds: list[speed.Speed] = []
+    storage: list[Storage] = []
+    delays: list[latency.Latency] = []
+    recoveries: list[recovery.Recovery] = []
+    if given.only in (None, "speed"):
+        with tempfile.TemporaryDirectory() as folder, machine(Path(folder), {"WORKERS": "1"}) as made:
+            _speeds(made, given.events, speeds, storage)
+        if given.large:
+            with tempfile.TemporaryDirectory() as folder, machine(Path(folder), {"WORKERS": "1"}) as made:
+                _large(made, given.large, speeds, storage)
+    if given.only in (None, "latency"):
+        for partitions in (8, 24):
+            settings = {"WORKERS": "1", "EVENTS_PARTITIONS": str(partitions)}
+            with tempfile.TemporaryDirectory() as folder, machine(Path(folder), settings) as made:
+                made.run("up")
+                delays.append(latency.measure(made, 2_000, 40))
+                _say(f"latency with {partitions} partitions of events: {delays[-1]}")
+    if given.only in (None, "recovery"):
+        with tempfile.TemporaryDirectory() as folder, machine(Path(folder), {"WORKERS": "2"}) as made:
+            made.run("up")
+            recoveries.append(recovery.measure(made, 2_000))
+    kind = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    report = Report(kind, speeds, storage, delays, recoveries)
+    show(report)
+    if given.json is not None:
+        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    return 0
+
+
+def _idle_log(made: Machine, events: int) -> None:
+    """A full log that nobody folds: the stack's own worker is stopped first."""
+    made.run("up")
+    stop_workers([process for name, process in made.processes().items() if name.startswith("worker-")])
+    _say(f"filling the log with {events:,} events ...")
+    speed.fill(made, events)
+
+
+def _speeds(made: Machine, events: int, speeds: list[speed.Speed], storage: list[Storage]) -> None:
+    _idle_log(made, events)
+    for generation, workers in ((11, 1), (12, 2)):
+        speeds.append(speed.gospulse(made, generation, workers))
+        _say_speed(speeds[-1])
+        storage.append(_storage(made, generation, events))
+    for peer in (speed.bare_aiokafka, speed.plain_faust, speed.quixstreams, speed.bytewax):
+        speeds.append(peer(made, events))
+        _say_speed(speeds[-1])
+    # Once more, so that a machine whose speed drifts is noticed.
+    speeds.append(speed.gospulse(made, 13, 1))
+    _say_speed(speeds[-1])
+
+
+def _large(made: Machine, events: int, speeds: list[speed.Speed], storage: list[Storage]) -> None:
+    _idle_log(made, events)
+    for generation, workers in ((11, 1), (12, 2)):
+        speeds.append(speed.gospulse(made, generation, workers))
+        _say_speed(speeds[-1])
+        storage.append(_storage(made, generation, events))
+
+
+def _storage(made: Machine, generation: int, events: int) -> Storage:
+    ((rows, parts, size),) = made.query(
+        "SELECT sum(rows), count(), sum(bytes_on_disk) FROM system.parts "
+        f"WHERE active AND database = 'gospulse_data' AND endsWith(table, '_g{generation}')"
+    )
+    return Storage(generation, events, int(rows) / events, int(parts), int(size) / events)
+
+
+def show(report: Report) -> None:
+    """Tables on the terminal; speeds as ratios to the bare loop of the same run."""
+    console = Console(width=140)
+    console.print(f"\n{report.machine}")
+    bare = next((row.per_second for row in report.speeds if row.name.startswith("bare")), None)
+    plain = next((row.per_second for row in report.speeds if row.name.startswith("plain")), None)
+    table = Table(
+        "contestant", "events", "seconds", "events/s", "of bare loop", "times plain Faust", "CPU µs/event", "MB"
+    )
+    for row in report.speeds:
+        table.add_row(
+            row.name,
+            f"{row.events:,}",
+            f"{row.seconds:.1f}",
+            f"{row.per_second:,.0f}",
+            "" if bare is None else f"{row.per_second / bare:.2f}",
+            "" if plain is None else f"{row.per_second / plain:.1f}",
+            "" if row.cpu_s is None else f"{row.cpu_s / row.events * 1e6:.2f}",
+            "" if row.memory_mb is None else f"{row.memory_mb:.0f}",
+        )
+    console.print(table)
+    for kept in report.storage:
+        console.print(
+            f"{kept.events:,} events, generation {kept.generation}: {kept.rows_per_event:.2f} rows and "
+            f"{kept.bytes_per_event:.0f} bytes an event, {kept.active_parts} parts"
+        )
+    for delay in report.latency:
+        console.print(
+            f"visible after acknowledged, {delay.rate:,} events/s, {delay.partitions} partitions in all: median "
+            f"{delay.median_s:.2f} s, p99 {delay.p99_s:.2f} s of {delay.appeals} appeals; worker {delay.worker_mb:.0f} MB"
+        )
+    for back in report.recovery:
+        console.print(
+            f"kill -9 of one of two workers at {back.rate:,} events/s: lag as before after {back.seconds:.1f} s "
+            f"(session timeout {back.session_timeout_s:g} s, largest lag {back.largest_lag:,})"
+        )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _say_speed(row: speed.Speed) -> None:
+    _say(f"{row.name}: {row.per_second:,.0f} events/s ({row.events:,} in {row.seconds:.1f} s)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
