@@ -12,14 +12,17 @@ CLEAN_ENV := env $(foreach name,$(filter GOSPULSE_%,$(.VARIABLES)),-u $(name))
 .PHONY: help demo test check chaos bench endpoint lock clean distclean ready
 .DEFAULT_GOAL := help
 
+# Options of what is run: make chaos ARGS="--seed 7", make test ARGS="tests/streams".
+ARGS ?=
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ready ## everything on this machine: a synthetic week, a killed worker, a verified report
-	@$(BIN)/gospulse demo
+	@$(BIN)/gospulse demo $(ARGS)
 
 test: check ready ## lint, types and all tests, on real parts
-	$(CLEAN_ENV) $(BIN)/python -m pytest
+	$(CLEAN_ENV) $(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
 	$(BIN)/ruff format --check .
@@ -27,13 +30,13 @@ check: $(VENV)/.ready ## lint, format and types
 	$(CLEAN_ENV) $(BIN)/mypy
 
 chaos: ready ## a million events under kill -9 of every part, then every number compared (long)
-	$(CLEAN_ENV) $(BIN)/python -m pytest -m chaos --timeout 3600 -s
+	$(CLEAN_ENV) $(BIN)/python -m tests.chaos $(ARGS)
 
 endpoint: ready ## what real ClickHouse clients need from the one-machine endpoint (long)
-	$(CLEAN_ENV) $(BIN)/python -m pytest -m endpoint --timeout 1200
+	$(CLEAN_ENV) $(BIN)/python -m pytest tests/deploy/endpoint -m "endpoint or not endpoint" --timeout 1200 $(ARGS)
 
 bench: ready $(BENCH_VENV)/.ready ## speed, latency, memory, beside peers (long)
-	$(CLEAN_ENV) $(BIN)/python -m tests.bench
+	$(CLEAN_ENV) $(BIN)/python -m tests.bench $(ARGS)
 
 ready: $(VENV)/.ready .cache/kafka/.ready ## virtual environment and Kafka's jars
 
