@@ -1,0 +1,56 @@
+"""Workers on a real broker and a real engine: every cell equals a plain count, whatever is killed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.connections import ClickHouseConnection, KafkaConnection
+from tests.conftest import ClickHouseServer
+from tests.stack.folding import Folding, ended, prepare, until
+
+
+@pytest.fixture(scope="module")
+def engine(clickhouse_factory: object) -> ClickHouseServer:
+    """An endpoint whose tables no other test drops."""
+    assert callable(clickhouse_factory)
+    server: ClickHouseServer = clickhouse_factory()
+    prepare(server.connection)
+    return server
+
+
+@pytest.fixture
+def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
+    made = Folding(kafka, engine.connection, tmp_path)
+    yield made
+    made.close()
+
+
+def test_every_cell_is_right_after_a_kill_a_zombie_and_a_clean_end(folding: Folding) -> None:
+    folding.publish(3000)
+    workers = [folding.spawn("a"), folding.spawn("b")]
+    try:
+        until(lambda: folding.folded() > 500, "the first records folded")
+        workers[0].send_signal(signal.SIGKILL)
+        folding.publish(2000)
+        until(lambda: folding.folded() == folding.published(), "b folds what a owned")
+        workers.append(folding.spawn("c"))
+        until(lambda: "gave this worker events" in folding.said("c"), "c is a member")
+        # A zombie: it sleeps beyond its session, then goes on with what it believes to own.
+        folding.publish(1000)
+        workers[1].send_signal(signal.SIGSTOP)
+        folding.publish(2000)
+        until(lambda: folding.folded() == folding.published(), "c folds what the sleeper owned")
+        workers[1].send_signal(signal.SIGCONT)
+        folding.publish(1000)
+        until(lambda: folding.folded() == folding.published(), "both fold again")
+        for worker in workers[1:]:
+            worker.send_signal(signal.SIGTERM)
+        assert [worker.wait(15) for worker in workers[1:]] == [0, 0]
+    finally:
+        ended(workers)
+    assert folding.differences() == []
+    assert folding.committed() == folding.published()
