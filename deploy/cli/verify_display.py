@@ -82,8 +82,9 @@ def _lines(report: Report) -> list[str]:
     behind = sum(max(0, p.end - max(p.acknowledged, p.judged_from)) for p in report.partitions)
     if behind:
         lines.append(f"{behind:,} records were not yet acknowledged when the run began: rows of them are in bounds.")
-    if not report.rollups_compared:
-        why = "the refresher has not caught up" if report.quiet else "records were on their way"
-        lines.append(f"Roll-ups were not compared: {why}.")
-    lines += report.notes
+    if report.rollups_behind is None:
+        lines.append("Roll-ups were not compared: records were on their way.")
+    elif report.rollups_behind:
+        names = ", ".join(report.rollups_behind)
+        lines.append(f"Not compared, since the refresher of the workers has not caught up: {names}.")
     return lines

@@ -64,9 +64,8 @@ class Report(Struct, kw_only=True):
     quiet: bool
     #: Logs of topics that were deleted: their rows cannot be recounted.
     deleted_logs: list[int]
-    #: Whether the roll-ups were compared; only when quiet and the refresher has caught up.
-    rollups_compared: bool = False
-    notes: list[str] = field(default_factory=list)
+    #: Roll-ups that the refresher had not brought up to date; None where none was compared because rows changed.
+    rollups_behind: list[str] | None = None
 
     @property
     def green(self) -> bool:

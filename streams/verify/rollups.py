@@ -2,10 +2,154 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from typing import Final, get_args
+
+from schemas.events import ENTRANCES, EngagementKind
+from schemas.places import zone_of
 from streams.verify.findings import Findings
-from streams.verify.stored import StoredRows
+from streams.verify.stored import NO_LOG, StoredRows
+
+#: Column of a roll-up -> which facts it counts, in terms of (kind, entrance).
+_FACTS: Final = {
+    "appeals": "kind = 'appeal_received'",
+    **{f"appeals_{entrance}": f"kind = 'appeal_received' AND entrance = '{entrance}'" for entrance in ENTRANCES},
+    "answers_interim": "kind = 'appeal_interim'",
+    "answers_final": "kind = 'appeal_answered'",
+    "closings": "kind = 'appeal_closed'",
+    "reopenings": "kind = 'appeal_reopened'",
+    "withdrawals": "kind IN ('appeal_withdrawn', 'appeal_removed')",
+}
+_COUNTERS: Final[tuple[str, ...]] = get_args(EngagementKind)
+_COLUMNS: Final = (*_FACTS, *_COUNTERS)
 
 
-def compare_rollups(findings: Findings, stored: StoredRows) -> bool:
-    """Compare every roll-up; False where the refresher has not caught up, so that nothing was compared."""
-    return False
+def compare_rollups(findings: Findings, stored: StoredRows, patience_s: float) -> list[str]:
+    """Compare every roll-up; returns the names of those that the refresher has not brought up to date in time."""
+    zones = _zones(findings, stored)
+    behind = _behind(stored)
+    deadline = time.monotonic() + patience_s
+    while behind and time.monotonic() < deadline:
+        time.sleep(0.5)
+        behind = _behind(stored)
+    if "place_hour" not in behind:
+        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", "1", "UTC")
+    for rollup, key in (("place_day", ("day", "place")), ("page_day", ("day", "place", "page"))):
+        if rollup in behind:
+            continue
+        for zone in zones:
+            within = f"place IN (SELECT place FROM {stored.table('place_zones')} WHERE zone = '{zone}')"
+            _compare(findings, stored, rollup, key, f"toString(toDate(hour, '{zone}'))", within, zone)
+    return behind
+
+
+def _zones(findings: Findings, stored: StoredRows) -> list[str]:
+    zones = set()
+    for place, zone in stored.values(f"SELECT place, any(zone) FROM {stored.table('place_zones')} GROUP BY place"):
+        zones.add(zone)
+        if zone != zone_of(place):
+            findings.differ("place_zones", place, zone_of(place), zone)
+    return sorted(zones)
+
+
+def _behind(stored: StoredRows) -> list[str]:
+    """Roll-ups of which a period's head is not the sum of the marks that it should be made from."""
+    refreshed = stored.table("refreshed")
+    heads = f"SELECT period, max(version) AS head FROM {refreshed} WHERE rollup = 'place_hour' GROUP BY period"
+    marks = f"SELECT hour, log, part, max(high) AS high FROM {stored.table('touched')} GROUP BY hour, log, part"
+    stale_hours = (
+        f"SELECT 1 FROM (SELECT hour, sum(high) AS version FROM ({marks}) GROUP BY hour) AS m"
+        f" LEFT JOIN ({heads}) AS h ON m.hour = h.period WHERE m.version != h.head LIMIT 1"
+    )
+    if stored.values(stale_hours):
+        # Days are made from hours: behind one, all are.
+        return ["place_hour", "place_day", "page_day"]
+    behind = []
+    for rollup in ("place_day", "page_day"):
+        done = (
+            f"SELECT zone, toDate(period) AS day, max(version) AS version FROM {refreshed}"
+            f" WHERE rollup = '{rollup}' GROUP BY zone, day"
+        )
+        # Each hour belongs to the days of the zones that have rows in it.
+        for (zone,) in stored.values(f"SELECT DISTINCT zone FROM {stored.table('place_zones')}"):
+            wanted = (
+                f"SELECT toDate(h.period, '{zone}') AS day, sum(h.head) AS version FROM ({heads}) AS h"
+                f" WHERE h.period IN (SELECT hour FROM {stored.table('place_hour')} WHERE place IN"
+                f" (SELECT place FROM {stored.table('place_zones')} WHERE zone = '{zone}')) GROUP BY day"
+            )
+            stale = (
+                f"SELECT 1 FROM ({wanted}) AS w LEFT JOIN ({done}) AS d ON d.day = w.day AND d.zone = '{zone}'"
+                " WHERE w.version != d.version LIMIT 1"
+            )
+            if stored.values(stale):
+                behind.append(rollup)
+                break
+    return behind
+
+
+def _compare(
+    findings: Findings,
+    stored: StoredRows,
+    rollup: str,
+    key: tuple[str, ...],
+    period: str,
+    within: str,
+    zone: str,
+) -> None:
+    """Add what is expected, take away what stands in the roll-up: every sum must be zero."""
+    names = ", ".join(key)
+    grouped = ", ".join(f"{period} AS {name}" if name == key[0] else name for name in key)
+    counts = [f"n.{number + 1}" for number in range(len(_COUNTERS))]
+    counters = (
+        f"SELECT {grouped}, {_numbered(['0'] * len(_FACTS) + counts)} FROM"
+        f" (SELECT hour, toString(place) AS place, page, tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n FROM {stored.table('page_hour')}"
+        f" WHERE {within} GROUP BY hour, place, page, log, part, chunk)"
+    )
+    facts = (
+        f"SELECT {grouped}, {_numbered([*_FACTS.values(), *['0'] * len(_COUNTERS)])}"
+        f" FROM ({_facts(stored)}) WHERE {within}"
+    )
+    heads = (
+        f"SELECT period, max(version) AS head FROM {stored.table('refreshed')}"
+        f" WHERE rollup = '{rollup}' AND zone = '{zone}' GROUP BY period"
+    )
+    # Rows below the head of their period belong to an older computation: readers pass them over.
+    shown = ", ".join(f"toString(r.{name}) AS {name}" for name in key)
+    taken = (
+        f"SELECT {shown}, {_numbered([f'-toInt64(r.{column})' for column in _COLUMNS])}"
+        f" FROM (SELECT * FROM {stored.table(rollup)} FINAL WHERE {within}) AS r"
+        f" LEFT JOIN ({heads}) AS h ON h.period = toDateTime(r.{key[0]}, 'UTC') WHERE r.version >= h.head"
+    )
+    sums = ", ".join(f"sum(c{number})" for number in range(len(_COLUMNS)))
+    sql = (
+        f"SELECT {names}, [{sums}] AS left_over FROM ({counters} UNION ALL {facts} UNION ALL {taken}) GROUP BY {names}"
+    )
+    ((groups,),) = stored.values(f"SELECT count() FROM {stored.table(rollup)} FINAL WHERE {within}")
+    findings.count(findings.compared, rollup, groups)
+    wrong = f"SELECT * FROM ({sql}) WHERE arrayExists(x -> x != 0, left_over) ORDER BY {names}"
+    for row in stored.values(wrong):
+        missing = [f"{-left:+} {name}" for name, left in zip(_COLUMNS, row[-1], strict=True) if left]
+        findings.differ(rollup, " ".join(map(str, row[:-1])), "cells and facts", f"off by {', '.join(missing)}")
+
+
+def _numbered(expressions: Sequence[str]) -> str:
+    return ", ".join(f"toInt64({expression}) AS c{number}" for number, expression in enumerate(expressions))
+
+
+def _facts(stored: StoredRows) -> str:
+    def facts(table: str, identity: str, kind: str, entrance: str) -> str:
+        return (
+            "SELECT toStartOfHour(tupleElement(f, 'at')) AS hour, tupleElement(f, 'place') AS place,"
+            f" ifNull(tupleElement(f, 'page'), '') AS page, {kind} AS kind, {entrance} AS entrance"
+            f" FROM (SELECT min(first) AS f FROM {stored.table(table)} GROUP BY day, {identity})"
+            f" WHERE tupleElement(f, 'log') < {NO_LOG}"
+        )
+
+    return " UNION ALL ".join(
+        (
+            facts("appeals", "appeal", "'appeal_received'", "tupleElement(f, 'entrance')"),
+            facts("answers", "id", "tupleElement(f, 'kind')", "''"),
+            facts("appeal_changes", "id", "tupleElement(f, 'kind')", "''"),
+        )
+    )

@@ -48,9 +48,9 @@ class Rules(Struct, frozen=True, dict=True, kw_only=True):
         return {page: tuple(stamps) for page, stamps in by_page.items()}
 
     def place_of(self, event: Event) -> str:
-        """The place that the event counts for: the stamp set's (of two that match the later), else its own."""
+        """The place that the event counts for: the stamp set's, else its own. Stamps of one page never overlap."""
         if event.page is not None:
-            for stamp in reversed(self._stamps_of.get(event.page, ())):
+            for stamp in self._stamps_of.get(event.page, ()):
                 if stamp.from_ms <= event.at < stamp.to_ms:
                     return stamp.place
         return event.place

@@ -40,6 +40,8 @@ class VerifyConfig(Struct, frozen=True, kw_only=True):
     #: Differences of each table that are kept.
     limit: int = 10
     processes: int = 2
+    #: How long to wait for the refresher to bring the roll-ups up to date, where nothing else changes.
+    rollup_patience_s: float = 5.0
 
 
 class NotRegisteredError(Exception):
@@ -201,7 +203,7 @@ def _conclude(
         deleted_logs=deleted,
     )
     if quiet:
-        report.rollups_compared = compare_rollups(findings, stored)
+        report.rollups_behind = compare_rollups(findings, stored, config.rollup_patience_s)
         if not deleted and not any(result.judged_from for result in results) and "appeals" in tallies:
             report.reconciliation = _reconciliation(stored, tallies["appeals"])
     return report

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from kafka import KafkaAdminClient, TopicPartition
+from msgspec.structs import replace
 
 from deploy.clickhouse_client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection, KafkaConnection
@@ -18,6 +18,7 @@ from schemas.migrate import migrate
 from schemas.sql_files import Rendering
 from streams.generation import Stamp, current_definition, encode_definition
 from streams.offsets import KafkaOffsets
+from streams.refresh import Refresher
 from streams.verify.report import Report
 from streams.verify.rules import parse_rules
 from streams.verify.run import VerifyConfig, verify
@@ -144,7 +145,8 @@ TAMPERINGS = {
     ),
     "an appeal says another place": (
         "appeals",
-        "INSERT INTO {appeals} (day, appeal, first) SELECT day, appeal, tuple(first.log, first.part, first.off, first.at, first.appended,"
+        "INSERT INTO {appeals} (day, appeal, first) SELECT day, appeal, tuple(first.log, first.part, first.off,"
+        " first.at, first.appended,"
         " first.id, first.page, '11111111', first.channel, first.entrance, first.topic, first.source, first.load,"
         " first.thread, first.author, first.responder, first.urgent, first.amount) FROM {appeals}"
         " WHERE first.place > '11111111' LIMIT 1",
@@ -223,3 +225,128 @@ def test_differences_are_only_where_rows_are_wrong(tampered: Report) -> None:
     assert differences["people_day"] == 2
     assert differences["readings"] == 2
     assert tampered.findings.compared["appeals"] > 50
+
+
+def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) -> None:
+    assert bench.verify(folded).rollups_behind == ["place_hour", "place_day", "page_day"]
+    Refresher(bench.client, folded.generation).drain()
+    report = bench.verify(folded)
+    assert report.findings.kept == []
+    assert report.rollups_behind == []
+    for rollup in ("place_hour", "place_day", "page_day"):
+        assert report.findings.compared[rollup] > 3
+    for rollup in ("place_hour", "place_day", "page_day"):
+        table = f"gospulse_data.{rollup}_g{folded.generation}"
+        bench.client.command(
+            f"INSERT INTO {table} SELECT * REPLACE (appeals + 3 AS appeals, version + 1 AS version)"
+            f" FROM {table} LIMIT 1"
+        )
+    tampered = bench.verify(folded)
+    assert tampered.findings.differences == {"place_hour": 1, "place_day": 1, "page_day": 1}
+    assert "+3 appeals" in tampered.findings.kept[0].stored
+
+
+def test_rows_under_way_are_held_between_bounds(bench: Bench) -> None:
+    """A partition that lags, and rows that were written and not acknowledged: green, and counted as in bounds."""
+    log = bench.generation()
+    log.fold(ends={("events", 0): 200, ("readings", 0): 50})
+    lagging = bench.verify(log)
+    assert lagging.findings.kept == []
+    assert not lagging.quiet
+    assert lagging.reconciliation is None
+    assert lagging.findings.bracketed["page_hour"] > 0
+    log.fold(ends={("events", 0): 300}, tell=False)
+    ahead = bench.verify(log)
+    assert ahead.findings.kept == []
+    table = f"gospulse_data.page_hour_g{log.generation}"
+    bench.client.command(
+        f"INSERT INTO {table} SELECT * REPLACE (comment_added + 1 AS comment_added) FROM {table} WHERE chunk = 4"
+    )
+    assert set(bench.verify(log).findings.differences) == {"page_hour"}
+
+
+def test_rows_that_nobody_wrote_are_missed(bench: Bench) -> None:
+    """Progress and the commit say that everything is written: the control of a worker that forgets the rewind."""
+    log = bench.generation()
+    log.fold(ends={("events", 0): 100})
+    progress = f"gospulse_data.progress_g{log.generation}"
+    bench.client.command(f"INSERT INTO {progress} SELECT * REPLACE (400 AS folded) FROM {progress} WHERE log = 1")
+    with KafkaOffsets(log.kafka) as offsets:
+        offsets.commit(log.kafka.group(log.generation), {("events", 0): 400, ("events", 1): 500})
+    report = bench.verify(log)
+    assert {"page_hour", "appeals", "answers", "rejected", "commits"} <= set(report.findings.differences)
+    assert [d.where for d in report.findings.kept if d.table == "commits"] == ["events partition 1"]
+
+
+def test_the_definition_is_honoured(bench: Bench) -> None:
+    """Stamps, excluded loads and mended origins: green against the same definition, red against a plain one."""
+    stamp = Stamp("vk:1", START_MS, START_MS + 3_600_000, "98646000")
+    later = Stamp("vk:1", START_MS + 3_600_000, START_MS + 7_200_000, "la:cd-4")
+    log = bench.generation(stamps=(stamp, later), excluded_loads=("load-0",), mended=((1, 0, 5), (1, 1, 70)))
+    log.fold()
+    assert bench.verify(log).findings.kept == []
+    log.definition = replace(log.definition, stamps=(), excluded_loads=(), mended=())
+    assert {"page_hour", "appeals", "people_day", "rejected", "readings"} <= set(bench.verify(log).findings.differences)
+
+
+def test_processes_side_by_side_find_the_same(bench: Bench, folded: FoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = bench.verify(folded)
+    monkeypatch.setattr("streams.verify.run.ONE_PROCESS_BELOW", 0)
+    two = bench.verify(folded, processes=2)
+    assert two == one
+
+
+def test_a_log_whose_start_is_gone(bench: Bench, kafka: KafkaConnection) -> None:
+    """What the log no longer holds is said and not judged; what it holds is, as far as the window allows."""
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    rng = random.Random(3)
+    log.send("events", 0, some_events(rng, 400))
+    log.send("readings", 0, some_readings(rng, 100))
+    log.fold()
+    with KafkaOffsets(kafka) as offsets:
+        offsets.delete_before({("events", 0): 192, ("readings", 0): 30})
+    report = bench.verify(log)
+    assert report.findings.kept == []
+    assert report.findings.gone["appeals"] > 0
+    assert report.findings.bracketed["page_hour"] > 0
+    assert report.findings.compared["page_hour"] > 0
+    assert {p.judged_from for p in report.partitions if p.part == 0} == {192, 30, 0}
+    table = f"gospulse_data.page_hour_g{log.generation}"
+    bench.client.command(
+        f"ALTER TABLE {table} DELETE WHERE log = {log.logs['events']} AND chunk = 5", settings={"mutations_sync": 2}
+    )
+    assert set(bench.verify(log).findings.differences) == {"page_hour"}
+
+
+def test_a_log_that_lost_records_is_red(bench: Bench, kafka: KafkaConnection) -> None:
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    log.send("events", 0, some_events(random.Random(4), 100))
+    log.fold()
+    progress = f"gospulse_data.progress_g{log.generation}"
+    bench.client.command(f"INSERT INTO {progress} SELECT * REPLACE (150 AS folded) FROM {progress} WHERE part = 0")
+    report = bench.verify(log)
+    assert "log" in report.findings.differences
+    assert "lost records" in next(d.stored for d in report.findings.kept if d.table == "log")
+
+
+def test_an_appeal_under_two_days_is_reported(bench: Bench, kafka: KafkaConnection) -> None:
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    appeal = Event(
+        v=1,
+        id="0" * 31 + "1",
+        kind="appeal_received",
+        at=START_MS,
+        source="test",
+        place="75701000",
+        channel="vk",
+        entrance="public_page",
+        appeal="a" * 32,
+    )
+    other_day = replace(appeal, id="0" * 31 + "2", at=START_MS - 86_400_000)
+    log.send("events", 0, [encode_event(appeal), encode_event(other_day), encode_event(appeal)])
+    log.fold()
+    report = bench.verify(log)
+    assert report.green
+    assert report.appeals_under_two_days == 1
+    assert report.repeats.fact_copies["appeals"] == 1
+    assert report.repeats.dropped_by_window == 1
