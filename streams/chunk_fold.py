@@ -12,7 +12,7 @@ from msgspec import Struct
 from schemas.events import ACTIVE_KINDS, Event
 from streams.audience import people_rows
 from streams.codes import TextCodes
-from streams.counters import COUNTED_KINDS, KIND_CODES, Counted, Numbers, cells_of, counter_rows, hour_of
+from streams.counters import COUNTED_KINDS, KIND_CODES, ChangedCells, Counted, Numbers, cells_of, hour_of
 from streams.judge import Judged, Times
 from streams.window import IdentityWindow, Words, identity_words
 from streams.zones import HOUR_MS
@@ -62,7 +62,7 @@ class ChunkFold:
         self._places = TextCodes()
         self._pages = TextCodes()
         self._taken: list[tuple[Words, Columns]] = []
-        #: All that the chunk has counted.
+        #: What the chunk had counted at the flush before.
         self._counted: list[Counted] = []
         self._fresh: list[Columns] = []
 
@@ -98,7 +98,6 @@ class ChunkFold:
         self._taken = []
         fresh = columns.where(window.admit(identities))
         if len(fresh.cells):
-            self._counted.append(Counted(fresh.cells, fresh.kinds, fresh.amounts))
             self._fresh.append(fresh)
         return len(identities) - len(fresh.cells)
 
@@ -108,18 +107,21 @@ class ChunkFold:
             return [], {}
         fresh = concatenate(self._fresh)
         self._fresh = []
-        changed, cell_of = np.unique(fresh.cells, return_inverse=True)
-        counted = concatenate(self._counted)
-        self._counted = [counted]
-        rows = counter_rows(self._position, changed, counted, self._places, self._pages)
-        tables = [("page_hour", rows)]
+        distinct, cell_of = np.unique(fresh.cells, return_inverse=True)
+        changed = ChangedCells(distinct)
+        for earlier in self._counted:
+            changed.add_earlier(earlier)
+        counted = Counted(fresh.cells, fresh.kinds, fresh.amounts)
+        changed.add(cell_of, counted)
+        self._counted = [concatenate([*self._counted, counted])]
+        tables = [("page_hour", changed.rows(*self._position, self._places, self._pages))]
         active = fresh.active
         if active.any():
             people = people_rows(
                 fresh.cells[active], fresh.at[active], fresh.authors[active], self._places, self._pages
             )
             tables.append(("people_day", people))
-        return tables, _last_by_hour(changed, cell_of, fresh.offsets)
+        return tables, _last_by_hour(distinct, cell_of, fresh.offsets)
 
 
 def _authors(events: list[Event]) -> tuple[Numbers, npt.NDArray[np.bool_]]:

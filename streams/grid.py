@@ -8,7 +8,7 @@ from typing import Final
 CHUNK: Final = 32_768
 #: Whole chunks before the current one in which the identity of a repeat is still known.
 WINDOW_CHUNKS: Final = 4
-#: Bounds of a chunk in a definition: sums of amounts (at most 1,000,000 a record) stay exact in a float's 53 bits.
+#: The largest chunk that a definition may ask for: codes of a chunk's pages and places have 20 bits.
 MAX_CHUNK: Final = 1_048_576
 
 
