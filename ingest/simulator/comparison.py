@@ -9,7 +9,7 @@ import polars as pl
 from msgspec import Struct
 
 from ingest.simulator.truth import Truth
-from schemas.events import KINDS
+from schemas.events import APPEAL_KINDS, KINDS
 
 #: Runs one SQL statement and gives its rows as sequences of Python values.
 Query = Callable[[str], Sequence[Sequence[Any]]]
@@ -19,6 +19,21 @@ _CELLS_AT_ONCE: Final = 200_000
 #: Relative error allowed to the sketches of audiences (uniqCombined64; exact for small sets), and the absolute one.
 _SKETCH_ERROR: Final = 0.02
 _SKETCH_SLACK: Final = 1.0
+#: Stands for a reading that is not there.
+_NONE: Final = -1
+#: Columns of the view page_hour: engagement by its kind, what happens to appeals under names of its own.
+_VIEW_COLUMN: Final = {
+    "appeal_received": "appeals",
+    "appeal_interim": "answers_interim",
+    "appeal_answered": "answers_final",
+    "appeal_closed": "closings",
+    "appeal_reopened": "reopenings",
+    "appeal_withdrawn": "withdrawals",
+    "appeal_removed": "withdrawals",
+}
+_COLUMNS: Final = (*dict.fromkeys(_VIEW_COLUMN.values()), *(kind for kind in KINDS if kind not in APPEAL_KINDS))
+#: Repeats that counters count again; facts never.
+_AGAIN: Final = ("between", "beyond")
 
 
 class Difference(Struct, frozen=True):
@@ -36,10 +51,10 @@ class Difference(Struct, frozen=True):
 def compare(truth: Truth, query: Query) -> list[Difference]:
     """Every difference between the truth and what the views of the database ``gospulse`` show; empty when equal.
 
-    Counters must show first copies and repeats beyond the window (those are reported in
-    ``truth.summary.repeats.beyond``, not hidden), and may show repeats at its edge. Appeals, their replies and readings
-    must be equal. Audiences are sketches: two per cent are allowed. Only figures of this run's source, pages and places
-    are asked for; the run must be the only one of its seed there.
+    Engagement must show first copies and repeats beyond the window (those are reported in
+    ``truth.summary.repeats.beyond``, not hidden), and may show repeats at its edge. Appeals, what became of them and
+    readings must be equal. Audiences are sketches: two per cent are allowed. Only figures of this run's source, pages
+    and places are asked for; the run must be the only one of its seed there. States of appeals follow within seconds.
     """
     return [
         *_appeals(truth, query),
@@ -60,11 +75,14 @@ def _appeals(truth: Truth, query: Query) -> Iterable[Difference]:
     for figure, expected, found in (
         ("appeals", str(summary.appeals), str(count)),
         ("distinct appeals", str(summary.appeals), str(distinct)),
-        ("appeals with a reply", str(summary.appeals_replied), str(replied)),
         ("identities of appeals", summary.appeals_xor, f"{xor:016x}"),
     ):
         if expected != found:
             yield Difference(figure, summary.source, expected, found)
+    # A reply that knows the conversation alone may find no open appeal there.
+    if not summary.appeals_replied_by_name <= replied <= summary.appeals_replied:
+        expected = f"{summary.appeals_replied_by_name} to {summary.appeals_replied}"
+        yield Difference("appeals with a reply", summary.source, expected, str(replied))
     rows = query(
         "SELECT toString(toDate(received_at, 'Europe/Moscow')) AS day, entrance, channel, place, count() "
         f"FROM gospulse.appeals {where} GROUP BY day, entrance, channel, place"
@@ -76,36 +94,46 @@ def _appeals(truth: Truth, query: Query) -> Iterable[Difference]:
 
 
 def _cells(truth: Truth, query: Query) -> Iterable[Difference]:
-    """Counters by place, page, hour and kind, some hours at a time."""
-    cells = truth.cells.with_columns(
-        (pl.col("first") + pl.col("beyond")).alias("low"),
-        (pl.col("first") + pl.col("beyond") + pl.col("between")).alias("high"),
-    ).select("hour", "place", "page", "kind", "low", "high")
-    kinds = ", ".join(f"('{kind}', toUInt64({kind}))" for kind in KINDS)
+    """Pages by hour: engagement with its repeats beyond the window, what happens to appeals without."""
+    of_appeals = pl.col("kind").is_in(APPEAL_KINDS)
+    counted = truth.cells.with_columns(
+        pl.when(of_appeals).then(0).otherwise(pl.col(name)).alias(name) for name in _AGAIN
+    )
+    key = ["hour", "place", "page", "kind"]
+    cells = (
+        counted.with_columns(pl.col("kind").replace(_VIEW_COLUMN))
+        .filter(pl.col("kind").is_in(_COLUMNS))
+        .group_by(key)
+        .agg(
+            (pl.col("first") + pl.col("beyond")).sum().alias("low"),
+            (pl.col("first") + pl.col("beyond") + pl.col("between")).sum().alias("high"),
+        )
+    )
+    figures = ", ".join(f"('{column}', {column})" for column in _COLUMNS)
     places = _texts(cells["place"].unique())
     for begin, end in _hour_ranges(cells):
         rows = query(
-            "SELECT at, place, on_page, counted.1 AS kind, sum(counted.2) AS found FROM ("
-            f"SELECT toUnixTimestamp(hour) AS at, place, ifNull(page, '') AS on_page, [{kinds}] AS kinds "
-            f"FROM gospulse.page_hour WHERE toUnixTimestamp(hour) >= {begin} AND toUnixTimestamp(hour) < {end} "
+            "SELECT at, place, on_page, counted.1, counted.2 FROM ("
+            f"SELECT toUnixTimestamp(hour) AS at, place, ifNull(page, '') AS on_page, [{figures}] AS figures "
+            f"FROM gospulse.page_hour WHERE hour >= toDateTime({begin}) AND hour < toDateTime({end}) "
             f"AND (position(on_page, '{_page_mark(truth)}') > 0 OR on_page = '' AND place IN ({places}))"
-            ") ARRAY JOIN kinds AS counted WHERE counted.2 > 0 GROUP BY at, place, on_page, kind"
+            ") ARRAY JOIN figures AS counted WHERE counted.2 > 0"
         )
-        schema = {"hour": pl.Int64, "place": pl.String, "page": pl.String, "kind": pl.String, "found": pl.Int64}
+        schema = {"hour": pl.Int64, **dict.fromkeys(key[1:], pl.String), "found": pl.Int64}
         part = cells.filter((pl.col("hour") >= begin) & (pl.col("hour") < end))
-        yield from _outside("page_hour", list(schema)[:4], part, _frame(rows, schema))
+        yield from _outside("page_hour", key, part, _frame(rows, schema))
 
 
 def _people(truth: Truth, query: Query) -> Iterable[Difference]:
-    places = _texts(truth.people["place"].unique())
     rows = query(
-        "SELECT toString(day), place, ifNull(page, '') AS on_page, people FROM gospulse.people_day "
-        f"WHERE position(on_page, '{_page_mark(truth)}') > 0 OR on_page = '' AND place IN ({places})"
+        "SELECT toString(day), place, page, accounts FROM gospulse.people_day "
+        f"WHERE position(page, '{_page_mark(truth)}') > 0"
     )
     key = ["day", "place", "page"]
     found = _frame(rows, {**dict.fromkeys(key, pl.String), "found": pl.Int64})
     slack = pl.max_horizontal(pl.lit(_SKETCH_SLACK), pl.col("accounts") * _SKETCH_ERROR)
-    rough = truth.people.select(
+    # The view is by page; who wrote without one is in the views by place.
+    rough = truth.people.filter(pl.col("page") != "").select(
         *key, (pl.col("accounts") - slack).alias("low"), (pl.col("accounts") + slack).alias("high")
     )
     yield from _outside("people_day", key, rough, found)
@@ -124,19 +152,26 @@ def _readings(truth: Truth, query: Query) -> Iterable[Difference]:
     shown = truth.readings.filter(pl.col("metric") != "source_up")
     exact = shown.select(*key, pl.col("value").alias("low"), pl.col("value").alias("high"))
     found = _frame(rows, schema).filter(pl.col("metric") != "source_up")
-    yield from _outside("readings", key, exact, found)
+    # A level of 0 is another thing than no level.
+    yield from _outside("readings", key, exact, found, absent=_NONE)
 
 
-def _outside(figure: str, key: list[str], expected: pl.DataFrame, found: pl.DataFrame) -> Iterable[Difference]:
-    """Cells whose found value does not lie in [low, high]; what stands on one side only is 0 on the other."""
+def _outside(
+    figure: str, key: list[str], expected: pl.DataFrame, found: pl.DataFrame, *, absent: int = 0
+) -> Iterable[Difference]:
+    """Cells whose found value does not lie in [low, high]; what stands on one side only is ``absent`` on the other."""
     joined = expected.join(found, on=key, how="full", coalesce=True).with_columns(
-        pl.col("low").fill_null(0), pl.col("high").fill_null(0), pl.col("found").fill_null(0)
+        pl.col(column).fill_null(absent) for column in ("low", "high", "found")
     )
     wrong = joined.filter((pl.col("found") < pl.col("low")) | (pl.col("found") > pl.col("high"))).sort(key)
     for row in wrong.iter_rows(named=True):
-        low, high = row["low"], row["high"]
+        low, high = _number(row["low"]), _number(row["high"])
         where = ", ".join(str(row[name]) or "no page" for name in key)
-        yield Difference(figure, where, f"{low:g}" if low == high else f"{low:g} to {high:g}", str(row["found"]))
+        yield Difference(figure, where, low if low == high else f"{low} to {high}", _number(row["found"]))
+
+
+def _number(value: float) -> str:
+    return "none" if value == _NONE else f"{value:.15g}"
 
 
 def _hour_ranges(cells: pl.DataFrame) -> Iterable[tuple[int, int]]:

@@ -45,10 +45,7 @@ _SOCIAL_ENTRANCES: Final = 2
 
 
 def consequences(appeals: Rows, end_ms: int, rng: np.random.Generator) -> Rows:
-    """What follows from these appeals before ``end_ms`` (milliseconds UTC). Their fact numbers are still to be set.
-
-    Further messages of an appeal are copies of it: the same fact at a later moment of the same Moscow day.
-    """
+    """What follows from these appeals before ``end_ms`` (milliseconds UTC). Its fact numbers are still to be set."""
     done: dict[str, Rows] = {"appeal_received": appeals}
     followers = []
     for step in STEPS:
@@ -59,7 +56,10 @@ def consequences(appeals: Rows, end_ms: int, rng: np.random.Generator) -> Rows:
 
 
 def further_messages(appeals: Rows, end_ms: int, rng: np.random.Generator) -> Rows:
-    """Further messages of appeals in social networks: copies of the same fact; the originals are marked as tracked."""
+    """Further messages of appeals in social networks; the originals are marked as tracked.
+
+    They are copies: the same fact at a later moment of the same Moscow day, before ``end_ms`` (milliseconds UTC).
+    """
     social = appeals["entrance"] < _SOCIAL_ENTRANCES
     numbers = np.flatnonzero(social & (rng.random(len(appeals)) < _FURTHER))
     rows = appeals[numbers].copy()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest.simulator.identities import APPEAL, Identities
 from ingest.simulator.rhythm import LocalTime
-from ingest.simulator.rows import KIND, Rows
+from ingest.simulator.rows import KIND, THREAD_ONLY, Rows
 from ingest.simulator.spec import DAY_MS, HOUR_MS, FederationSpec
 from schemas.events import ACTIVE_KINDS, ANSWER_KINDS, KINDS
 
@@ -118,7 +118,7 @@ class Tally:
         self._count_people(rows[(status != WITHIN) & np.isin(rows["kind"], self._active) & (rows["author"] >= 0)])
         self._count_appeals(rows[first & (rows["kind"] == KIND["appeal_received"])])
         answers = rows[first & np.isin(rows["kind"], self._kind_of_answer)]
-        self._answered.add(pl.DataFrame({"appeal": answers["appeal"]}))
+        self._answered.add(pl.DataFrame({"appeal": answers["appeal"], "by_name": answers["thread"] != THREAD_ONLY}))
 
     def add_readings(self, readings: Sequence[SentReading]) -> None:
         """Count readings that were sent in this order."""
@@ -142,10 +142,13 @@ class Tally:
         """``count`` of appeals by :data:`APPEALS`, numbers; the day is Moscow's."""
         return self._appeals.whole()
 
-    def answered(self) -> int:
-        """How many of the appeals that were sent have at least one official reply, interim or final."""
+    def answered(self, *, by_name: bool = False) -> int:
+        """How many of the appeals that were sent have a reply, interim or final (``by_name``: one that names them)."""
         received, answered = self._received.whole(), self._answered.whole()
-        return len(received.join(answered, on="appeal", how="semi")) if len(received) and len(answered) else 0
+        if not len(received) or not len(answered):
+            return 0
+        answers = answered.filter(pl.col("by_name")) if by_name else answered
+        return len(received.join(answers, on="appeal", how="semi"))
 
     def readings(self) -> pl.DataFrame:
         """The latest observation of each :data:`READING`."""

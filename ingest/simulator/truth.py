@@ -72,6 +72,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     appeals_xor: str
     #: Appeals with at least one official reply, interim or final.
     appeals_replied: int
+    #: Of these, those to which a reply names its appeal; the others are found by their conversation.
+    appeals_replied_by_name: int
     readings: int
     spikes: list[SpikeTruth]
 
@@ -114,6 +116,7 @@ def truth_of(federation: Federation, *, complete: bool) -> Truth:
         appeals=int(appeals["count"].sum()),
         appeals_xor=f"{tally.identities_xor:016x}",
         appeals_replied=tally.answered(),
+        appeals_replied_by_name=tally.answered(by_name=True),
         readings=tally.readings_sent,
         spikes=[
             SpikeTruth(places[spike.place], TOPICS[spike.topic], spike.start_ms, spike.end_ms, spike.appeals)

@@ -1,0 +1,124 @@
+"""The truth against the views: equal for what the real folds wrote into the real engine, and red for one wrong row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
+
+from deploy.clickhouse_client import clickhouse as open_clickhouse
+from ingest.partitioner import Partitioner
+from ingest.simulator.comparison import Query, compare
+from ingest.simulator.federation import Federation
+from ingest.simulator.spec import DAY_MS, FederationSpec
+from ingest.simulator.truth import Truth, truth_of
+from schemas.connections import ClickHouseConnection
+from schemas.migrate import migrate
+from schemas.sql_files import Rendering
+from streams.batch import Batch
+from streams.fold import EventFold
+from streams.generation import current_definition, encode_definition
+from streams.inserts import inserts
+from streams.partition_fold import PartitionFold
+from streams.readings_fold import ReadingFold
+from streams.refresh import Refresher
+from streams.rows import Rows
+from streams.sink import DURABLE
+
+SPEC = FederationSpec(
+    seed=11,
+    #: 2026-11-20T20:30:00Z.
+    end_ms=1_795_206_600_000,
+    events=15_000,
+    pages=100,
+    spikes=1,
+    duplicates=0.1,
+    beyond_window=0.4,
+    restamp=0.3,
+    late=0.05,
+    out_of_order_ms=30_000,
+    chunk=128,
+    partitions=3,
+)
+DEFINITION = replace(current_definition(1), chunk=SPEC.chunk, window_chunks=SPEC.window_chunks)
+
+
+@pytest.fixture
+def client(clickhouse: ClickHouseConnection) -> Iterator[Client]:
+    with open_clickhouse(clickhouse) as client:
+        migrate(client, Rendering(), encode_definition(DEFINITION))
+        yield client
+
+
+def fold(federation: Federation) -> Rows:
+    """All records through the folds that workers use, as if each partition had been read from its start."""
+    logs: dict[tuple[str, int], list[bytes | None]] = {}
+    partitioners = {"events": Partitioner(SPEC.partitions), "readings": Partitioner(2)}
+    for topic, key, value in federation.records():
+        logs.setdefault((topic, partitioners[topic](key)), []).append(value)
+    written = []
+    appended = SPEC.end_ms + 3 * DAY_MS
+    for (topic, partition), values in logs.items():
+        maker: type[PartitionFold] = EventFold if topic == "events" else ReadingFold
+        one = maker(1 if topic == "events" else 2, partition, 0, DEFINITION)
+        one.fold(Batch(0, values, [appended] * len(values)))
+        rows = one.flush()
+        assert rows is not None
+        written.append(rows)
+    return Rows.merge(written)
+
+
+def write(client: Client, rows: Rows) -> None:
+    for table, frame in rows.tables.items():
+        for insert in inserts(table, frame, 1):
+            client.command(insert.statement, data=insert.body, settings=DURABLE)
+    refresher = Refresher(client, 1)
+    while refresher.step(hurry=True):
+        pass
+
+
+def ask(client: Client) -> Query:
+    def query(sql: str) -> Sequence[Sequence[Any]]:
+        rows: Sequence[Sequence[Any]] = client.query(sql).result_rows
+        return rows
+
+    return query
+
+
+def test_the_views_show_the_truth_and_one_wrong_row_is_found(client: Client) -> None:
+    federation = Federation(SPEC)
+    write(client, fold(federation))
+    truth = truth_of(federation, complete=True)
+    assert truth.summary.repeats.beyond > 50
+    assert [str(difference) for difference in compare(truth, ask(client))] == []
+
+    for figure, wrong in wrong_truths(truth):
+        found = compare(wrong, ask(client))
+        assert [difference.figure for difference in found] == [figure]
+
+
+def wrong_truths(truth: Truth) -> list[tuple[str, Truth]]:
+    """Truths that are wrong in one row each, and the figure that must be named."""
+    on_a_page = truth.people.filter(pl.col("page") != "")
+    return [
+        ("page_hour", replace(truth, cells=bumped(truth.cells, "first", pl.col("kind") == "reaction_added"))),
+        ("page_hour", replace(truth, cells=bumped(truth.cells, "first", pl.col("kind") == "appeal_answered"))),
+        ("page_hour", replace(truth, cells=bumped(truth.cells, "beyond", pl.col("beyond") == 0, by=-1))),
+        ("appeals", replace(truth, appeals=bumped(truth.appeals, "count", pl.lit(True)))),
+        ("readings", replace(truth, readings=bumped(truth.readings, "value", pl.col("metric") == "appeals"))),
+        ("readings", replace(truth, readings=truth.readings.slice(1))),
+        ("people_day", replace(truth, people=bumped(on_a_page, "accounts", pl.lit(True), by=10))),
+        ("appeals with a reply", replace(truth, summary=replace(truth.summary, appeals_replied=1))),
+        ("identities of appeals", replace(truth, summary=replace(truth.summary, appeals_xor="0" * 16))),
+    ]
+
+
+def bumped(frame: pl.DataFrame, column: str, where: pl.Expr, by: int = 1) -> pl.DataFrame:
+    """The frame with the first row that matches changed."""
+    hit = frame.with_row_index("row").filter(where)["row"][0]
+    index = pl.int_range(pl.len())
+    return frame.with_columns(pl.when(index == hit).then(pl.col(column) + by).otherwise(pl.col(column)).alias(column))
