@@ -32,6 +32,7 @@ def wait_for_port(bootstrap: tuple[str, ...], patience: float) -> None:
         BrokerAwayError: none did within ``patience`` seconds, or an address cannot be read.
     """
     give_up = time.monotonic() + patience
+    waited = f" (waited {patience:g} s)" if patience else ""
     while True:
         for address in bootstrap:
             host, _, port = address.rpartition(":")
@@ -44,8 +45,8 @@ def wait_for_port(bootstrap: tuple[str, ...], patience: float) -> None:
                 continue
         if time.monotonic() >= give_up:
             raise BrokerAwayError(
-                f"Kafka does not answer at {', '.join(bootstrap)} (waited {patience:g} s): start it with"
-                " `gospulse up`, or set GOSPULSE_KAFKA to where it runs."
+                f"Kafka does not answer at {', '.join(bootstrap)}{waited}: start it with `gospulse up`, or set"
+                " GOSPULSE_KAFKA to where it runs."
             )
         time.sleep(0.1)
 
@@ -67,8 +68,12 @@ def security_settings(connection: KafkaConnection) -> dict[str, object]:
 
 def refusal(address: str, error: BaseException) -> str:
     """One sentence for a broker that answers but does not let us in."""
-    if isinstance(error, kafka_errors.SaslAuthenticationFailedError):
-        return f"Kafka at {address} refused the user name or the password."
+    if isinstance(error, kafka_errors.KafkaTimeoutError | kafka_errors.SaslAuthenticationFailedError):
+        # The library tries again after a wrong password until its time is up, and does not say why.
+        return (
+            f"Kafka at {address} answers but did not let us in: check user, password, GOSPULSE_KAFKA_SECURITY and"
+            " GOSPULSE_KAFKA_SASL."
+        )
     return f"Kafka at {address} did not let us in: {plain(error)}."
 
 

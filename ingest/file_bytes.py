@@ -14,7 +14,7 @@ import zstandard
 
 #: A longer line is refused as a row; memory stays bounded whatever the file holds.
 MAX_LINE_BYTES: Final = 1 << 20
-_BUFFER: Final = 1 << 20
+_BUFFER: Final = 256 << 10
 _PACKED_BYTES: Final = 16 << 10
 _DAMAGE: Final = (EOFError, zlib.error, zstandard.ZstdError)
 _COMPRESSIONS: Final = {".gz": (b"\x1f\x8b", "a gzip file"), ".zst": (b"\x28\xb5\x2f\xfd", "a Zstandard file")}

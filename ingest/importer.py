@@ -17,7 +17,7 @@ from ingest.totals import Totals
 from schemas.refusal import Refusal
 
 REPORT_EVERY: Final = 1_000
-SAVE_EVERY: Final = 20_000
+SAVE_EVERY: Final = 5_000
 
 
 class Importer:

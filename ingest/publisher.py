@@ -213,6 +213,11 @@ class Publisher:
         try:
             partitions = self._producer.partitions_for(name)
         except kafka_errors.KafkaTimeoutError:
+            # No answer in time: is it the topic that is missing, or the broker?
+            try:
+                wait_for_port(self._connection.bootstrap, 0)
+            except BrokerAwayError as error:
+                raise PublishError(str(error)) from error
             partitions = None
         except kafka_errors.KafkaError as error:
             raise PublishError(f"Topic {name} cannot be used: {plain(error)}.") from error

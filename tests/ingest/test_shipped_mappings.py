@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ import pytest
 
 from ingest.import_job import ImportJob, Summary
 from ingest.importer import Importer
-from ingest.mapping import SHIPPED, load_mapping
+from ingest.mapping import SHIPPED, load_mapping, mapping_from
+from ingest.mapping_check import check
 from ingest.publisher import Publisher
 from schemas import reference_data
 from schemas.connections import KafkaConnection
@@ -51,6 +53,24 @@ def test_every_mapping_is_sound_and_uses_known_topics(path: Path) -> None:
     known = {topic.code for topic in reference_data.topics()}
     topic = mapping.fields.topic
     assert topic is None or topic.results - {""} <= known
+
+
+def test_the_example_of_the_documentation_is_a_mapping() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    mapping = mapping_from(tomllib.loads(example), "example", "")
+    check(mapping)
+    assert mapping.columns == (
+        "number",
+        "how",
+        "region",
+        "district",
+        "theme",
+        "registered",
+        "finished",
+        "result",
+        "department",
+    )
 
 
 def local_day(ms: int, zone: str) -> str:
