@@ -16,7 +16,7 @@ NAME: Final = re.compile(r"[a-z][a-z_]{1,47}")
 UNKNOWN_PLACE: Final = "00000000"
 
 #: A cache of texts that passed is bounded: an adversary may send a new text with every record.
-KNOWN_LIMIT: Final = 262_144
+KNOWN_LIMIT: Final = 65_536
 
 
 class KnownTexts:
