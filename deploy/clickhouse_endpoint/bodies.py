@@ -56,6 +56,7 @@ class Body:
     async def next_piece(self) -> Callable[[], bytes] | None:
         """The next piece as a function that decodes it (for a thread); None at the end of the body."""
         if self._at_end or self._content is None:
+            self._decoder.end()
             return None
         parts: list[bytes] = []
         size = 0

@@ -25,12 +25,16 @@ T = TypeVar("T")
 
 
 class Running:
-    """A request that works in the engine. ``tag`` is its `log_comment`, ``sql`` the beginning of its text."""
+    """A request that works in the engine.
 
-    def __init__(self, query_id: str, tag: str, login: str) -> None:
+    ``tag`` is its `log_comment`, ``sql`` the beginning of its text; ``hang_up`` closes the connection to the client.
+    """
+
+    def __init__(self, query_id: str, tag: str, login: str, hang_up: Callable[[], None]) -> None:
         self.query_id = query_id
         self.tag = tag
         self.login = login
+        self.hang_up = hang_up
         self.sql = ""
         self.writes = False
         self.future: asyncio.Future[Any] | None = None
@@ -53,7 +57,7 @@ class Queries:
         self._running: dict[str, Running] = {}
         self._ends: set[asyncio.Task[None]] = set()
 
-    def enter(self, query_id: str, login: str, comment: str) -> Running:
+    def enter(self, query_id: str, login: str, comment: str, hang_up: Callable[[], None]) -> Running:
         """Note a request.
 
         Args:
@@ -69,7 +73,7 @@ class Queries:
         of_login = sum(1 for running in self._running.values() if running.login == login)
         if len(self._running) >= self._most or of_login >= self._most_of_a_login.get(login, self._most):
             raise ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries for {login}")
-        running = Running(query_id, f"{comment} {query_id}".lstrip(), login)
+        running = Running(query_id, f"{comment} {query_id}".lstrip(), login, hang_up)
         self._running[query_id] = running
         return running
 
@@ -84,24 +88,25 @@ class Queries:
         return await asyncio.shield(self.start(running, work))
 
     async def end(
-        self, running: Running, unfinished: bool, close: Callable[[], None], pipe: Pipe | None = None
+        self, running: Running, is_open: Callable[[], bool], close: Callable[[], None], pipe: Pipe | None = None
     ) -> None:
         """The request is over: stop what still runs, wait for it, then close.
 
         Args:
-            unfinished: a query is open in the engine although no thread works on it.
+            is_open: whether a query is open in the engine although no thread works on it; asked once none does.
             close: gives the connection back; runs in a thread.
             pipe: what the query writes its result to.
         """
-        task = asyncio.get_running_loop().create_task(self._end(running, unfinished, close, pipe))
+        task = asyncio.get_running_loop().create_task(self._end(running, is_open, close, pipe))
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
         await asyncio.shield(task)
 
-    async def kill_readers(self) -> None:
+    def hang_up_on_readers(self) -> None:
         """Stop everything that only reads (before a stop of the endpoint)."""
-        for running in [running for running in self._running.values() if not running.writes]:
-            await self._kill(running, False)
+        for running in self._running.values():
+            if not running.writes:
+                running.hang_up()
 
     async def close(self, patience: float) -> bool:
         """Stop everything that still runs and let the threads go; whether all ended within ``patience`` seconds."""
@@ -115,7 +120,9 @@ class Queries:
         self._killers.shutdown(wait=True)
         return True
 
-    async def _end(self, running: Running, unfinished: bool, close: Callable[[], None], pipe: Pipe | None) -> None:
+    async def _end(
+        self, running: Running, is_open: Callable[[], bool], close: Callable[[], None], pipe: Pipe | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         future = running.future
         try:
@@ -131,7 +138,7 @@ class Queries:
                     await drained
             if future is not None and not future.cancelled():
                 future.exception()  # nobody else asks for it
-            if unfinished:
+            if is_open():
                 await self._kill(running, False)
             await loop.run_in_executor(self._threads, close)
         finally:

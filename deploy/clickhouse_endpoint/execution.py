@@ -107,9 +107,10 @@ class Execution:
 
     async def end(self) -> None:
         """Stop what still runs, wait for it, give the connection back."""
-        stream = self._stream
-        unfinished = stream is not None and not stream.finished
-        await self._services.queries.end(self._running, unfinished, self._close, self._pipe)
+        await self._services.queries.end(self._running, self._is_open, self._close, self._pipe)
+
+    def _is_open(self) -> bool:
+        return self._stream is not None and not self._stream.finished
 
     @staticmethod
     def _explained(error: ClickHouseError, statement: Statement) -> ClickHouseError:
@@ -185,9 +186,11 @@ class Execution:
 
     async def _stream_blocks(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
         def start() -> ResultStream:
-            return lease.connection.stream(statement.sql, output_format, self._wish.parameters)
+            # Noted in the thread: if the client goes away meanwhile, `end` must find it.
+            self._stream = lease.connection.stream(statement.sql, output_format, self._wish.parameters)
+            return self._stream
 
-        self._stream = stream = await self._call(start)
+        stream = await self._call(start)
         reply = self._begin_reply(output_format)
         while block := await self._call(stream.fetch):
             await reply.write(block)

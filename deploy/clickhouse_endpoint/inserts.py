@@ -57,14 +57,19 @@ class Insert:
         name = f"_input_{uuid.uuid4().hex}"
         structure, start, end = _input_call(statement.sql)
         created = b"CREATE TEMPORARY TABLE " + name.encode() + b" (" + structure + b") ENGINE = Memory"
-        await self._in_thread(lambda: self._connection.run(created))
         self._input = name
+        await self._in_thread(lambda: self._connection.run(created))
         await self._feed(f"INSERT INTO {name}", statement.format or "", body)
         select = statement.sql[:start] + name.encode() + statement.sql[end:]
         return await self._in_thread(lambda: self._connection.run(select))
 
     async def _feed(self, head: bytes | str, input_format: str, body: Body) -> Outcome:
-        self._stream = stream = await self._in_thread(lambda: self._connection.insert(head, input_format))
+        def start() -> InsertStream:
+            # Noted in the thread: if the client goes away meanwhile, `cancel` must find it.
+            self._stream = self._connection.insert(head, input_format)
+            return self._stream
+
+        stream = await self._in_thread(start)
         first = body.pending()
         if first:
             await self._in_thread(lambda: stream.append(first))

@@ -103,7 +103,7 @@ async def _serve(
     _LOG.info("ClickHouse %s listens on http://%s:%d", engine.version, f"[{host}]" if ":" in host else host, port)
     await stop.wait()
     await site.stop()
-    await queries.kill_readers()
+    queries.hang_up_on_readers()
     await runner.cleanup()
     if not await queries.close(_GRACE):
         # What was acknowledged is on the disk; only readers and unacknowledged inserts are cut off here.

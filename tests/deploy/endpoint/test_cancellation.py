@@ -1,0 +1,123 @@
+"""A client that goes away stops its query, whatever the query is doing; bounds hold for those that stay."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schemas.connections import ClickHouseConnection
+from tests.conftest import ClickHouseServer
+from tests.deploy.endpoint.conftest import DATABASE
+from tests.deploy.endpoint.plain_http import Answer, ask, begin
+
+Query = Callable[..., Answer]
+ENDLESS = "numbers_mt(1000000000000000)"
+
+
+def _await(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT sum(cityHash64(number)) FROM {ENDLESS}",
+        f"SELECT number FROM {ENDLESS} FORMAT Native",
+        f"SELECT number FROM {ENDLESS} FORMAT JSON",
+        f"SELECT number FROM {ENDLESS} FORMAT Parquet",
+        f"SELECT number FROM {ENDLESS} ORDER BY cityHash64(number) LIMIT 5",
+        f"SELECT number FROM {ENDLESS} SETTINGS log_comment = 'a name of my own'",
+        f"INSERT INTO {DATABASE}.t SELECT number FROM {ENDLESS} WHERE cityHash64(number) = 0",
+        "SELECT sleepEachRow(0.5) FROM numbers(1000) "
+        "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0",
+    ],
+)
+def test_a_client_that_goes_away_stops_its_query(writer: ClickHouseConnection, query: Query, sql: str) -> None:
+    assert query("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a").status == 200
+    mark = uuid.uuid4().hex
+    running = f"SELECT count() FROM system.processes WHERE query LIKE '%{mark}%' AND query NOT LIKE '%processes%'"
+    client = begin(writer, f"{sql.replace('SELECT', f'SELECT /* {mark} */', 1)}")
+    _await(lambda: query(running).text == "1\n", "the query never ran")
+    client.close()
+    _await(lambda: query(running).text == "0\n", "the query went on without its client")
+
+
+def test_a_slow_reader_does_not_fill_the_memory(
+    clickhouse_server: ClickHouseServer, writer: ClickHouseConnection, query: Query
+) -> None:
+    def resident() -> int:
+        pages = Path(f"/proc/{clickhouse_server.process.pid}/statm").read_text().split()[1]
+        return int(pages) * 4096
+
+    query("SELECT number FROM numbers(3000000) FORMAT TSV")
+    before = resident()
+    clients = [
+        begin(writer, f"SELECT number, toString(number) FROM {ENDLESS} FORMAT {name}")
+        for name in ("TSV", "JSON", "Native")
+    ]
+    for client in clients:
+        for _ in range(200):
+            assert client.recv(1 << 20)
+    time.sleep(0.5)
+    grown = resident() - before
+    for client in clients:
+        client.close()
+    assert grown < 300_000_000
+
+
+def test_a_session_is_locked_while_its_query_runs_and_free_when_the_client_has_gone(
+    writer: ClickHouseConnection, query: Query
+) -> None:
+    client = begin(writer, f"SELECT count() FROM {ENDLESS}", session_id="busy")
+    _await(lambda: query("SELECT 1", session_id="busy").code == 373, "the session was never locked")
+    client.close()
+    _await(lambda: query("SELECT 1", session_id="busy").status == 200, "the session stayed locked")
+
+
+def test_a_query_id_runs_once_at_a_time(writer: ClickHouseConnection, query: Query) -> None:
+    client = begin(writer, f"SELECT count() FROM {ENDLESS}", query_id="same")
+    _await(lambda: query("SELECT 1", query_id="same").code == 216, "the second was never refused")
+    client.close()
+    _await(lambda: query("SELECT 1", query_id="same").status == 200, "the id stayed taken")
+
+
+def test_time_and_memory_are_bounded(query: Query) -> None:
+    assert query(f"SELECT count() FROM {ENDLESS}", max_execution_time=1).code == 159
+    assert query(f"SELECT number FROM {ENDLESS} FORMAT JSON", max_execution_time=1, wait_end_of_query=1).code == 159
+    assert query("SELECT groupArray(number) FROM numbers(1000000000)", max_memory_usage=100_000_000).code == 241
+
+
+def test_queries_run_side_by_side(query: Query) -> None:
+    began = threading.Barrier(8)
+    results: list[str] = []
+
+    def one() -> None:
+        began.wait()
+        results.append(query("SELECT sum(sleepEachRow(0.3)) FROM numbers(1)").text)
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    quick = query("SELECT 1")
+    for thread in threads:
+        thread.join()
+    assert (quick.text, results) == ("1\n", ["0\n"] * 8)
+
+
+def test_an_analyst_has_a_bounded_number_of_queries(clickhouse_server: ClickHouseServer, query: Query) -> None:
+    reader = clickhouse_server.analyst
+    assert query("CREATE DATABASE IF NOT EXISTS gospulse").status == 200
+    clients = [begin(reader, f"SELECT count() FROM {ENDLESS}") for _ in range(16)]
+    _await(lambda: ask(reader, "SELECT 1").code == 202, "more were let in")
+    assert query("SELECT 1").text == "1\n"
+    for client in clients:
+        client.close()
+    _await(lambda: ask(reader, "SELECT 1").status == 200, "the places were not given back")
