@@ -35,6 +35,7 @@ Exit code 0: sent; 1: Kafka did not take everything, or a file cannot be written
 """
 
 _PROFILES: Final = ("demo", "bench")
+_DEFAULT_TIMEOUT_S: Final = 60.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +73,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--truth", type=Path, metavar="DIR", help="write the exact figures into this directory")
     output.add_argument("--to-file", type=Path, metavar="FILE", help="records as JSON lines instead of sending them")
+    output.add_argument(
+        "--timeout",
+        type=float,
+        default=_DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help=f"how long Kafka may take to confirm a record (default {_DEFAULT_TIMEOUT_S:g})",
+    )
     output.add_argument("--dry-run", action="store_true", help="send nothing, only show what it would be")
 
 
@@ -91,7 +99,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     except SpecError as error:
         raise UserError(str(error), WRONG_USE) from error
     options = RunOptions(
-        kafka=settings.kafka if sends else None, to_file=args.to_file, rate=args.rate, truth=args.truth
+        kafka=settings.kafka if sends else None,
+        to_file=args.to_file,
+        rate=args.rate,
+        truth=args.truth,
+        timeout=args.timeout,
     )
     try:
         outcome = run_simulation(federation, options)
@@ -106,10 +118,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
     """What the options ask for; ``now_ms`` is the end where none is given, cut to whole seconds (milliseconds UTC).
 
-    Raises SpecError for a time that cannot be read or a contradiction, UserError for a rate that is none.
+    Raises SpecError for a time that cannot be read or a contradiction, UserError for a rate or a timeout that is none.
     """
     if args.rate is not None and not args.rate > 0:
         raise UserError("--rate must be greater than 0.", WRONG_USE)
+    if not 1 <= args.timeout <= 3_600:
+        raise UserError("--timeout must be between 1 and 3,600 seconds.", WRONG_USE)
     end_ms = _moment(args.end, "--end") if args.end else now_ms // 1000 * 1000
     spec = bench(args.seed, end_ms) if args.profile == "bench" else FederationSpec(seed=args.seed, end_ms=end_ms)
     if args.start:

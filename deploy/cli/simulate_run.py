@@ -24,17 +24,23 @@ from schemas.topics import EVENTS
 
 #: How many records go by between two looks at the clock.
 _STRIDE: Final = 256
+#: How long a broker may take to answer at all, seconds; less where it must confirm sooner.
+_CONNECT_TIMEOUT_S: Final = 10.0
 
 Send = Callable[[str, bytes, bytes], None]
 
 
 class RunOptions(Struct, frozen=True):
-    """Where the records go: to ``kafka``, into ``to_file``, or nowhere; ``rate`` is in records a second."""
+    """Where the records go: to ``kafka``, into ``to_file``, or nowhere.
+
+    ``rate`` is in events a second; ``timeout`` is how many seconds Kafka may take to confirm a record.
+    """
 
     kafka: KafkaConnection | None
     to_file: Path | None
     rate: float | None
     truth: Path | None
+    timeout: float
 
 
 class Outcome(Struct, frozen=True):
@@ -118,7 +124,14 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
 def _destination(options: RunOptions, stack: ExitStack) -> tuple[Send, Callable[[], None], str]:
     """How to send one record, how to make sure that all arrived, and what to call the place."""
     if options.kafka is not None:
-        publisher = stack.enter_context(Publisher(options.kafka, client_id="gospulse-simulate"))
+        publisher = stack.enter_context(
+            Publisher(
+                options.kafka,
+                timeout=options.timeout,
+                connect_timeout=min(_CONNECT_TIMEOUT_S, options.timeout),
+                client_id="gospulse-simulate",
+            )
+        )
 
         def publish(topic: str, key: bytes, value: bytes) -> None:
             publisher.publish(topic, key.decode(), value)
