@@ -143,6 +143,7 @@ class Starter:
         self._sink_answers = True
         targets = {}
         begun: list[Partition] = []
+        stopped: dict[str, list[Partition]] = {}
         replayed = 0
         for tp, partition in new.items():
             if self._ownership.partitions.get(tp) is not partition or partition.fold is not None:
@@ -150,13 +151,15 @@ class Starter:
             start = self._start_of(partition, kafka, records)
             if isinstance(start, Stop):
                 if partition.reason != start.reason:
-                    log.error("%r stands still: %s", partition, start.reason)
+                    stopped.setdefault(start.reason, []).append(partition)
                 partition.stop(start.reason, partition.hold)
                 continue
             targets[tp] = (partition.begin(self._fold(partition, start), start), partition.epoch)
             begun.append(partition)
             replayed += start.acknowledged - start.read_from
             self._metrics.add("replayed_total", start.acknowledged - start.read_from, partition.topic)
+        for reason, partitions in stopped.items():
+            log.error("%s: standing still. %s", describe(partitions), reason)
         if not targets:
             return True
         log.info("Folding %s; %d records are read again, %d are new.", describe(begun), replayed, _new(begun))
@@ -203,7 +206,7 @@ def _still_held(partition: Partition, decided: Allowed) -> bool:
     if hold is None:
         return False
     resumed = decided.resume_from is not None and decided.resume_from > hold.offset
-    accepted = hold.kind == "refusals" and decided.accept_refusals_until > hold.offset
+    accepted = hold.kind == "refusals" and decided.accept_refusals_until >= hold.offset
     return not resumed and not accepted
 
 

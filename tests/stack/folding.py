@@ -65,6 +65,7 @@ class Folding:
         self._random = random.Random(kafka.topic_prefix)
         self._producer = KafkaProducer(bootstrap_servers=list(kafka.bootstrap), acks="all", linger_ms=5)
         self._names: list[int] = []
+        self._next = 0
 
     def close(self) -> None:
         self._producer.close()
@@ -91,6 +92,11 @@ class Folding:
         for future in futures:
             future.get(timeout=PATIENCE_S)
 
+    def start_anew(self) -> list[list[bytes]]:
+        """The topic was made anew: what follows repeats nothing of the former log, which is given back."""
+        former, self.values, self._names = self.values, [[] for _ in range(PARTITIONS)], []
+        return former
+
     def _record(self) -> tuple[int, bytes]:
         draw = self._random.random()
         if draw < 0.02:
@@ -98,11 +104,11 @@ class Folding:
         if draw < 0.12 and self._names:
             name = self._names[-min(len(self._names), self._random.choice((1, 20, 3000)))]
         else:
-            name = len(self._names)
+            name, self._next = self._next, self._next + 1
             self._names.append(name)
         kind = KINDS[(name * 7) % len(KINDS)]
         return name, event(
-            name,
+            (self.kafka.topic_prefix, name),
             kind,
             at=T0 + name * 1000,
             page=f"vk:{name % 30}",
@@ -137,11 +143,8 @@ class Folding:
         ).result_rows
         return {int(part): str(reason) for part, _, reason in rows}
 
-    def differences(self, skipped: int = 0) -> list[str]:
-        """What the tables say otherwise than a plain count of the log; empty where every cell is equal.
-
-        ``skipped``: records at the head of each partition that a decision gave up.
-        """
+    def differences(self) -> list[str]:
+        """What the tables say otherwise than a plain count of the log; empty where every cell is equal."""
         found = []
         for part, values in enumerate(self.values):
             plain = PlainCount(values, [T0 + 86_400_000] * len(values), DEFINITION)

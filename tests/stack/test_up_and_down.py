@@ -82,6 +82,10 @@ def test_a_life_of_the_stack(stack: Stack) -> None:
     assert stack.run("up") == (0, "everything is up already\n", "")
     assert {p.name: p.pid for p in recorded(workers.run_directory(stack.settings.data))} == pids
 
+    # An `up` that was interrupted has not written down where the servers are: the next one does.
+    for file in (stack.folder / ".gospulse" / "run").glob("*.address"):
+        file.unlink()
+    assert stack.run("up") == (0, "everything is up already\n", "")
     code, status = stack.status()
     assert code == 0
     assert {part["name"]: part["state"] for part in status["parts"]} == dict.fromkeys(pids, "running")

@@ -1,0 +1,134 @@
+"""Where a worker starts, and when it must not: topics made anew, expired commits, logs whose start or end is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from deploy import topics
+from schemas.connections import KafkaConnection
+from schemas.generations import FIRST
+from schemas.topics import EVENTS
+from streams.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
+from streams.partition import State
+from streams.worker import Worker
+from tests.conftest import ClickHouseServer
+from tests.stack.folding import DEFINITION, Folding, prepare, soon
+
+
+@pytest.fixture(scope="module")
+def engine(clickhouse_factory: object) -> ClickHouseServer:
+    """An endpoint whose tables no other test drops."""
+    assert callable(clickhouse_factory)
+    server: ClickHouseServer = clickhouse_factory()
+    prepare(server.connection)
+    return server
+
+
+@pytest.fixture
+def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
+    made = Folding(kafka, engine.connection, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def admin(kafka: KafkaConnection) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap))
+    yield client
+    client.close()
+
+
+def folds_all(folding: Folding) -> bool:
+    return folding.folded() == folding.published()
+
+
+def reasons(worker: Worker) -> set[str]:
+    return {partition.reason for partition in worker.ownership.partitions.values() if partition.state is State.STOPPED}
+
+
+async def test_a_topic_made_anew_waits_for_its_number_and_hides_nothing(
+    folding: Folding, admin: KafkaAdminClient, kafka: KafkaConnection
+) -> None:
+    folding.publish(800)
+    async with folding.worker() as worker:
+        await soon(lambda: folds_all(folding), "the first log folded")
+        first, first_log = folding.start_anew(), folding.log
+        admin.delete_topics([kafka.topic(EVENTS)])
+        time.sleep(0.5)
+        topics.apply(kafka, 1)
+        folding.publish(400)
+        await soon(lambda: any("register it as a log" in reason for reason in reasons(worker)), "the worker stops")
+        folding.log = folding.register()
+        assert folding.log != first_log
+        await soon(lambda: folds_all(folding), "the second log folded")
+    assert folding.differences() == []
+    folding.log, folding.values = first_log, first
+    assert folding.differences() == []
+
+
+async def test_without_a_commit_it_goes_on_where_progress_stands(folding: Folding, admin: KafkaAdminClient) -> None:
+    folding.publish(1200)
+    async with folding.worker():
+        await soon(lambda: folds_all(folding), "folded")
+    admin.delete_groups([folding.kafka.group(FIRST)])
+    folding.publish(400)
+    async with folding.worker() as worker:
+        await soon(lambda: folds_all(folding), "folded further")
+        started = {partition.fold_from for partition in worker.ownership.partitions.values()}
+        assert started != {0}, "it began at the log's start"
+    assert folding.differences() == []
+    assert folding.committed() == folding.published()
+
+
+async def test_a_log_whose_start_is_gone_waits_for_a_decision(folding: Folding, admin: KafkaAdminClient) -> None:
+    folding.publish(4000)
+    gone = 200
+    part = next(part for part, values in enumerate(folding.values) if len(values) > 3 * DEFINITION.chunk)
+    admin.delete_records({TopicPartition(folding.kafka.topic(EVENTS), part): gone})
+    async with folding.worker():
+        await soon(lambda: list(folding.stopped()) == [part], "one partition stops")
+        reason = folding.stopped()[part]
+        assert f"begins at offset {gone}" in reason
+        assert f"--log {folding.log} --partition {part} --from 256`" in reason
+        await soon(lambda: folding.folded() == folding.published() - len(folding.values[part]), "the others fold")
+        record(folding.client, SKIP_GAP, generation=FIRST, log=folding.log, part=part, offset=256, detail="test")
+        await soon(lambda: folds_all(folding), "it goes on behind the gap")
+    folded = [difference for difference in folding.differences() if not difference.startswith(f"{part}:")]
+    assert folded == []
+    counted = folding.client.query(
+        f"SELECT min(chunk), count() FROM gospulse_data.page_hour_g1 WHERE log = {folding.log} AND part = {part}"
+    ).result_rows[0]
+    assert counted[0] == 256 // DEFINITION.chunk
+    assert counted[1] > 0
+
+
+async def test_a_log_that_ends_below_what_was_acknowledged_stops(folding: Folding) -> None:
+    folding.publish(400)
+    beyond = len(folding.values[0]) + 10
+    folding.client.command(
+        "INSERT INTO gospulse_data.progress_g1 (log, part, folded, latest) SELECT "
+        f"{folding.log}, 0, {beyond}, tuple(now64(3), {beyond}, 'former', '')"
+    )
+    async with folding.worker():
+        await soon(lambda: 0 in folding.stopped(), "the partition stops")
+        assert f"{beyond} was acknowledged: records were lost" in folding.stopped()[0]
+
+
+async def test_a_flood_of_refusals_stops_until_it_is_accepted(folding: Folding) -> None:
+    folding.publish(0, [b'{"v": 2}'] * 1200 * 8)
+    async with folding.worker():
+        await soon(lambda: len(folding.stopped()) == 8, "every partition brakes")
+        assert "the deployment is wrong" in folding.stopped()[0]
+        written = folding.client.query(f"SELECT count() FROM gospulse_data.rejected_g1 WHERE log = {folding.log}")
+        assert written.result_rows[0][0] < 8 * 1200
+        for part in range(8):
+            record(
+                folding.client, ACCEPT_REFUSALS, generation=FIRST, log=folding.log, part=part, offset=1200, detail=""
+            )
+        await soon(lambda: folds_all(folding), "the refusals are written")
+    assert folding.differences() == []
