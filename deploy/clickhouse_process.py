@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,9 @@ def start_clickhouse(
     ``fsync=False`` is for tests. The process is recorded as ``clickhouse`` in ``run``. Raises StartError with the last
     lines of the log when it does not come up.
     """
+    if importlib.util.find_spec("chdb") is None:
+        advice = "install requirements/machine.txt, or set GOSPULSE_CLICKHOUSE"
+        raise StartError(f"the embedded ClickHouse engine is not installed: {advice}")
     demand_free("clickhouse", host, port)
     command = [sys.executable, "-P", "-m", "deploy.clickhouse_endpoint"]
     command += ["--data", str(data), "--host", host, "--port", str(port), "--passwords", str(passwords)]

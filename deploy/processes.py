@@ -239,4 +239,6 @@ def _ticks(pid: int) -> int | None:
         return None
     # The command's name in parentheses may hold anything; what follows the last one is plain: field 3 is the state.
     fields = stat[stat.rindex(")") + 2 :].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    # A zombie with threads left (field 20) is a process whose first thread ended: the others still hold its ports.
+    gone = fields[0] in "ZX" and int(fields[17]) <= 1
+    return None if gone else int(fields[19])

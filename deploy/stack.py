@@ -102,6 +102,7 @@ def _start_servers(settings: Settings, say: Say) -> list[str]:
 def _start_kafka(settings: Settings, say: Say) -> str | None:
     run = workers.run_directory(settings.data)
     if _is_up(run, "kafka"):
+        _remember(settings, "kafka")
         return None
     port = _port(settings, "kafka", settings.kafka_port, say)
     process = start_broker(
@@ -114,15 +115,14 @@ def _start_kafka(settings: Settings, say: Say) -> str | None:
         heap_mb=settings.kafka_heap_mb,
         say=say,
     )
-    address = f"{workers.local_host(settings.bind)}:{port}"
-    addresses.write(settings.data, addresses.KAFKA, address)
-    say(f"kafka is up at {address} (pid {process.pid})")
+    say(f"kafka is up at {_remember(settings, 'kafka')} (pid {process.pid})")
     return "kafka"
 
 
 def _start_clickhouse(settings: Settings, say: Say) -> str | None:
     run = workers.run_directory(settings.data)
     if _is_up(run, "clickhouse"):
+        _remember(settings, "clickhouse")
         return None
     port = _port(settings, "clickhouse", settings.clickhouse_port, say)
     process = start_clickhouse(
@@ -135,10 +135,20 @@ def _start_clickhouse(settings: Settings, say: Say) -> str | None:
         environ=workers.environment(settings),
         memory_mb=settings.clickhouse_memory_mb or None,
     )
-    address = f"{workers.local_host(settings.bind)}:{port}"
-    addresses.write(settings.data, addresses.CLICKHOUSE, address)
-    say(f"clickhouse is up at {address} (pid {process.pid})")
+    say(f"clickhouse is up at {_remember(settings, 'clickhouse')} (pid {process.pid})")
     return "clickhouse"
+
+
+def _remember(settings: Settings, server: str) -> str:
+    """Writes down where a running server is reached; also after an `up` that was interrupted while it waited for it."""
+    process = find(workers.run_directory(settings.data), server)
+    assert process is not None
+    assert process.address is not None
+    host, _, port = process.address.rpartition(":")
+    address = f"{workers.local_host(host)}:{port}"
+    if addresses.read(settings.data, server) != address:
+        addresses.write(settings.data, server, address)
+    return address
 
 
 def _is_up(run: Path, name: str) -> bool:

@@ -119,3 +119,20 @@ def test_a_port_in_use_is_passed_over(tmp_path: Path) -> None:
         assert free_port("127.0.0.1", port) > port
     assert is_free("127.0.0.1", port)
     assert free_port("127.0.0.1", port, taken=[port]) > port
+
+
+def test_a_process_lives_until_its_last_thread_is_gone(tmp_path: Path) -> None:
+    # As a JVM that was killed: its first thread is a zombie while others still hold port and files.
+    script = """
+import ctypes, platform, threading, time
+threading.Thread(target=lambda: (print("left alone"), time.sleep(60))).start()
+time.sleep(0.1)
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)  # exit(2): this thread only
+"""
+    process = _spawn(tmp_path, script)
+    _until(tmp_path / "thing.log", "left alone")
+    while ") Z " not in Path(f"/proc/{process.pid}/stat").read_text():
+        time.sleep(0.01)
+    assert process.is_alive()
+    stop([process], 0.3)  # without its first thread Python does not heed SIGTERM
+    assert not process.is_alive()
