@@ -18,7 +18,7 @@ from msgspec import Struct
 from schemas.sql_files import literal
 from streams import rollups
 from streams.conversations import refresh_lives
-from streams.rollups import DATA, HOUR_S
+from streams.rollups import DATA, DAY_S, HOUR_S, DayOf
 from streams.zones import day_at, zone_of_place
 
 #: Hours recomputed by one step: bounds its memory (the cells of two days) and how long newer marks wait.
@@ -33,7 +33,10 @@ RESCAN_S: Final = 600.0
 _HOURS_ROUND_A_DAY: Final = range(-14, 40)
 _LONG: Final[dict[str, Any]] = {"max_query_size": 16_000_000, "max_ast_elements": 1_000_000}
 
+#: A time zone and a local day (days since 1970).
 ZoneDay = tuple[str, int]
+#: Makes the statement that recomputes days: generation, hours of the days, heads of the hours.
+DayStatement = Callable[[int, DayOf, Mapping[int, int]], str]
 
 
 class Pending(Struct, frozen=True):
@@ -110,7 +113,7 @@ class Refresher:
         heads = self._heads("place_hour")
         for rollup, days in (("place_day", self._place_days), ("page_day", self._page_days)):
             done = {
-                (zone, period // 86_400): version
+                (zone, period // DAY_S): version
                 for zone, period, version in self._rows(
                     f"SELECT zone, toUnixTimestamp(period), max(version) FROM {DATA}.refreshed_g{generation} "
                     f"WHERE rollup = {literal(rollup)} GROUP BY zone, period"
@@ -145,7 +148,9 @@ class Refresher:
         self._learn_places(
             f"SELECT DISTINCT toString(place) FROM {DATA}.place_hour_g{generation} WHERE {_hours_in(stale)}"
         )
-        self._command(rollups.head(generation, "place_hour", "UTC", versions))
+        self._command(
+            rollups.head(generation, "place_hour", {("UTC", hour): version for hour, version in versions.items()})
+        )
         for zone, hour in self._rows(self._zone_hours(f"WHERE {_hours_in(stale)}")):
             self._hours.setdefault(zone, set()).add(hour)
             day = (zone, day_at(zone, hour * 1000))
@@ -164,34 +169,27 @@ class Refresher:
         return since
 
     def _refresh_place_days(self) -> None:
-        for zone, days in _by_zone(self._place_days, PLACE_DAYS_A_STEP):
-            day_of = self._hours_of(zone, days)
-            heads = self._heads("place_hour", day_of)
-            self._command(rollups.place_day(self._generation, zone, day_of, heads))
-            self._command(rollups.head(self._generation, "place_day", zone, rollups.day_versions(day_of, heads)))
-            self._place_days -= {(zone, day) for day in days}
+        self._refresh_days("place_day", rollups.place_day, self._place_days, PLACE_DAYS_A_STEP)
 
     def _refresh_page_days(self) -> bool:
-        done = False
-        for zone, days in _by_zone(self._page_days, PAGE_DAYS_A_STEP):
-            day_of = self._hours_of(zone, days)
-            heads = self._heads("place_hour", day_of)
-            self._command(rollups.page_day(self._generation, zone, day_of, heads))
-            self._command(rollups.head(self._generation, "page_day", zone, rollups.day_versions(day_of, heads)))
-            self._page_days -= {(zone, day) for day in days}
-            done = True
-        return done
+        return self._refresh_days("page_day", rollups.page_day, self._page_days, PAGE_DAYS_A_STEP)
 
-    def _hours_of(self, zone: str, days: Iterable[int]) -> dict[int, int]:
-        """The hours (seconds UTC) with rows that lie in local days of a zone, each with its day."""
-        present = self._hours[zone]
-        found: dict[int, int] = {}
-        for day in days:
-            for offset in _HOURS_ROUND_A_DAY:
-                hour = day * 86_400 + offset * HOUR_S
-                if hour in present and day_at(zone, hour * 1000) == day:
-                    found[hour] = day
-        return found
+    def _refresh_days(self, rollup: str, statement: DayStatement, waiting: set[ZoneDay], limit: int) -> bool:
+        """Recompute the latest of the waiting days, at most ``limit``; whether there were any."""
+        days = sorted(waiting, key=lambda zone_day: zone_day[1], reverse=True)[:limit]
+        if not days:
+            return False
+        day_of = {(zone, hour): day for zone, day in days for hour in self._hours_of(zone, day)}
+        heads = self._heads("place_hour", {hour for _, hour in day_of})
+        self._command(statement(self._generation, day_of, heads))
+        self._command(rollups.head(self._generation, rollup, rollups.day_versions(day_of, heads)))
+        waiting.difference_update(days)
+        return True
+
+    def _hours_of(self, zone: str, day: int) -> list[int]:
+        """The hours (seconds UTC) with rows that lie in a local day of a zone."""
+        around = (day * DAY_S + offset * HOUR_S for offset in _HOURS_ROUND_A_DAY)
+        return [hour for hour in around if hour in self._hours[zone] and day_at(zone, hour * 1000) == day]
 
     def _heads(self, rollup: str, hours: Iterable[int] | None = None) -> dict[int, int]:
         where = "" if hours is None else f" AND {_hours_in(hours, 'period')}"
@@ -223,14 +221,6 @@ class Refresher:
     def _command(self, statement: str) -> None:
         # The rows must be there before the head says so, and identical rows must not be dropped as a repetition.
         self._client.command(statement, settings=_LONG | {"async_insert": 0, "insert_deduplicate": 0})
-
-
-def _by_zone(zone_days: set[ZoneDay], limit: int) -> list[tuple[str, list[int]]]:
-    """The latest zone-days, at most ``limit``, grouped by zone."""
-    grouped: dict[str, list[int]] = {}
-    for zone, day in sorted(zone_days, key=lambda zone_day: zone_day[1], reverse=True)[:limit]:
-        grouped.setdefault(zone, []).append(day)
-    return list(grouped.items())
 
 
 def _hours_in(hours: Iterable[int], column: str = "hour") -> str:

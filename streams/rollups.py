@@ -10,6 +10,14 @@ from streams.zones import HOUR_MS, moscow_day
 
 DATA: Final = "gospulse_data"
 HOUR_S: Final = HOUR_MS // 1000
+DAY_S: Final = 86_400
+#: Marks an hour that is part of no day to be recomputed: beyond every day that a Date can hold.
+NO_DAY: Final = 1 << 20
+
+#: A time zone and a moment (seconds UTC), such as an hour or the midnight of a local day's date.
+ZoneTime = tuple[str, int]
+#: A time zone and an hour (seconds UTC) -> the local day (days since 1970) that the hour belongs to.
+DayOf = Mapping[ZoneTime, int]
 
 #: Column of a roll-up -> the condition on a fact (columns ``kind``, ``entrance``) that it counts.
 FACTS: Final[Mapping[str, str]] = {
@@ -31,47 +39,52 @@ def place_hour(generation: int, versions: Mapping[int, int]) -> str:
     hours = sorted(versions)
     return (
         f"INSERT INTO {DATA}.place_hour_g{generation} (hour, place, version, {', '.join(COLUMNS)}) "
-        f"SELECT hour, place, {_mapped('hour', versions)}, {_sums()} FROM ({_both(generation, hours)}) "
+        f"SELECT hour, place, {_mapped('toUInt32(hour)', versions)}, {_sums()} FROM ({_both(generation, hours)}) "
         "GROUP BY hour, place"
     )
 
 
-def place_day(generation: int, zone: str, day_of: Mapping[int, int], heads: Mapping[int, int]) -> str:
-    """Sum whole local days of one zone from ``place_hour``.
+def place_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
+    """Sum whole local days from ``place_hour``.
 
-    ``day_of`` maps each hour (seconds UTC) of the days to its day (days since 1970), ``heads`` to the hour's head:
-    rows below it belong to an older computation. A day's version is the sum of its hours' heads.
+    ``day_of`` maps each hour of the days, by zone, to its day; ``heads`` maps an hour to its head: rows below it belong
+    to an older computation. A day's version is the sum of its hours' heads.
     """
+    hours = sorted({hour for _, hour in day_of})
+    source = (
+        f"SELECT * FROM {DATA}.place_hour_g{generation} FINAL "
+        f"WHERE hour IN ({_moments(hours)}) AND version >= {_mapped('toUInt32(hour)', heads)}"
+    )
     return (
         f"INSERT INTO {DATA}.place_day_g{generation} (day, zone, place, version, {', '.join(COLUMNS)}) "
-        f"SELECT {_mapped('hour', day_of, 'toDate')} AS day, '{zone}', place, "
-        f"{_mapped('day', _by_day(day_of, heads), 'toUInt64', 'toUInt16')}, {_sums()} "
-        f"FROM {DATA}.place_hour_g{generation} FINAL "
-        f"WHERE hour IN ({_moments(day_of)}) AND version >= {_mapped('hour', heads)} AND {_in_zone(generation, zone)} "
-        "GROUP BY day, place"
+        f"{_by_local_day(generation, source, 'place', day_of, heads)}"
     )
 
 
-def page_day(generation: int, zone: str, day_of: Mapping[int, int], heads: Mapping[int, int]) -> str:
-    """Recompute whole local days of one zone by page, from cells and facts; arguments as for :func:`place_day`."""
-    where = f" AND {_in_zone(generation, zone)}"
+def page_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
+    """Recompute whole local days by page, from cells and facts; arguments as for :func:`place_day`."""
+    source = _both(generation, sorted({hour for _, hour in day_of}))
     return (
         f"INSERT INTO {DATA}.page_day_g{generation} (day, zone, place, page, version, {', '.join(COLUMNS)}) "
-        f"SELECT {_mapped('hour', day_of, 'toDate')} AS day, '{zone}', place, page, "
-        f"{_mapped('day', _by_day(day_of, heads), 'toUInt64', 'toUInt16')}, {_sums()} "
-        f"FROM ({_both(generation, sorted(day_of), where)}) GROUP BY day, place, page"
+        f"{_by_local_day(generation, source, 'place, page', day_of, heads)}"
     )
 
 
-def head(generation: int, rollup: str, zone: str, versions: Mapping[int, int]) -> str:
-    """Record that periods (seconds UTC; days as midnight of their date) are recomputed with every row written."""
-    rows = ", ".join(f"('{rollup}', '{zone}', {period}, {version}, now64(3))" for period, version in versions.items())
+def head(generation: int, rollup: str, versions: Mapping[ZoneTime, int]) -> str:
+    """Record that periods (zone, seconds UTC; days as midnight of their date) have every row of a version written."""
+    rows = ", ".join(
+        f"('{rollup}', '{zone}', {period}, {version}, now64(3))" for (zone, period), version in versions.items()
+    )
     return f"INSERT INTO {DATA}.refreshed_g{generation} (rollup, zone, period, version, at) VALUES {rows}"
 
 
-def day_versions(day_of: Mapping[int, int], heads: Mapping[int, int]) -> dict[int, int]:
-    """The version of each day (midnight of its date in seconds): the sum of its hours' heads."""
-    return {day * 86_400: version for day, version in _by_day(day_of, heads).items()}
+def day_versions(day_of: DayOf, heads: Mapping[int, int]) -> dict[ZoneTime, int]:
+    """The version of each day (its zone, midnight of its date in seconds): the sum of its hours' heads."""
+    versions: dict[ZoneTime, int] = {}
+    for (zone, hour), day in day_of.items():
+        key = (zone, day * DAY_S)
+        versions[key] = versions.get(key, 0) + heads.get(hour, 0)
+    return versions
 
 
 def days_of_facts(hours: Iterable[int]) -> str:
@@ -79,14 +92,26 @@ def days_of_facts(hours: Iterable[int]) -> str:
     return ", ".join(f"toDate({day})" for day in sorted({moscow_day(hour * 1000) for hour in hours}))
 
 
-def _by_day(day_of: Mapping[int, int], heads: Mapping[int, int]) -> dict[int, int]:
-    versions: dict[int, int] = {}
-    for hour, day in day_of.items():
-        versions[day] = versions.get(day, 0) + heads.get(hour, 0)
-    return versions
+def _by_local_day(generation: int, source: str, keys: str, day_of: DayOf, heads: Mapping[int, int]) -> str:
+    """Sums of ``source`` (columns hour, place, ``keys``) by day of the place, with zone and version."""
+    number_of = {zone: number for number, zone in enumerate(sorted({zone for zone, _ in day_of}))}
+
+    def numbered(values: Mapping[ZoneTime, int]) -> dict[int, int]:
+        return {(number_of[zone] << 32) + moment: value for (zone, moment), value in values.items()}
+
+    zones = ", ".join(f"'{zone}'" for zone in number_of)
+    numbers = ", ".join(f"toUInt64({number << 32})" for number in number_of.values())
+    zone_number = f"transform(z.zone, [{zones}], [{numbers}], toUInt64({NO_DAY << 32}))"
+    day = _mapped(f"{zone_number} + toUInt32(r.hour)", numbered(day_of), NO_DAY)
+    version = _mapped(f"{zone_number} + day * {DAY_S}", numbered(day_versions(day_of, heads)))
+    return (
+        f"SELECT toDate({day} AS day), z.zone, {keys}, {version}, {_sums()} FROM ({source}) AS r INNER JOIN "
+        f"(SELECT place AS home, any(p.zone) AS zone FROM {DATA}.place_zones_g{generation} AS p GROUP BY place) AS z "
+        f"ON toString(r.place) = z.home WHERE day != {NO_DAY} GROUP BY day, z.zone, {keys}"
+    )
 
 
-def _both(generation: int, hours: list[int], where: str = "") -> str:
+def _both(generation: int, hours: list[int]) -> str:
     """Counters and facts of some hours by hour, place and page, each with zeros in the other's columns."""
     no_facts = ", ".join(f"toUInt64(0) AS {column}" for column in FACTS)
     no_counters = ", ".join(f"toUInt64(0) AS {column}" for column in COUNTERS)
@@ -94,10 +119,10 @@ def _both(generation: int, hours: list[int], where: str = "") -> str:
     return (
         f"SELECT hour, toString(place) AS place, page, {no_facts}, {', '.join(f'sum({c}) AS {c}' for c in COUNTERS)} "
         f"FROM (SELECT hour, place, page, {', '.join(f'max({c}) AS {c}' for c in COUNTERS)} "
-        f"FROM {DATA}.page_hour_g{generation} WHERE hour IN ({_moments(hours)}){where} "
+        f"FROM {DATA}.page_hour_g{generation} WHERE hour IN ({_moments(hours)}) "
         "GROUP BY hour, place, page, log, part, chunk) GROUP BY hour, place, page "
         f"UNION ALL SELECT hour, place, page, {facts}, {no_counters} FROM ({_facts(generation, hours)}) "
-        f"WHERE hour IN ({_moments(hours)}){where} GROUP BY hour, place, page"
+        f"WHERE hour IN ({_moments(hours)}) GROUP BY hour, place, page"
     )
 
 
@@ -122,10 +147,6 @@ def _facts(generation: int, hours: Iterable[int]) -> str:
     )
 
 
-def _in_zone(generation: int, zone: str) -> str:
-    return f"place IN (SELECT place FROM {DATA}.place_zones_g{generation} WHERE zone = '{zone}')"
-
-
 def _sums() -> str:
     return ", ".join(f"sum({column})" for column in COLUMNS)
 
@@ -134,8 +155,8 @@ def _moments(hours: Iterable[int]) -> str:
     return ", ".join(f"toDateTime({hour}, 'UTC')" for hour in hours)
 
 
-def _mapped(column: str, values: Mapping[int, int], result: str = "toUInt64", key: str = "toUInt32") -> str:
-    """An expression that maps a column of hours or days to a number; what is not in the mapping becomes 0."""
+def _mapped(expression: str, values: Mapping[int, int], otherwise: int = 0) -> str:
+    """An expression that maps whole numbers to whole numbers."""
     keys = ", ".join(map(str, values))
     numbers = ", ".join(f"toUInt64({value})" for value in values.values())
-    return f"{result}(transform({key}({column}), [{keys}], [{numbers}], toUInt64(0)))"
+    return f"transform({expression}, [{keys}], [{numbers}], toUInt64({otherwise}))"

@@ -13,7 +13,6 @@ from streams.fold import EventFold
 from streams.generation import Definition, current_definition, encode_definition
 from streams.inserts import inserts
 from streams.partition_fold import PartitionFold
-from streams.progress import Progress, progress_frame
 from streams.readings_fold import ReadingFold
 from streams.rows import Rows
 from streams.sink import DURABLE
