@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Event, EventValidator
@@ -27,10 +27,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
+#: A busy machine is no failure.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: Texts that mean somebody: what a refusal must not tell. Of letters that no sentence of ours contains.
 PERSONAL = st.text(alphabet="ЖЩЭЮ☺漢7483", min_size=4, max_size=40)
 
 
+@PATIENT
 @pytest.mark.parametrize(("validator", "kind", "_name"), VALIDATORS)
 @given(raw=st.binary(max_size=300))
 @example(raw=b'{"v":1,"id":"\\ud800"}')
@@ -41,6 +44,7 @@ def test_arbitrary_bytes_are_judged(validator: Validator, kind: type, _name: str
     assert isinstance(validator(raw), (kind, Refusal))
 
 
+@PATIENT
 @pytest.mark.parametrize(("validator", "kind", "name"), VALIDATORS)
 @given(data=st.data())
 def test_any_value_in_any_field_is_judged(validator: Validator, kind: type, name: str, data: st.DataObject) -> None:
@@ -54,6 +58,7 @@ def test_any_value_in_any_field_is_judged(validator: Validator, kind: type, name
         assert verdict.field in {field, "v", "period_to"}
 
 
+@PATIENT
 @pytest.mark.parametrize(("validator", "_kind", "name"), VALIDATORS)
 @given(data=st.data())
 def test_a_refusal_repeats_nothing_of_the_record(
@@ -70,6 +75,7 @@ def test_a_refusal_repeats_nothing_of_the_record(
         assert text not in verdict.field
 
 
+@PATIENT
 @given(raws=st.lists(st.binary(max_size=60) | st.sampled_from([json.dumps(fields("event.comment_added")).encode()])))
 def test_neighbours_do_not_change_a_verdict(raws: list[bytes]) -> None:
     assert EventValidator().judge(raws) == [EventValidator()(raw) for raw in raws]

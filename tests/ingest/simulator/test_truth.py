@@ -6,7 +6,7 @@ from functools import reduce
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.simulator.federation import Federation
@@ -57,7 +57,7 @@ def test_the_truth_equals_a_plain_recount_under_every_fault() -> None:
     assert truth.summary.repeats.beyond > 100
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     spec=st.builds(
         FederationSpec,
