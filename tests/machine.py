@@ -15,6 +15,7 @@ from deploy.cli.errors import UserError
 from deploy.clickhouse_client import clickhouse
 from deploy.processes import Process, free_port, recorded
 from deploy.settings_sources import load
+from streams.refresh import Refresher
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
@@ -106,6 +107,11 @@ class Machine:
         except UserError:
             return None
         return int(rows[0][0])
+
+    def refresh(self, generation: int = 1) -> None:
+        """Brings every roll-up up to date now, as the workers' refresher does in its own time."""
+        with clickhouse(load(self.environ, self.folder).clickhouse, timeout_s=120) as client:
+            Refresher(client, generation).drain()
 
 
 @contextmanager
