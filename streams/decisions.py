@@ -12,8 +12,12 @@ from msgspec import Struct
 SKIP_GAP: Final = "skip_gap"
 #: Records below ``off`` may be refused however many: the brake does not stop the partition for them.
 ACCEPT_REFUSALS: Final = "accept_refusals"
+#: Records of the log below ``off`` are deleted; recorded before they are.
+TRIM: Final = "trim"
+#: The refused record at ``off`` was mended and sent again: it stays refused in every later generation.
+MENDED: Final = "mended"
 
-Kind = Literal["skip_gap", "accept_refusals"]
+Kind = Literal["skip_gap", "accept_refusals", "trim", "mended"]
 
 
 class Allowed(Struct, frozen=True):

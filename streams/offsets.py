@@ -87,6 +87,11 @@ class KafkaOffsets:
         ends = self._list(partitions, OffsetSpec.LATEST)
         return {partition: PartitionRange(begins[partition], ends[partition]) for partition in partitions}
 
+    def first_since(self, partitions: Iterable[Partition], since_ms: int) -> dict[Partition, int | None]:
+        """The first offset of each partition that was appended at or after ``since_ms`` (UTC); None where none was."""
+        found = self._list(list(partitions), since_ms)
+        return {partition: offset if offset >= 0 else None for partition, offset in found.items()}
+
     def committed(self, group: str) -> dict[Partition, int]:
         """The offsets that a group (full name) committed for our topics; empty where it has none."""
         listed = self._with_coordinator(
@@ -144,7 +149,7 @@ class KafkaOffsets:
             raise self._unavailable("describe its topics", error) from error
         return {names[topic["name"]]: topic for topic in described if not topic.get("error_code")}
 
-    def _list(self, partitions: list[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+    def _list(self, partitions: list[Partition], spec: OffsetSpec | int) -> dict[Partition, int]:
         if not partitions:
             return {}
         keys = {self._topic_partition(partition): partition for partition in partitions}
