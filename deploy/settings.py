@@ -12,11 +12,13 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from deploy import addresses, passwords
 from deploy.cli.errors import UserError
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
 from schemas.sql_files import Rendering, Retention
+from schemas.topics import EVENTS, READINGS, TOPICS, Topic
 
 PREFIX: Final = "GOSPULSE_"
 DEFAULT: Final = "default"
@@ -56,6 +58,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     topic_prefix: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Goes before the name of every topic and group")
     ] = ""
+    events_partitions: Annotated[
+        int, Meta(ge=1, le=1_000, description="Partitions of the topic events when made; never changed in place")
+    ] = 8
+    readings_partitions: Annotated[
+        int,
+        Meta(ge=1, le=1_000, description="Partitions of the topic readings when made; never changed in place"),
+    ] = 4
     replication_factor: Annotated[int, Meta(ge=1, le=32, description="Copies of each topic; 3 on a cluster")] = 1
 
     clickhouse_server: Annotated[
@@ -136,6 +145,12 @@ class Settings(Struct, frozen=True, kw_only=True):
             ssl_keyfile=_text(self.kafka_key),
             topic_prefix=self.topic_prefix,
         )
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics as they must be here: those of the contract with the partitions that are set."""
+        partitions = {EVENTS: self.events_partitions, READINGS: self.readings_partitions}
+        return tuple(replace(topic, partitions=partitions.get(topic.name, topic.partitions)) for topic in TOPICS)
 
     @property
     def clickhouse(self) -> ClickHouseConnection:

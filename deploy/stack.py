@@ -168,7 +168,7 @@ def _port(settings: Settings, server: str, wanted: int, say: Say) -> int:
 
 def _prepare_tables_and_topics(settings: Settings, say: Say) -> tuple[list[str], list[topics.Difference]]:
     changes: list[str] = []
-    outcome = topics.apply(settings.kafka, settings.replication_factor)
+    outcome = topics.apply(settings.kafka, settings.replication_factor, settings.topics)
     with clickhouse(settings.clickhouse, timeout_s=MIGRATION_PATIENCE_S) as client:
         steps: list[str] = []
         migrate(client, settings.rendering, encode_definition(current_definition(FIRST)), note=steps.append)

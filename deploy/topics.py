@@ -6,7 +6,7 @@ id is recorded with a number in ``gospulse_data.logs``; positions in tables begi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -46,11 +46,16 @@ class Outcome(Struct, frozen=True):
     differences: tuple[Difference, ...]
 
 
-def apply(connection: KafkaConnection, replication_factor: int, patience_s: float = 10.0) -> Outcome:
+def apply(
+    connection: KafkaConnection,
+    replication_factor: int,
+    wanted_topics: Sequence[Topic] = TOPICS,
+    patience_s: float = 10.0,
+) -> Outcome:
     """Makes the topics that do not exist, and compares the others. Raises TopicsError."""
     with _admin(connection, patience_s) as admin:
         existing = _described(admin, connection)
-        missing = [topic for topic in TOPICS if topic.name not in existing]
+        missing = [topic for topic in wanted_topics if topic.name not in existing]
         if missing:
             wanted = {
                 connection.topic(topic.name): {
@@ -65,7 +70,7 @@ def apply(connection: KafkaConnection, replication_factor: int, patience_s: floa
         settings = _settings(admin, connection, existing)
     differences = [
         difference
-        for topic in TOPICS
+        for topic in wanted_topics
         if topic.name in existing
         for difference in compare(topic, replication_factor, existing[topic.name], settings[topic.name])
     ]

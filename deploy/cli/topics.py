@@ -12,7 +12,6 @@ from deploy.cli.tables import show
 from deploy.clickhouse_client import clickhouse
 from deploy.settings import Settings
 from schemas.connections import KafkaConnection
-from schemas.topics import TOPICS
 from streams.logs import recorded_logs
 
 NAME = "topics"
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _apply(settings: Settings) -> int:
     kafka, store = settings.kafka, settings.clickhouse
-    outcome = topics.apply(kafka, settings.replication_factor)
+    outcome = topics.apply(kafka, settings.replication_factor, settings.topics)
     for name in outcome.created:
         print(f"created {kafka.topic(name)}")
     with clickhouse(store) as client:
@@ -74,7 +73,7 @@ def _list(settings: Settings) -> int:
             numbers.get(ids.get(topic.name, "")),
             topic.partitions,
         )
-        for topic in TOPICS
+        for topic in settings.topics
     ]
     show(("topic", "id", "log", "partitions"), rows, right=("log", "partitions"))
     return GOOD
