@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def own(clickhouse_factory: Callable[[], ClickHouseServer]) -> ClickHouseServer:
 def _end(process: Process, number: signal.Signals) -> None:
     os.kill(process.pid, number)
     while process.is_alive():
-        pass
+        time.sleep(0.005)
 
 
 def _write(connection: ClickHouseConnection, first: int, acknowledged: list[int]) -> None:
@@ -54,7 +55,7 @@ def test_no_acknowledged_row_is_lost(own: ClickHouseServer, number: signal.Signa
         writer.start()
     readers = [begin(own.connection, "SELECT number FROM numbers(1000000000000) FORMAT JSON") for _ in range(2)]
     while len(acknowledged) < 60:
-        pass
+        time.sleep(0.005)
     _end(own.process, number)
     for writer in writers:
         writer.join()
