@@ -89,7 +89,8 @@ class Metrics:
             values = self._values[metric.name]
             for labels in sorted(values) or ([()] if not metric.labels else []):
                 marked = ",".join(f'{key}="{value}"' for key, value in zip(metric.labels, labels, strict=True))
-                yield f"{name}{{{marked}}} {values.get(labels, 0.0):g}" if marked else f"{name} {values.get((), 0.0):g}"
+                shown = f"{name}{{{marked}}}" if marked else name
+                yield f"{shown} {values.get(labels, 0.0):.15g}"
 
     def _checked(self, name: str, labels: tuple[str, ...]) -> dict[tuple[str, ...], float]:
         if len(_BY_NAME[name].labels) != len(labels):

@@ -1,7 +1,7 @@
 """The starter: finds out for each assigned partition where to begin, begins, or says why it must stand still.
 
-It runs beside the folding, after every rebalance, after a fold was thrown away, and every two seconds while a partition
-stands still. Kafka or ClickHouse being away only delays it.
+It runs beside the folding, after every rebalance, after a fold was thrown away, and looks every two seconds whether
+what stands still may go on and whether the topics are still the same. Kafka or ClickHouse being away only delays it.
 """
 
 from __future__ import annotations
@@ -99,9 +99,10 @@ class Starter:
     async def start_all(self) -> bool:
         """Try to start every partition that is not folding; False where it has to be tried again soon."""
         found = {tp: p for tp, p in self._ownership.partitions.items() if p.state in (State.STARTING, State.STOPPED)}
-        if not found:
-            return True
         try:
+            if not found:
+                await self._watch()
+                return True
             kafka = await self._broker.ask(self._ask_kafka)
             done = await self._go_on({tp: p for tp, p in found.items() if p.fold is not None}, kafka)
             new = {tp: p for tp, p in found.items() if p.fold is None}
@@ -113,6 +114,15 @@ class Starter:
                 log.warning("ClickHouse does not say where to begin (%s); asking again.", _first_line(error))
             self._sink_answers = False
             return False
+
+    async def _watch(self) -> None:
+        """While nothing has to be started: a topic that was made anew is noticed although nothing comes from it."""
+        ids = await self._broker.ask(lambda offsets: offsets.topic_ids(FOLDS))
+        owned = list(self._ownership.partitions.values())
+        self._ownership.discard(
+            [partition for partition in owned if partition.topic_id != ids.get(partition.topic)],
+            "its topic was deleted or made anew",
+        )
 
     def _ask_kafka(self, offsets: KafkaOffsets) -> KafkaFacts:
         ids = offsets.topic_ids(FOLDS)

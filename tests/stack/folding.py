@@ -1,4 +1,4 @@
-"""A generation of its own for tests of the worker: topics, tables with small chunks, a log whose every record is known."""
+"""For tests of the worker: topics of their own, tables with small chunks, a log whose every record is known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 from kafka import KafkaProducer
 from msgspec.structs import replace
 
-from deploy import passwords, topics
+from deploy import topics
 from deploy.processes import free_port
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.events import APPEAL_KINDS, KINDS
@@ -163,7 +163,8 @@ class Folding:
         kinds = ", ".join(f"sum({kind})" for kind in KINDS)
         inner = ", ".join(f"max({kind}) AS {kind}" for kind in KINDS)
         rows = self.client.query(
-            f"SELECT h, page, place, {kinds} FROM (SELECT intDiv(toUnixTimestamp(hour), 3600) AS h, page, place, {inner} "
+            f"SELECT h, page, place, {kinds} FROM "
+            f"(SELECT intDiv(toUnixTimestamp(hour), 3600) AS h, page, place, {inner} "
             f"FROM gospulse_data.page_hour_g1 WHERE log = {self.log} AND part = {part} "
             "GROUP BY h, page, place, chunk) GROUP BY h, page, place"
         ).result_rows

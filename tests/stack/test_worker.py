@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.connections import ClickHouseConnection, KafkaConnection
+from schemas.connections import KafkaConnection
 from tests.conftest import ClickHouseServer
 from tests.stack.folding import Folding, ended, prepare, until
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +59,7 @@ async def test_a_topic_made_anew_waits_for_its_number_and_hides_nothing(
         await soon(lambda: folds_all(folding), "the first log folded")
         first, first_log = folding.start_anew(), folding.log
         admin.delete_topics([kafka.topic(EVENTS)])
-        time.sleep(0.5)
+        await asyncio.sleep(0.5)
         topics.apply(kafka, 1)
         folding.publish(400)
         await soon(lambda: any("register it as a log" in reason for reason in reasons(worker)), "the worker stops")
