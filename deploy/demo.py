@@ -1,7 +1,4 @@
-"""The demonstration's course: a synthetic week flows in, a worker is killed on the way, everything is caught up.
-
-Pure but for what it is handed: the stack, figures and feeder come in as callables, so that this file reads as a story.
-"""
+"""The demonstration's course: a synthetic week flows in, a worker is killed on the way, everything is caught up."""
 
 from __future__ import annotations
 
@@ -22,8 +19,11 @@ from deploy.clickhouse_client import clickhouse
 from deploy.processes import find
 from deploy.settings import Settings
 from deploy.stack_status import read_status
+from ingest.simulator.comparison import compare
+from ingest.simulator.truth import TruthError, load_truth
 from schemas.generations import active_generation
 from schemas.topics import EVENTS
+from streams.refresh import Refresher
 
 SYNTHETIC: Final = "synthetic:"
 EVENTS_SENT: Final = 120_000
@@ -133,6 +133,22 @@ def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, sh
                 if now - drained_since > DRAIN_PATIENCE_S:
                     raise DemoError("the workers did not catch up; `gospulse status` and `gospulse logs` say more")
             time.sleep(0.7)
+
+
+def await_rollups(settings: Settings) -> None:
+    """Brings every roll-up up to date, as the workers' refresher does in its own time, so that the report is whole."""
+    with clickhouse(settings.clickhouse) as client:
+        Refresher(client, active_generation(client)).drain()
+
+
+def untrue(settings: Settings, truth: Path) -> list[str]:
+    """What the views show otherwise than the simulator sent it, a line each. Raises DemoError without a truth."""
+    try:
+        sent = load_truth(truth)
+    except TruthError as error:
+        raise DemoError(str(error)) from error
+    with clickhouse(settings.clickhouse) as client:
+        return [str(difference) for difference in compare(sent, lambda sql: client.query(sql).result_rows)]
 
 
 def _kill(settings: Settings, say: Say) -> None:
