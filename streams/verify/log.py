@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -71,20 +70,6 @@ class LogReader:
                 yield [(r.offset, r.timestamp, r.value) for r in records if r.offset < end]
             elif time.monotonic() - heard > SILENCE_S:
                 raise LogUnreadableError(f"{self._where()} gave nothing for {SILENCE_S:.0f} s at {position} of {end}.")
-
-    async def one(self, offset: int) -> Record | None:
-        """The record at ``offset``; None where the log holds none there."""
-        self._consumer.seek(self._partition, offset)
-        deadline = time.monotonic() + SILENCE_S
-        while time.monotonic() < deadline:
-            try:
-                fetched = await self._consumer.getmany(self._partition, timeout_ms=500, max_records=1)
-            except OffsetOutOfRangeError:
-                return None
-            for r in fetched.get(self._partition, []):
-                return (r.offset, r.timestamp, r.value) if r.offset == offset else None
-            await asyncio.sleep(0)
-        return None
 
     def _where(self) -> str:
         return f"Partition {self._partition.partition} of the topic {self._partition.topic}"
