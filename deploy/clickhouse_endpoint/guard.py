@@ -53,15 +53,17 @@ _AI_FUNCTIONS: Final = re.compile(r"ai[A-Z]\w*")
 _NODE: Final = re.compile(r"^ *(\w+)(?: (.*))?$")
 _SUFFIX: Final = re.compile(r"(?: \(alias [^\n]*\))?(?: \(children \d+\))?$")
 
+# Settings that change how a query is computed or printed, and bounds. None that names a file, a dialect or an address.
 _SETTINGS: Final = re.compile(
-    r"(?:output_format|input_format)_\w+|format_(?:csv_delimiter|csv_allow_\w+|json_object_each_row_column_for_object_name)"
-    r"|date_time_(?:input|output)_format|cast_\w+|join_(?:use_nulls|algorithm|default_strictness)|session_timezone"
+    r"output_format_(?:arrow|binary|bson|csv|decimal|float|json|markdown|msgpack|native|orc|parquet|pretty|tsv|values|write)"
+    r"_\w+|format_csv_(?:delimiter|allow_\w+)|date_time_(?:input|output)_format|cast_\w+|session_timezone"
+    r"|join_(?:use_nulls|algorithm|default_strictness|overflow_mode)|(?:result|read|timeout|group_by|set|sort|distinct)_overflow_mode"
     r"|max_(?:threads|block_size|result_rows|result_bytes|rows_to_read|bytes_to_read|rows_to_group_by|rows_in_join|rows_in_set"
     r"|columns_to_read|subquery_depth|query_size|ast_depth|ast_elements|expanded_ast_elements|execution_time|memory_usage)"
-    r"|(?:result|read|timeout|group_by|join|set|sort|distinct)_overflow_mode|group_by_\w+|optimize_\w+|query_plan_\w+"
-    r"|enable_\w+|allow_experimental_(?:analyzer|\w+_type)|use_query_cache|use_skip_indexes|final|limit|offset|extremes"
-    r"|totals_\w+|transform_null_in|any_join_distinct_right_table_keys|union_default_mode|prefer_\w+|short_circuit_\w+"
-    r"|aggregate_functions_null_for_empty|decimal_check_overflow|log_comment|log_queries|implicit_select|compile_\w+"
+    r"|group_by_\w+|optimize_\w+|query_plan_\w+|short_circuit_\w+|totals_\w+|compile_\w+|prefer_column_name_to_alias"
+    r"|enable_(?:analyzer|positional_arguments|global_with_statement|optimize_predicate_expression|order_by_all)"
+    r"|allow_experimental_(?:analyzer|\w+_type)|use_query_cache|use_skip_indexes|final|limit|offset|extremes|transform_null_in"
+    r"|any_join_distinct_right_table_keys|union_default_mode|aggregate_functions_null_for_empty|decimal_check_overflow|log_comment"
 )
 
 
@@ -128,8 +130,11 @@ class AnalystGuard:
             raise _denied("this kind of statement is not for analysts")
         for line in tree.splitlines():
             node = _NODE.match(line)
-            if node is not None:
-                self._check_node(node[1], _SUFFIX.sub("", node[2] or ""))
+            if node is None:
+                continue
+            if node[1] == "ColumnsApplyTransformer":
+                self._check_all_names(sql)
+            self._check_node(node[1], _SUFFIX.sub("", node[2] or ""))
 
     def _check_words(self, sql: bytes) -> None:
         # SETTINGS do not show in the tree, nor does the database of SHOW … FROM.
@@ -157,11 +162,23 @@ class AnalystGuard:
         if not _SETTINGS.fullmatch(name):
             raise ClickHouseError(READONLY, f"analyst: Cannot modify {name!r} setting in readonly mode")
 
+    def _check_all_names(self, sql: bytes) -> None:
+        # The tree does not show what stands in APPLY(…), so then every name in the text counts, wherever it stands.
+        found = list(tokens(sql))
+        for at, token in enumerate(found):
+            if token.name:
+                self._check_function(token.name)
+                if at + 2 < len(found) and found[at + 1].text == b".":
+                    self._check_table(token.name, found[at + 2].name)
+
+    def _check_function(self, function: str) -> None:
+        name = function.lower()
+        if name in self._kept_table_functions or _KEPT_FUNCTIONS.fullmatch(name) or _AI_FUNCTIONS.fullmatch(function):
+            raise _denied(f"the function {function} is not for analysts")
+
     def _check_node(self, kind: str, text: str) -> None:
         if kind == "Function":
-            name = text.lower()
-            if name in self._kept_table_functions or _KEPT_FUNCTIONS.fullmatch(name) or _AI_FUNCTIONS.fullmatch(text):
-                raise _denied(f"the function {text} is not for analysts")
+            self._check_function(text)
         elif kind in ("TableIdentifier", "Identifier"):
             database, dot, rest = text.partition(".")
             if dot:
@@ -177,15 +194,15 @@ class AnalystGuard:
 
 
 def check_writer(sql: bytes) -> None:
-    """Even for the login that writes: the scalar function that reads the machine's files.
+    """What even the login that writes may not: read the machine's files and this process's objects.
 
     Raises:
         ClickHouseError: 497.
     """
     before: Token | None = None
     for token in tokens(sql):
-        if token.text == b"(" and before is not None and before.name.lower() == "file":
-            raise ClickHouseError(ACCESS_DENIED, "gospulse: Not enough privileges: the function file is switched off")
+        if token.text == b"(" and before is not None and before.name.lower() in ("file", "python"):
+            raise ClickHouseError(ACCESS_DENIED, f"gospulse: Not enough privileges: {before.name} is switched off")
         before = token
 
 
