@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from schemas.migrate import create_generation
 from schemas.sql_files import Rendering
@@ -13,6 +12,7 @@ from streams.fold import EventFold
 from streams.generation import Definition, current_definition, encode_definition
 from streams.inserts import inserts
 from streams.partition_fold import PartitionFold
+from streams.progress import Progress, progress_frame
 from streams.readings_fold import ReadingFold
 from streams.rows import Rows
 from streams.sink import DURABLE
@@ -22,11 +22,11 @@ from tests.streams.records import APPENDED
 class StoredLog:
     """Partitions of a log that grow; each ``append`` is one flush. Log 1 holds events, log 2 readings."""
 
-    def __init__(self, client: Client, generation: int) -> None:
-        """Makes the generation's tables."""
+    def __init__(self, client: Client, generation: int, **definition: object) -> None:
+        """Makes the generation's tables; ``definition`` replaces fields of today's, such as ``chunk=4``."""
         self.client = client
         self.generation = generation
-        self.definition: Definition = current_definition(generation)
+        self.definition: Definition = replace(current_definition(generation), **definition)
         create_generation(client, generation, encode_definition(self.definition), Rendering())
         self._folds: dict[tuple[int, int], PartitionFold] = {}
 
@@ -42,7 +42,6 @@ class StoredLog:
         rows = fold.flush()
         assert rows is not None
         self.store(rows, marks=marks)
-        self.progress([(log, partition, fold.next_offset, fold.next_offset, appended)])
 
     def store(self, rows: Rows, *, marks: bool = True) -> None:
         """Insert the rows of a flush, the marks last."""
@@ -52,9 +51,10 @@ class StoredLog:
             for insert in inserts(table, rows.tables[table], self.generation):
                 self.client.command(insert.statement, data=insert.body, settings=DURABLE)
 
-    def progress(self, states: Sequence[tuple[int, int, int, int, int]]) -> None:
-        """Record how far partitions are: (log, part, folded, end, append time of the last folded and heartbeat)."""
-        del states
+    def tell(self, progress: Progress) -> None:
+        """Record how far a partition is."""
+        for insert in inserts("progress", progress_frame([progress]), self.generation):
+            self.client.command(insert.statement, data=insert.body, settings=DURABLE)
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         """Rows of a question; ``{g}`` stands for the generation."""

@@ -13,7 +13,7 @@ CREATE OR REPLACE VIEW gospulse.answer_times {on_cluster}
     outcome String COMMENT 'answered; else withdrawn, removed, closed (without a reply) or waiting',
     first_answer_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First official reply (UTC); NULL unanswered',
     answer_s Float64 COMMENT 'Seconds to the first reply, at least 0; infinite where there is none',
-    waited_s Float64 COMMENT 'Seconds until the reply, the withdrawal, the closing, or now',
+    ended_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First reply, else withdrawal, else closing (UTC); NULL while the appeal waits: its age is then the time since received_at',
     limit_s Float64 COMMENT 'Seconds within which a reply is on time (setting answer_limit_h)',
     in_time Nullable(Bool) COMMENT 'Whether a reply came in time; NULL while that is open, and where the appeal was withdrawn, removed or closed before the limit without a reply'
 )
@@ -36,11 +36,11 @@ SELECT
     ) AS outcome,
     first_answer_at,
     if(first_answer_at IS NULL, inf, greatest(0, dateDiff('millisecond', received_at, assumeNotNull(first_answer_at)) / 1000)) AS answer_s,
-    greatest(0, dateDiff('millisecond', received_at, coalesce(first_answer_at, withdrawn_at, closed_at, now64(3, 'UTC'))) / 1000) AS waited_s,
+    coalesce(first_answer_at, withdrawn_at, closed_at) AS ended_at,
     toFloat64({answer_limit_h} * 3600) AS limit_s,
     multiIf(
         answer_s <= limit_s, true,
-        waited_s >= limit_s, false,
+        dateDiff('second', received_at, coalesce(ended_at, now64(3, 'UTC'))) >= limit_s, false,
         NULL
     ) AS in_time
 FROM gospulse.appeals
