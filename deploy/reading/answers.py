@@ -56,7 +56,9 @@ def sentence(message: str) -> str:
     if found is None:
         return " ".join(message.split())[:500]
     name = _NAME.findall(message)
-    what = " ".join(_TAIL.sub("", _NAME.sub("", found["what"])).split()).rstrip(" .:")
+    what = found["what"].replace(f"({name[-1]})", "") if name else found["what"]
+    # The reader did not write the form of the answer.
+    what = " ".join(_TAIL.sub("", what).replace(f"FORMAT {_FORMAT}", "").split()).rstrip(" .:")
     return f"ClickHouse error {found['code']}{f' ({name[-1]})' if name else ''}: {what[:400]}."
 
 
