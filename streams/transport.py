@@ -49,7 +49,9 @@ FETCH_WAIT_MS: Final = 100
 FETCH_BYTES: Final = 65_536
 #: How long an empty fetch lasts before the partitions that have room are looked at again.
 POLL_S: Final = 0.25
-#: The same while no partition has room.
+#: Pause after Kafka refused the group as a whole.
+REFUSED_S: Final = 5.0
+#: How long a fetch lasts while no partition has room.
 IDLE_S: Final = 0.02
 
 
@@ -238,10 +240,18 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
         generation = self.app.consumer_generation_id
         wanted = self._owner.with_room()
-        fetched = cast(
-            Mapping[TP, Batch | KafkaError],
-            await self._getmany(active_partitions=wanted, timeout=POLL_S),  # type: ignore[arg-type]
-        )
+        try:
+            fetched = cast(
+                Mapping[TP, Batch | KafkaError],
+                await self._getmany(active_partitions=wanted, timeout=POLL_S),  # type: ignore[arg-type]
+            )
+        except ConsumerStoppedError:
+            raise
+        except KafkaError as error:
+            # Anything raised here would end the worker, and another one would meet the same.
+            log.warning("Kafka does not let this worker read (%s); trying again.", type(error).__name__)
+            await self.sleep(REFUSED_S)
+            return
         self._owner.saw_ends(self._thread.ends)
         for tp, found in fetched.items():
             # Records fetched across a rebalance belong to nobody; every position is sought again at its end.

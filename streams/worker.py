@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.topics import EVENTS
@@ -64,7 +65,11 @@ class Worker:
         await self._kafka_answers()
         if self._stopping.is_set():
             return 0
-        await app.start()
+        try:
+            await app.start()
+        except (OSError, KafkaError) as error:
+            log.error("The worker cannot start (%s): see that Kafka answers and that its web port is free.", error)
+            return 1
         self.ownership.seeker = app.consumer  # type: ignore[assignment]
         log.info("Worker %s folds generation %d.", self._config.name, self._config.generation)
         starting = self._task(self._starter.run())

@@ -74,10 +74,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     )
     addresses.write(settings.data, name, f"{config.web_host}:{config.web_port}")
     refresher = Refresher(client, definition.generation)
+    code = FAILURE
     try:
-        return asyncio.run(run_worker(lambda: Worker(config, definition, refresher)))
+        code = asyncio.new_event_loop().run_until_complete(run_worker(lambda: Worker(config, definition, refresher)))
     finally:
         addresses.forget(settings.data, name)
+        logging.shutdown()
+        # A statement that nobody answers any more would hold its thread, and the process with it, for minutes.
+        os._exit(code)
 
 
 def _definition(settings: Settings, wanted: int | None) -> tuple[Client, Definition]:

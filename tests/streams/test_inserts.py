@@ -118,8 +118,8 @@ async def test_a_table_that_is_missing_is_refused_once_in_the_log_and_tried_unti
     monkeypatch.setattr("streams.sink.REFUSED_PAUSE_S", 0.05)
     caplog.set_level("INFO", "streams.sink")
     sink = Sink(migrated)
-    cells: dict[str, object] = dict.fromkeys(("log", "part", "off", "size"), [1]) | {"appended": [MIDNIGHT]}
-    cells |= dict.fromkeys(("stage", "field", "reason", "source", "origin"), ["x"])
+    cells: dict[str, object] = {key: [1] for key in ("log", "part", "off", "size")} | {"appended": [MIDNIGHT]}
+    cells |= {key: ["x"] for key in ("stage", "field", "reason", "source", "origin")}
     writing = asyncio.ensure_future(sink.write(list(inserts("rejected", frame("rejected", cells), 2))))
     await _failures(sink, 3)
     assert sink.state is SinkState.REFUSED
