@@ -103,7 +103,8 @@ def _compare(
     counts = [f"n.{number + 1}" for number in range(len(_COUNTERS))]
     counters = (
         f"SELECT {grouped}, {_numbered(['0'] * len(_FACTS) + counts)} FROM"
-        f" (SELECT hour, toString(place) AS place, page, tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n FROM {stored.table('page_hour')}"
+        " (SELECT hour, toString(place) AS place, page,"
+        f" tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n FROM {stored.table('page_hour')}"
         f" WHERE {within} GROUP BY hour, place, page, log, part, chunk)"
     )
     facts = (
