@@ -42,6 +42,7 @@ def schema_differences(client: Client, rendering: Rendering, scratch: str) -> tu
     """
     active = active_generation(client)
     data, views = f"{scratch}_data", f"{scratch}_views"
+    on_cluster = " ON CLUSTER '{cluster}'" if rendering.replicated else ""
 
     def moved(text: str) -> str:
         return text.replace(f"{DATA}.", f"{data}.").replace(f"{VIEWS}.", f"{views}.")
@@ -51,7 +52,7 @@ def schema_differences(client: Client, rendering: Rendering, scratch: str) -> tu
 
     try:
         for database in (data, views):
-            client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+            client.command(f"CREATE DATABASE IF NOT EXISTS {database}{on_cluster}")
         for file, generation in _files(client, active):
             for statement in statements(file, rendering, generation):
                 if not statement.startswith("CREATE DATABASE"):
@@ -59,7 +60,7 @@ def schema_differences(client: Client, rendering: Rendering, scratch: str) -> tu
         expected = _shapes(client, data, back) | _shapes(client, views, back)
     finally:
         for database in (views, data):
-            client.command(f"DROP DATABASE IF EXISTS {database}")
+            client.command(f"DROP DATABASE IF EXISTS {database}{on_cluster} SYNC")
     live = _shapes(client, DATA, str) | _shapes(client, VIEWS, str)
     retired = tuple(f"_g{g.number}" for g in generations(client) if g.state == "retired")
     return compare(

@@ -80,6 +80,12 @@ def _print(report: Report) -> None:
     _print_accounts(sections["active_accounts"])
     _table("Complete until (UTC)", sections["freshness"], text=["topic", "complete_until"])
     _table(
+        "Roll-ups (UTC)",
+        sections["rollups"],
+        text=["rollup", "recomputed_at"],
+        names={"waiting": "hours waiting", "recomputed_at": "recomputed at"},
+    )
+    _table(
         "Double entry for appeals: counters against facts",
         sections["reconciliation"],
         names={"repeats_beyond_the_window": "repeats beyond the window"},

@@ -63,6 +63,7 @@ SELECT ifNull(topic, toString(log)) AS topic, count() AS partitions, sum(lag) AS
     min(complete_until) AS complete_until, max(heartbeat_age_s) AS oldest_heartbeat_s, countIf(stopped != '') AS stopped
 FROM (SELECT DISTINCT topic, log, part, lag, complete_until, heartbeat_age_s, ifNull(stopped, '') AS stopped
       FROM gospulse.freshness) GROUP BY topic, log ORDER BY log""",
+    "rollups": "SELECT * FROM gospulse.rollups ORDER BY rollup",
     "reconciliation": """
 SELECT sum(counted) AS counted, sum(facts) AS facts, sum(difference) AS repeats_beyond_the_window
 FROM gospulse.reconciliation""",

@@ -155,7 +155,7 @@ def test_storing_everything_again_in_another_order_changes_no_view(log: Shown) -
     same = [
         file.name[5:].removesuffix(".sql")
         for file in sql_files("views")
-        if not any(word in file.name for word in ("freshness", "sources", "generation"))
+        if not any(word in file.name for word in ("freshness", "sources", "generation", "rollups"))
     ]
     before = {name: log.rows(f"SELECT * FROM gospulse.{name} ORDER BY ALL") for name in same}
     # A worker that starts at the chunk again with other flushes, the last records first.
@@ -356,6 +356,16 @@ def test_freshness_says_until_when_everything_is_counted(log: Shown) -> None:
         ("events", 2, 30, None, 1, "The log has a gap.", None, None),
     ]
     assert log.rows("SELECT source, heard_at, up FROM gospulse.sources") == [("test", moment(APPENDED), None)]
+
+
+def test_the_state_of_the_rollups_says_what_waits(log: Shown) -> None:
+    question = "SELECT rollup, periods, waiting, recomputed_at IS NULL FROM gospulse.rollups ORDER BY rollup"
+    nothing = [("page_day", 0, None, 1), ("place_day", 0, None, 1), ("place_hour", 0, 0, 1)]
+    assert log.rows(question) == nothing
+    log.append(event(1), event(2, at=T0 - 3 * HOUR))
+    assert log.rows(question)[2] == ("place_hour", 0, 2, 1)
+    log.refresh()
+    assert log.rows(question) == [("page_day", 1, None, 0), ("place_day", 1, None, 0), ("place_hour", 2, 0, 0)]
 
 
 def test_pages_and_places_come_from_the_register_and_from_what_occurred(log: Shown) -> None:
