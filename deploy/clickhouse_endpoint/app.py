@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 from aiohttp import web
 
 from deploy.clickhouse_endpoint.errors import AUTHENTICATION_FAILED, NETWORK_ERROR, ClickHouseError
 from deploy.clickhouse_endpoint.execution import Execution, Services
-from deploy.clickhouse_endpoint.logins import Login, Passwords, has_credentials
+from deploy.clickhouse_endpoint.logins import Passwords, has_credentials
 from deploy.clickhouse_endpoint.requests import external_names, read_wish
 
 _LOG = logging.getLogger("clickhouse-endpoint")
@@ -84,7 +84,7 @@ def _error(request: web.Request, error: ClickHouseError, version: str) -> web.Re
     return web.Response(status=status, text=error.text(version), headers=headers)
 
 
-async def _sweeping(services: Services):  # type: ignore[no-untyped-def]
+async def _sweeping(services: Services) -> AsyncIterator[None]:
     async def sweep() -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
@@ -95,6 +95,3 @@ async def _sweeping(services: Services):  # type: ignore[no-untyped-def]
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-__all__ = ["Login", "make_application"]

@@ -23,7 +23,7 @@ _HIDDEN_DATABASES: Final = frozenset(
     ("gospulse_data", "default", "information_schema", "_temporary_and_external_tables")
 )
 _SYSTEM_TABLES: Final = frozenset(
-    ("tables", "columns", "databases", "settings", "functions", "one", "numbers", "numbers_mt")
+    ("tables", "columns", "databases", "settings", "functions", "data_type_families", "one", "numbers", "numbers_mt")
 )
 _ROOTS: Final = re.compile(
     r"(SelectWithUnionQuery|SelectIntersectExceptQuery|Explain|ShowTables|ShowColumns|ShowFunctions|DescribeQuery"
@@ -67,6 +67,10 @@ _SETTINGS: Final = re.compile(
 )
 
 
+# Drivers send these with every request; for who only reads they mean nothing.
+_IDLE_SETTINGS: Final = re.compile(r"async_insert\w*|wait_for_async_insert\w*|insert_\w+|input_format_\w+")
+
+
 class AnalystLimits(Struct, frozen=True, kw_only=True):
     """The most that one query of an analyst may take: seconds, bytes, threads; and how many may run at once."""
 
@@ -104,8 +108,8 @@ class AnalystGuard:
         Raises:
             ClickHouseError: 164 for a setting that analysts may not change.
         """
-        chosen = dict(asked)
-        for name in asked:
+        chosen = {name: value for name, value in asked.items() if not _IDLE_SETTINGS.fullmatch(name)}
+        for name in chosen:
             self._check_name(name)
         for name, most in self._most.items():
             value = _whole(chosen.get(name, "0"))

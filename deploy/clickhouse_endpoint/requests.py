@@ -35,7 +35,7 @@ class Wish(Struct, kw_only=True):
         hold: send nothing before the query has ended (``wait_end_of_query``).
         block_answer, block_body: ClickHouse's own compressed framing (``compress``, ``decompress``).
         modern_native: the client named a protocol version, as clickhouse-go does.
-        session_timeout: seconds. externals: name_structure, name_types, name_format of external tables.
+        session_timeout: seconds.
     """
 
     login: Login
