@@ -10,9 +10,9 @@ from msgspec import Struct
 from schemas.connections import ClickHouseConnection, KafkaConnection
 
 #: Records of one flush of a worker that lags: most chunks of eight partitions are then written once, when complete.
-FLUSH_RECORDS: Final = 262_144
+FLUSH_RECORDS: Final = 196_608
 #: Records in memory, fetched and not yet acknowledged by ClickHouse, beyond which a worker stops fetching.
-MAX_UNFLUSHED_RECORDS: Final = 600_000
+MAX_UNFLUSHED_RECORDS: Final = 400_000
 
 
 class WorkerConfig(Struct, frozen=True, kw_only=True):

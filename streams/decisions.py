@@ -41,6 +41,24 @@ def allowed(client: Client, generation: int) -> dict[tuple[int, int], Allowed]:
     }
 
 
+def trimmed_to(client: Client) -> dict[tuple[int, int], int]:
+    """Below which offset of (log, partition) the log is, or is about to be, deleted: the latest decision to trim."""
+    rows = client.query(
+        "SELECT log, part, argMax(off, decided_at) FROM gospulse_data.decisions WHERE kind = %(trim)s GROUP BY log, part",
+        parameters={"trim": TRIM},
+    ).result_rows
+    return {(int(log), int(part)): int(off) for log, part, off in rows}
+
+
+def mended_origins(client: Client) -> set[tuple[int, int, int]]:
+    """(log, partition, offset) of every record that was mended and sent again."""
+    rows = client.query(
+        "SELECT DISTINCT log, part, off FROM gospulse_data.decisions WHERE kind = %(mended)s",
+        parameters={"mended": MENDED},
+    ).result_rows
+    return {(int(log), int(part), int(off)) for log, part, off in rows}
+
+
 def record(client: Client, kind: Kind, *, generation: int, log: int, part: int, offset: int, detail: str) -> None:
     """Record a decision, with ClickHouse's time and one sentence that says what it meant for its maker."""
     client.command(
