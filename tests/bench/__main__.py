@@ -145,7 +145,7 @@ def show(report: Report) -> None:
     for delay in report.latency:
         console.print(
             f"visible after acknowledged, {delay.rate:,} events/s, {delay.partitions} partitions in all: median "
-            f"{delay.median_s:.2f} s, p99 {delay.p99_s:.2f} s of {delay.appeals} appeals; worker {delay.worker_mb:.0f} MB"
+            f"{delay.median_s:.2f} s, p99 {delay.p99_s:.2f} s of {delay.appeals}; worker {delay.worker_mb:.0f} MB"
         )
     for back in report.recovery:
         console.print(
