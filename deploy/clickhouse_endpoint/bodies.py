@@ -25,8 +25,8 @@ class Body:
         self._pending = b""
         self._at_end = content is None
 
-    async def begin(self) -> tuple[Statement, bytes]:
-        """Read as much as the statement needs; give it, and the text as far as it was read (perhaps with data).
+    async def begin(self) -> Statement:
+        """Read as much as the statement needs.
 
         Raises:
             ClickHouseError: no statement, several statements, SQL that never ends.
@@ -46,7 +46,7 @@ class Body:
             else:
                 statement = read_statement(text, piece is None)
         self._pending = text[statement.data :] if statement.kind in ("insert", "insert_input") else b""
-        return statement, text
+        return statement
 
     def pending(self) -> bytes:
         """Data of the INSERT that came with its SQL."""
@@ -78,10 +78,3 @@ class Body:
         if isinstance(self._decoder, Plain):
             return piece()
         return await asyncio.to_thread(piece)
-
-    async def unread(self) -> bytes:
-        """Everything behind what ``begin`` gave (decoded)."""
-        parts: list[bytes] = []
-        while (piece := await self.next_piece()) is not None:
-            parts.append(await self.decode(piece))
-        return b"".join(parts)

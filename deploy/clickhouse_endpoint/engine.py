@@ -87,40 +87,6 @@ class ResultStream:
                 raise from_engine(error) from None
 
 
-class InsertStream:
-    """An INSERT that takes its data in fragments. Nothing is written before ``done`` for less than a block of data."""
-
-    def __init__(self, connection: Any, handle: Any) -> None:
-        self._connection = connection
-        self._handle = handle
-        self._open = True
-
-    def append(self, data: bytes) -> None:
-        """Hand over a fragment; it may end anywhere in a row."""
-        try:
-            self._connection.insert_append(self._handle, data)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def done(self) -> Outcome:
-        """Commit: returns when every row is written (and synced, unless switched off)."""
-        self._open = False
-        try:
-            result = self._connection.insert_done(self._handle)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        return Outcome(rows_written=result.rows_written(), bytes_written=result.bytes_written())
-
-    def cancel(self) -> None:
-        """Give up an unfinished insert; harmless after ``done``."""
-        if self._open:
-            self._open = False
-            try:
-                self._connection.insert_cancel(self._handle)
-            except RuntimeError as error:
-                raise from_engine(error) from None
-
-
 class EngineConnection:
     """A session of the engine: SET, USE and temporary tables stay with it."""
 
@@ -155,14 +121,6 @@ class EngineConnection:
         except RuntimeError as error:
             raise from_engine(error) from None
         return ResultStream(self._connection, handle)
-
-    def insert(self, head: bytes | str, input_format: str) -> InsertStream:
-        """Start an INSERT; ``head`` is the statement without FORMAT, VALUES and data."""
-        try:
-            handle = self._connection.send_insert(head, input_format)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        return InsertStream(self._connection, handle)
 
     def classify(self, sql: bytes | str) -> tuple[StatementClass, int]:
         """What the SQL would do, and of how many statements it consists; UNKNOWN and 0 when it does not parse."""

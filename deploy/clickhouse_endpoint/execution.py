@@ -89,7 +89,7 @@ class Execution:
             body = Body(wish.sql, None, decoder("", False))
         else:
             body = Body(wish.sql, content, decoder(request.headers.get("Content-Encoding", ""), wish.block_body))
-        statement, text = await body.begin()
+        statement = await body.begin()
         self._running.begins(statement.sql)
         self._check_method(statement)
         if wish.modern_native and is_hello(statement.sql):
@@ -99,7 +99,7 @@ class Execution:
         self._lease = self._open()
         await self._call(partial(self._begin, self._lease, statement))
         try:
-            return await self._dispatch(self._lease, statement, text, body)
+            return await self._dispatch(self._lease, statement, body)
         except ClickHouseError as error:
             if self._reply is None or not self._reply.started:
                 raise self._explained(error, statement) from None
@@ -155,7 +155,7 @@ class Execution:
         lease.prepare(settings, database, statement.first == "USE")
         for table in self._externals:
             self._externals_made.append(table)
-            table.create(lease.connection)
+            table.create(lease.connection, self._services.scratch)
         if analyst:
             if statement.kind not in ("query", "rows"):
                 raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
@@ -164,7 +164,7 @@ class Execution:
         else:
             check_writer(statement.sql)
 
-    async def _dispatch(self, lease: Lease, statement: Statement, text: bytes, body: Body) -> web.StreamResponse:
+    async def _dispatch(self, lease: Lease, statement: Statement, body: Body) -> web.StreamResponse:
         connection, wish = lease.connection, self._wish
         output_format = statement.format or wish.default_format
         if not re.fullmatch(r"\w+", output_format):
@@ -174,12 +174,8 @@ class Execution:
             if output_format in _BLOCKWISE and not statement.totals:
                 return await self._stream_blocks(lease, statement, output_format)
             return await self._stream_pipe(lease, statement, output_format)
-        if statement.kind == "insert" and wish.parameters:
-            # Query parameters within VALUES: the engine replaces them in whole statements only.
-            whole = text + await body.unread()
-            return await self._answer(await self._call(lambda: connection.run(whole, "Null", wish.parameters)), "")
         if statement.kind in ("insert", "insert_input"):
-            self._insert = Insert(connection, self._call)
+            self._insert = Insert(connection, self._call, self._services.scratch, wish.parameters)
             return await self._answer(await self._insert.run(statement, body), "")
         outcome = await self._call(lambda: connection.run(statement.sql, output_format, wish.parameters))
         return await self._answer(outcome, output_format if statement.kind == "rows" or outcome.payload else "")
@@ -251,7 +247,7 @@ class Execution:
         try:
             with contextlib.suppress(ClickHouseError):
                 if self._insert is not None:
-                    self._insert.cancel()
+                    self._insert.close()
                 if self._stream is not None:
                     self._stream.cancel()
                 for table in self._externals_made:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 from msgspec import Struct
@@ -12,6 +13,7 @@ from deploy.clickhouse_endpoint.engine import EngineConnection
 from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, ClickHouseError
 from deploy.clickhouse_endpoint.quoting import identifier
 from deploy.clickhouse_endpoint.requests import Wish
+from deploy.clickhouse_endpoint.spool import Spool
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST = 256 << 20
@@ -25,15 +27,16 @@ class ExternalTable(Struct):
     format: str
     data: bytes
 
-    def create(self, connection: EngineConnection) -> None:
+    def create(self, connection: EngineConnection, scratch: Path) -> None:
         """Make and fill it as a temporary table. Blocks in the engine."""
-        connection.run(f"CREATE TEMPORARY TABLE {identifier(self.name)} ({self.structure}) ENGINE = Memory")
-        insert = connection.insert(f"INSERT INTO {identifier(self.name)}", self.format)
+        name = identifier(self.name)
+        connection.run(f"CREATE TEMPORARY TABLE {name} ({self.structure}) ENGINE = Memory")
+        spool = Spool(scratch)
         try:
-            insert.append(self.data)
-            insert.done()
+            spool.write(self.data)
+            connection.run(f"INSERT INTO {name}".encode() + spool.clause + f"FORMAT {self.format}".encode(), "Null")
         finally:
-            insert.cancel()
+            spool.close()
 
     def drop(self, connection: EngineConnection) -> None:
         """Remove it from a session that lives on."""
@@ -73,7 +76,10 @@ def _table(name: str, query: Mapping[str, str], data: bytes) -> ExternalTable:
         raise ClickHouseError(
             BAD_ARGUMENTS, f"Neither structure nor types have been provided for external table {name}"
         )
-    return ExternalTable(name, structure, query.get(f"{name}_format", "TabSeparated"), data)
+    data_format = query.get(f"{name}_format", "TabSeparated")
+    if not _NAME.fullmatch(data_format):
+        raise ClickHouseError(BAD_ARGUMENTS, f"{data_format!r} is no name of a format")
+    return ExternalTable(name, structure, data_format, data)
 
 
 def _split(types: str) -> list[str]:

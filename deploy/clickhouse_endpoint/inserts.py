@@ -1,15 +1,17 @@
-"""INSERTs whose data come with the request: fragment by fragment into the engine, in any format."""
+"""INSERTs whose data come with the request, in any format: the data first, whole, then the engine."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from deploy.clickhouse_endpoint.bodies import Body
-from deploy.clickhouse_endpoint.engine import EngineConnection, InsertStream, Outcome
+from deploy.clickhouse_endpoint.engine import EngineConnection, Outcome
 from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, ClickHouseError
+from deploy.clickhouse_endpoint.spool import Spool
 from deploy.clickhouse_endpoint.statements import Statement
 from deploy.clickhouse_endpoint.tokens import Token, tokens
 
@@ -24,64 +26,58 @@ class InThread(Protocol):
 
 
 class Insert:
-    """One INSERT with data. ``cancel`` (blocking) gives up whatever is open; harmless at any time."""
+    """One INSERT with data. ``close`` must follow, whatever happened."""
 
-    def __init__(self, connection: EngineConnection, in_thread: InThread) -> None:
+    def __init__(
+        self, connection: EngineConnection, in_thread: InThread, scratch: Path, parameters: Mapping[str, str]
+    ) -> None:
         self._connection = connection
         self._in_thread = in_thread
-        self._stream: InsertStream | None = None
+        self._parameters = parameters
+        self._spool = Spool(scratch)
         self._input: str | None = None
 
     async def run(self, statement: Statement, body: Body) -> Outcome:
-        """Feed the body to the engine and commit.
+        """Take the whole body, then insert it and wait until every row is written.
+
+        A body that stops in the middle has no effect. An error means that at least the last block was not written:
+        nothing at all for less than a block (about a million rows) of one partition.
 
         Raises:
-            ClickHouseError: the engine refused the statement or the data; then nothing of the last block was written.
+            ClickHouseError: the engine refused the statement or the data.
         """
-        if statement.kind == "insert_input":
-            return await self._run_input(statement, body)
-        return await self._feed(statement.sql, statement.format or "", body)
-
-    def cancel(self) -> None:
-        """Give up the open insert and drop the input's table."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.cancel()
-        name, self._input = self._input, None
-        if name is not None:
-            self._connection.run(f"DROP TEMPORARY TABLE IF EXISTS {name}")
-
-    async def _run_input(self, statement: Statement, body: Body) -> Outcome:
-        # The engine's streaming insert does not know `input()`: the data go into a temporary table of that structure,
-        # and the SELECT reads it instead.
-        name = f"_input_{uuid.uuid4().hex}"
-        structure, start, end = _input_call(statement.sql)
-        created = b"CREATE TEMPORARY TABLE " + name.encode() + b" (" + structure + b") ENGINE = Memory"
-        self._input = name
-        await self._in_thread(lambda: self._connection.run(created))
-        await self._feed(f"INSERT INTO {name}", statement.format or "", body)
-        select = statement.sql[:start] + name.encode() + statement.sql[end:]
-        return await self._in_thread(lambda: self._connection.run(select))
-
-    async def _feed(self, head: bytes | str, input_format: str, body: Body) -> Outcome:
-        def start() -> InsertStream:
-            # Noted in the thread: if the client goes away meanwhile, `cancel` must find it.
-            self._stream = self._connection.insert(head, input_format)
-            return self._stream
-
-        stream = await self._in_thread(start)
         first = body.pending()
         if first:
-            await self._in_thread(lambda: stream.append(first))
+            await self._in_thread(lambda: self._spool.write(first))
         while (piece := await body.next_piece()) is not None:
-            await self._in_thread(lambda decode=piece: _append(stream, decode))  # type: ignore[misc]
-        return await self._in_thread(stream.done)
+            await self._in_thread(lambda decode=piece: self._spool.write(decode()))  # type: ignore[misc]
+        if statement.kind == "insert_input":
+            return await self._in_thread(lambda: self._through_table(statement))
+        return await self._in_thread(lambda: self._insert(statement))
 
+    def close(self) -> None:
+        """Forget the data. Blocks in the engine."""
+        self._spool.close()
+        if self._input is not None:
+            self._connection.run(f"DROP TEMPORARY TABLE IF EXISTS {self._input}")
 
-def _append(stream: InsertStream, decode: Callable[[], bytes]) -> None:
-    data = decode()
-    if data:
-        stream.append(data)
+    def _insert(self, statement: Statement) -> Outcome:
+        head, tail = statement.sql[: statement.infile_at], statement.sql[statement.infile_at :]
+        sql = head + self._spool.clause + tail + f" FORMAT {statement.format}".encode()
+        return self._connection.run(sql, "Null", self._parameters)
+
+    def _through_table(self, statement: Statement) -> Outcome:
+        # The engine does not feed `input()` from a file: the data go into a temporary table of that structure, and
+        # the SELECT reads it instead.
+        structure, start, end = _input_call(statement.sql)
+        self._input = name = f"_input_{uuid.uuid4().hex}"
+        table = name.encode()
+        self._connection.run(b"CREATE TEMPORARY TABLE " + table + b" (" + structure + b") ENGINE = Memory")
+        self._connection.run(
+            b"INSERT INTO " + table + self._spool.clause + f"FORMAT {statement.format}".encode(), "Null"
+        )
+        select = statement.sql[:start] + table + statement.sql[end:]
+        return self._connection.run(select, "Null", self._parameters)
 
 
 def _input_call(sql: bytes) -> tuple[bytes, int, int]:

@@ -24,6 +24,7 @@ class Statement(Struct, kw_only=True):
         sql: the SQL without a closing semicolon; for ``insert`` the head without FORMAT or VALUES and data;
             for ``insert_input`` the statement without FORMAT and data.
         format: the format named in the text, if any. data: offset in the given text at which data begin.
+        infile_at: offset in the head of an ``insert`` at which FROM INFILE may stand.
         format_at: offset of the word FORMAT of a query, or -1. totals: the query asks WITH TOTALS.
     """
 
@@ -32,6 +33,7 @@ class Statement(Struct, kw_only=True):
     first: str
     format: str | None = None
     data: int = 0
+    infile_at: int = 0
     format_at: int = -1
     totals: bool = False
 
@@ -108,6 +110,7 @@ def _read_insert(text: bytes, complete: bool) -> Statement | None:
     name: list[Token] = []
     named = False
     selects = has_input = False
+    settings = -1
     for token in tokens(text):
         if token.end == len(text) and not complete:
             return None
@@ -127,15 +130,15 @@ def _read_insert(text: bytes, complete: bool) -> Statement | None:
         if selects:
             has_input = has_input or (token.text == b"(" and previous is not None and previous.keyword == "INPUT")
             if has_input and after == "FORMAT" and word and previous is not None:
-                return _with_data("insert_input", text, previous.start, token)
+                return _with_data("insert_input", text, previous.start, token, settings)
         elif after == "FORMAT" and word and previous is not None:
-            return _with_data("insert", text, previous.start, token)
+            return _with_data("insert", text, previous.start, token, settings)
         elif after == "FROM" and word == "INFILE":
             raise ClickHouseError(NOT_IMPLEMENTED, "FROM INFILE is for files of a client and is not available here")
         elif word == "VALUES":
-            return Statement(
-                kind="insert", sql=text[: token.start].rstrip(), first="INSERT", format="Values", data=token.end
-            )
+            return _with_data("insert", text, token.start, token, settings)
+        elif word == "SETTINGS":
+            settings = token.start
         elif word in ("SELECT", "WITH") or (token.text == b"(" and token.depth == 0 and _opens_query(text, token)):
             selects = True
     if not complete:
@@ -143,10 +146,20 @@ def _read_insert(text: bytes, complete: bool) -> Statement | None:
     return Statement(kind="command", sql=_read_whole(text).sql, first="INSERT")
 
 
-def _with_data(kind: Literal["insert", "insert_input"], text: bytes, end: int, format_name: Token) -> Statement:
+def _with_data(
+    kind: Literal["insert", "insert_input"], text: bytes, end: int, format_name: Token, settings: int
+) -> Statement:
     behind = _BEFORE_DATA.match(text, format_name.end)
     assert behind is not None
-    return Statement(kind=kind, sql=text[:end].rstrip(), first="INSERT", format=format_name.name, data=behind.end())
+    sql = text[:end].rstrip()
+    return Statement(
+        kind=kind,
+        sql=sql,
+        first="INSERT",
+        format=format_name.name,
+        data=behind.end(),
+        infile_at=len(sql) if settings < 0 else settings,
+    )
 
 
 def _opens_query(text: bytes, bracket: Token) -> bool:

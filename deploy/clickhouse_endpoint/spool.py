@@ -1,0 +1,51 @@
+"""Data of an INSERT, held until all of it has arrived: in memory, or in a nameless file when there is much of it.
+
+The engine reads them as a file of a client (FROM INFILE). Its streaming insert (`send_insert`) must not be used: in
+chDB 4.4.0 it reports success for rows that the table then refused, be it a full disk, a constraint, too many parts.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+_IN_MEMORY = 16 << 20
+
+
+class Spool:
+    """Takes fragments and offers them as one file. Blocks on the disk: call it in a thread."""
+
+    def __init__(self, scratch: Path) -> None:
+        """``scratch``: where much data are put; nothing is left there, even after kill -9."""
+        self._scratch = scratch
+        self._in_memory = True
+        self._file = os.memfd_create("insert")
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Add a fragment; it may end anywhere."""
+        self._size += len(data)
+        if self._in_memory and self._size > _IN_MEMORY:
+            self._move()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+
+    @property
+    def clause(self) -> bytes:
+        """The clause that makes the engine read it."""
+        return f" FROM INFILE '/dev/fd/{self._file}' COMPRESSION 'none' ".encode()
+
+    def close(self) -> None:
+        """Forget the data."""
+        os.close(self._file)
+
+    def _move(self) -> None:
+        with tempfile.TemporaryFile(dir=self._scratch) as file:
+            moved = os.dup(file.fileno())
+        os.lseek(self._file, 0, os.SEEK_SET)
+        while piece := os.read(self._file, 1 << 20):
+            os.write(moved, piece)
+        os.close(self._file)
+        self._file, self._in_memory = moved, False
