@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import re
 import time
 from collections.abc import Callable
@@ -104,6 +105,11 @@ class Execution:
             if self._reply is None or not self._reply.started:
                 raise self._explained(error, statement) from None
             return await self._reply.fail(error, self._services.engine.version)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            problem = f"No space left in {self._services.scratch} for what this request needs to hold"
+            raise ClickHouseError(243, problem, "NOT_ENOUGH_SPACE") from None
 
     async def end(self) -> None:
         """Stop what still runs, wait for it, give the connection back."""

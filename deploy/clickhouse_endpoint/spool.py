@@ -28,9 +28,7 @@ class Spool:
         self._size += len(data)
         if self._in_memory and self._size > _IN_MEMORY:
             self._move()
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
+        _write(self._file, data)
 
     @property
     def clause(self) -> bytes:
@@ -46,6 +44,12 @@ class Spool:
             moved = os.dup(file.fileno())
         os.lseek(self._file, 0, os.SEEK_SET)
         while piece := os.read(self._file, 1 << 20):
-            os.write(moved, piece)
+            _write(moved, piece)
         os.close(self._file)
         self._file, self._in_memory = moved, False
+
+
+def _write(file: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]

@@ -52,6 +52,8 @@ def test_a_large_body_goes_in_whole(query: Query) -> None:
     body = b"".join(b"%d\ttext %d\n" % (n, n) for n in range(500_000))
     assert query(b"INSERT INTO t FORMAT TSV\n" + body).status == 200
     assert query("SELECT count(), sum(a), uniqExact(b) FROM t").text == f"500000\t{500_000 * 499_999 // 2}\t500000\n"
+    assert query(b"INSERT INTO t FORMAT TSV\n" + body * 2).status == 200  # more than is held in memory
+    assert query("SELECT count(), uniqExact(b) FROM t").text == "1500000\t500000\n"
 
 
 def test_refused_data_leave_nothing_behind(query: Query) -> None:
@@ -72,6 +74,27 @@ def test_refused_data_leave_nothing_behind(query: Query) -> None:
         assert answer.code == code, answer.text
     assert query("SELECT count() FROM t").text == "0\n"
     assert query("SELECT count() FROM system.processes WHERE query LIKE 'INSERT%'").text == "0\n"
+
+
+def test_what_the_table_refuses_is_not_acknowledged(query: Query) -> None:
+    # These appear only when the last rows are written. (The engine's own streaming insert does not report them.)
+    for sql in (
+        "CREATE TABLE c (a UInt64, CONSTRAINT small CHECK a < 5) ENGINE = MergeTree ORDER BY a",
+        "CREATE TABLE p (a UInt64) ENGINE = MergeTree ORDER BY a PARTITION BY a",
+        "CREATE TABLE m (a UInt64) ENGINE = MergeTree ORDER BY a "
+        "SETTINGS parts_to_throw_insert = 1, parts_to_delay_insert = 1",
+        "INSERT INTO m VALUES (1)",
+        "CREATE TABLE s (a UInt64) ENGINE = MergeTree ORDER BY a",
+        "CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY a AS SELECT throwIf(a > 5) AS a FROM s",
+        "CREATE TABLE e (a UInt64, b UInt8 DEFAULT throwIf(a > 5)) ENGINE = MergeTree ORDER BY a",
+    ):
+        assert query(sql).status == 200, sql
+    for table, code in (("c", 469), ("p", 252), ("m", 252), ("s", 395), ("e (a)", 395)):
+        for form in ("FORMAT TSV\n", "SELECT a FROM input('a UInt64') FORMAT TSV\n"):
+            answer = query(f"INSERT INTO {table} {form}" + "".join(f"{n}\n" for n in range(200)))
+            assert answer.code == code, (table, answer.text)
+        values = query(f"INSERT INTO {table} VALUES " + ", ".join(f"({n})" for n in range(200)))
+        assert values.code == code, (table, values.text)
 
 
 def test_a_body_that_stops_in_the_middle_is_not_inserted(writer: ClickHouseConnection, query: Query) -> None:
