@@ -129,7 +129,7 @@ def main() -> None:
                 print(json.dumps({"events": seen, "seconds": time.perf_counter() - started}), flush=True)
                 os._exit(0)
 
-    worker = faust.Worker(app, loglevel="ERROR", blocking_timeout=None)
+    worker = faust.Worker(app, loglevel="ERROR", redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()
 
 
