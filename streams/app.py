@@ -99,7 +99,7 @@ def _settings(config: WorkerConfig) -> Mapping[str, Any]:
         "consumer_max_fetch_size": FETCH_BYTES,
         # Where to begin is always decided by us; a client that resets by itself would skip or repeat.
         "consumer_auto_offset_reset": "none",
-        "consumer_metadata_max_age_ms": 15_000,
+        "consumer_metadata_max_age_ms": 3_000,
         "stream_buffer_maxsize": BUFFERED_BATCHES,
         "stream_recovery_delay": 0.0,
         "stream_wait_empty": False,

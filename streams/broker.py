@@ -14,7 +14,7 @@ from streams.offsets import KafkaOffsets, KafkaUnavailableError
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 5.0
 
 
 class Broker:

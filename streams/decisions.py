@@ -44,7 +44,8 @@ def allowed(client: Client, generation: int) -> dict[tuple[int, int], Allowed]:
 def trimmed_to(client: Client) -> dict[tuple[int, int], int]:
     """Below which offset of (log, partition) the log is, or is about to be, deleted: the latest decision to trim."""
     rows = client.query(
-        "SELECT log, part, argMax(off, decided_at) FROM gospulse_data.decisions WHERE kind = %(trim)s GROUP BY log, part",
+        "SELECT log, part, argMax(off, decided_at) FROM gospulse_data.decisions WHERE kind = %(trim)s "
+        "GROUP BY log, part",
         parameters={"trim": TRIM},
     ).result_rows
     return {(int(log), int(part)): int(off) for log, part, off in rows}

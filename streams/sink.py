@@ -153,9 +153,8 @@ class Sink:
         if state is SinkState.GOOD:
             log.info("%s takes rows again; nothing was lost meanwhile.", where)
         elif state is SinkState.AWAY:
-            log.warning(
-                "%s does not take rows (%s). Folding waits; the same rows are sent again.", where, _plain(error)
-            )
+            why = "no answer" if getattr(error, "code", None) is None else _plain(error)
+            log.warning("%s does not take rows (%s). Folding waits; the same rows are sent again.", where, why)
         else:
             log.error(
                 "%s refuses rows for %s: %s. Nothing is skipped and nothing is committed until this is mended "

@@ -126,10 +126,10 @@ class Worker:
                 await self._refresher.refresh_once()
                 failing = False
             except Exception as error:
-                if not failing:
-                    log.warning(
-                        "Roll-ups were not refreshed (%s); they are tried again.", str(error).split("\n")[0][:200]
-                    )
+                # Where ClickHouse does not answer at all, the sink says so.
+                if not failing and getattr(error, "code", None) is not None:
+                    what = " ".join(str(error).split())[:200]
+                    log.warning("Roll-ups were not refreshed (%s); they are tried again.", what)
                 failing = True
 
     def _metrics_text(self) -> str:
