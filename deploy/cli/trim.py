@@ -97,11 +97,19 @@ def _trim(args: argparse.Namespace, settings: Settings, client: Client, offsets:
         [reach.definition.generation for reach in _reaches(settings, client, offsets)],
     )
     if arrived:
+        for cut in going:
+            _decide(client, cut, cut.begin, "trim given up")
         names = ", ".join(map(str, sorted(arrived)))
         raise UserError(f"generation {names} was begun meanwhile: nothing was deleted; trim again")
     offsets.delete_before({(cut.topic, cut.part): cut.before for cut in going})
     print(f"{total:,} records deleted.")
     return GOOD
+
+
+def _decide(client: Client, cut: trim.Cut, offset: int, what: str) -> None:
+    """The latest decision of a partition stands."""
+    detail = f"{what} of {cut.topic}"
+    record(client, TRIM, generation=0, log=cut.log, part=cut.part, offset=offset, detail=detail)
 
 
 def _logs(settings: Settings, client: Client, offsets: KafkaOffsets, topics: list[str]) -> dict[str, int]:

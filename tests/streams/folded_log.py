@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -65,6 +66,12 @@ class FoldedLog:
         admin.close()
         self.logs = topic_ids.register(client, topic_ids.topic_ids(kafka), datetime.now(UTC))
         create_generation(client, generation, encode_definition(self.definition), Rendering())
+
+    def under(self, definition: Definition) -> FoldedLog:
+        """The same log, folded by the definition of a generation that exists already."""
+        other = copy.copy(self)
+        other.definition = definition
+        return other
 
     @property
     def generation(self) -> int:

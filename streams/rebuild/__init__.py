@@ -1,0 +1,1 @@
+"""Rebuild: the next generation beside the running one, compared with it, and shown in its place."""
