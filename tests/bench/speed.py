@@ -124,7 +124,8 @@ def _peer(name: str, machine: Machine, python: Path, module: str, count: int, mo
     done = subprocess.run(
         command, cwd=ROOT, env=machine.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    # Faust writes control codes for the terminal before the figure.
+    lines = [line[line.index("{") :] for line in done.stdout.splitlines() if "{" in line]
     if not lines:
         raise AssertionError(f"{name} failed: {done.stdout[-1000:]}\n{done.stderr[-2000:]}")
     figures = json.loads(lines[-1])
