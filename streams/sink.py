@@ -1,10 +1,11 @@
-"""The sink: one acknowledged insert into ClickHouse at a time, the same bytes again until it is acknowledged."""
+"""The sink: inserts into ClickHouse, the same bytes again until they are acknowledged as written."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 10.0
 #: A refusal waits for a person; asking every few seconds is often enough.
 REFUSED_PAUSE_S: Final = 5.0
+#: Statements side by side: an insert mostly waits for the disk.
+THREADS: Final = 4
 
 
 class SinkState(Enum):
@@ -83,8 +86,11 @@ class Sink:
             self._settings |= {"insert_quorum": insert_quorum, "insert_quorum_parallel": 1}
         self._jitter = jitter
         self._client: Client | None = None
-        self._thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="clickhouse")
+        self._connecting = threading.Lock()
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="clickhouse")
         self._stop = asyncio.Event()
+        #: Tables whose last insert was not acknowledged.
+        self._troubled: dict[str, SinkState] = {}
         self.state = SinkState.GOOD
         #: Acknowledged inserts, rows and the seconds that they took.
         self.inserts = 0
@@ -94,13 +100,18 @@ class Sink:
         self.failures = 0
 
     async def write(self, batch: Sequence[Insert]) -> None:
-        """Send each insert until it is acknowledged, in order. Raises StoppedError after :meth:`stop`, nothing else."""
-        for insert in batch:
-            await self._until_acknowledged(insert)
+        """Send inserts, in any order and side by side, until each is acknowledged.
+
+        Raises StoppedError after :meth:`stop`, when none is under way any more.
+        """
+        writing = [self._until_acknowledged(insert) for insert in batch]
+        for outcome in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def ask(self, question: Callable[[Client], Answer]) -> Answer:
         """One question to ClickHouse, asked in a thread. Raises ClickHouseError or OSError where it fails."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._with_client, question)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_client, question)
 
     def stop(self) -> None:
         """Give up what is not acknowledged at its next failure: it will be folded again."""
@@ -108,7 +119,7 @@ class Sink:
 
     def close(self) -> None:
         """End the connection and the threads; an insert under way is not waited for."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 
@@ -140,15 +151,23 @@ class Sink:
         client.command(insert.statement, data=insert.body, settings=self._settings)
 
     def _with_client(self, question: Callable[[Client], Answer]) -> Answer:
-        if self._client is None:
-            # Constructing a client asks the server for its version: it fails while the server is away.
-            self._client = connect(self._connection)
+        with self._connecting:
+            if self._client is None:
+                # Constructing a client asks the server for its version: it fails while the server is away.
+                self._client = connect(self._connection)
         return question(self._client)
 
     def _note(self, state: SinkState, table: str, error: Exception | None) -> None:
-        """One log line a change of state, not one an attempt."""
-        if state is self.state:
+        """One log line a change of state, not one an attempt or a table."""
+        if state is SinkState.GOOD:
+            self._troubled.pop(table, None)
+        else:
+            self._troubled[table] = state
+        troubles = self._troubled.values()
+        worst = max(troubles, key=lambda trouble: trouble is SinkState.REFUSED, default=SinkState.GOOD)
+        if worst is self.state:
             return
+        self.state = state = worst
         where = f"ClickHouse at {self._connection.host}:{self._connection.port}"
         if state is SinkState.GOOD:
             log.info("%s takes rows again; nothing was lost meanwhile.", where)
@@ -163,7 +182,6 @@ class Sink:
                 table,
                 _plain(error),
             )
-        self.state = state
 
 
 def state_after(error: Exception) -> SinkState:
