@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -17,11 +17,16 @@ from streams.progress import folded_offsets
 from streams.rebuild.catch_up import Distance, distance, has_reached
 from streams.rebuild.generation import Pair
 from streams.refresh import Refresher
+from streams.sink import SinkState, state_after
 
 Say = Callable[[str], None]
 #: Told at every look how far the new generation is.
 OnDistance = Callable[[Distance], None]
 
+Answer = TypeVar("Answer")
+
+#: How long a step waits for a server that is away; most outages are restarts.
+PATIENCE_S: Final = 60.0
 #: Workers of a generation that is being built; `gospulse up` leaves names of this kind alone.
 PREFIX: Final = "rebuild-g"
 _LOOK_S: Final = 0.5
@@ -56,7 +61,9 @@ class LocalWorkers:
 
     def hand_over(self) -> None:
         """End the old generation's workers, let the stack start its usual ones, end those of the rebuild."""
-        self._end([process for process in recorded(self._run) if process.name.startswith(workers.PREFIX)])
+        # An `up` at this moment may still be starting workers of the generation that it found active.
+        with stack.alone(self._settings.data, self._say):
+            self._end([process for process in recorded(self._run) if process.name.startswith(workers.PREFIX)])
         stack.up(self._settings, self._say)
         self._end([process for process in recorded(self._run) if process.name.startswith(PREFIX)])
 
@@ -109,6 +116,19 @@ def catch_up(client: Client, settings: Settings, pair: Pair, keep_up: Callable[[
             time.sleep(_LOOK_S)
         if time.monotonic() - started < _CLOSE_S:
             return
+
+
+def patiently(action: Callable[[], Answer], patience_s: float = PATIENCE_S) -> Answer:
+    """Do ``action``, which may be repeated, until the servers answer; raises their error after the patience."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return action()
+        except (ClickHouseError, KafkaUnavailableError, OSError) as error:
+            refused = isinstance(error, ClickHouseError) and state_after(error) is SinkState.REFUSED
+            if refused or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_S)
 
 
 def _targets(client: Client, pair: Pair) -> dict[tuple[int, int], int]:

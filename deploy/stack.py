@@ -54,7 +54,7 @@ def up(settings: Settings, say: Say) -> Raised:
     """
     # Nobody else's business: it holds logs and, in the tables, hashes of accounts.
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(settings.data, say):
+    with alone(settings.data, say):
         started = _start_servers(settings, say)
         changes, differences = _prepare_tables_and_topics(settings, say)
         if not differences:
@@ -67,7 +67,7 @@ def down(settings: Settings, say: Say) -> list[str]:
     run = workers.run_directory(settings.data)
     if not run.is_dir():
         return []
-    with _alone(settings.data, say):
+    with alone(settings.data, say):
         processes = recorded(run)
         alive = [process.name for process in processes if process.is_alive()]
         for group, patience in _in_order(processes):
@@ -203,7 +203,7 @@ def _start_workers(settings: Settings, say: Say) -> list[str]:
 
 
 @contextmanager
-def _alone(data: Path, say: Say) -> Iterator[None]:
+def alone(data: Path, say: Say) -> Iterator[None]:
     """Nobody else brings this data directory's stack up or down meanwhile."""
     run = workers.run_directory(data)
     run.mkdir(parents=True, exist_ok=True)

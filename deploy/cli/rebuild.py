@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +55,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--include-load", action="append", default=[], metavar="NAME", help="take back an exclusion made before"
     )
     parser.add_argument("--from-cut", action="store_true", help="begin at a cut where the log does not begin at 0")
+    parser.add_argument(
+        "--keep-grid",
+        action="store_true",
+        help="keep the running generation's chunk and window, whatever this release's are",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="workers of the new generation (default: as set)")
     parser.add_argument("--resume", action="store_true", help="go on with the rebuild that is under way")
     parser.add_argument("--yes", action="store_true", help="do not ask before the views are switched")
@@ -104,7 +110,8 @@ def _rebuild(args: argparse.Namespace, settings: Settings, client: Client, rebui
     with _bar() as on_distance:
         rebuild.catch_up(client, settings, pair, keep_up, on_distance)
     expected = expected_changes(pair.new, pair.old)
-    comparison = compare(client, Compared(pair.old, pair.new, pair.gone_logs))
+    compared = Compared(pair.old, pair.new, pair.gone_logs)
+    comparison = rebuild.patiently(lambda: compare(client, compared))
     print_comparison(comparison, pair.old.generation, number, expected)
     wrong = sorted({d.what for d in comparison.differences if not may_differ(d.what, pair.new, pair.old)})
     if wrong and not args.accept_differences:
@@ -120,7 +127,7 @@ def _rebuild(args: argparse.Namespace, settings: Settings, client: Client, rebui
     if not args.yes and input(f"Switch the views to generation {number}? [y/N] ").strip().lower() not in ("y", "yes"):
         print("Nothing was switched: go on with `gospulse rebuild --resume`, or give up with `gospulse rebuild drop`.")
         return FAILURE
-    rebuilder.switch(pair)
+    rebuild.patiently(lambda: rebuilder.switch(pair))
     if rebuild.is_local(settings):
         local.hand_over()
     else:
@@ -132,16 +139,24 @@ def _rebuild(args: argparse.Namespace, settings: Settings, client: Client, rebui
 
 def _begun(args: argparse.Namespace, rebuilder: Rebuilder) -> Pair | None:
     if args.resume:
-        if args.restamp or args.exclude_load or args.include_load or args.from_cut:
+        if args.restamp or args.exclude_load or args.include_load or args.from_cut or args.keep_grid:
             raise UserError("--resume goes on with what was begun: it takes no other definition", WRONG_USE)
-        return rebuilder.resume()
+        return rebuild.patiently(rebuilder.resume)
     wishes = Wishes(
         stamps=read_stamps(args.restamp) if args.restamp else None,
         exclude_loads=tuple(args.exclude_load),
         include_loads=tuple(args.include_load),
         from_cut=args.from_cut,
+        keep_grid=args.keep_grid,
     )
-    return rebuilder.begin(wishes)
+    attempts = itertools.count()
+
+    def begin() -> Pair:
+        # A server that went away in the middle leaves a generation behind: it is gone on with.
+        begun = rebuilder.resume() if next(attempts) else None
+        return begun or rebuilder.begin(wishes)
+
+    return rebuild.patiently(begin)
 
 
 def _drop(settings: Settings, rebuilder: Rebuilder, number: int) -> int:

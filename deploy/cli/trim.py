@@ -14,7 +14,7 @@ from deploy.cli.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.cli.tables import show
 from deploy.clickhouse_client import clickhouse
 from deploy.settings import Settings
-from schemas.generations import generations
+from schemas.generations import generations, has_table
 from schemas.topics import TOPICS
 from streams import trim
 from streams.decisions import TRIM, record
@@ -26,7 +26,7 @@ from streams.progress import folded_offsets
 NAME = "trim"
 HELP = "delete whole chunks of the log that lie well behind every generation"
 EXAMPLES = """
-  gospulse trim --keep-days 400 --dry-run       what would go, by partition; nothing is deleted
+  gospulse trim --dry-run                       what no generation needs, by partition; nothing is deleted
   gospulse trim --keep-days 400                 ask, then delete
   gospulse trim --before-offset 5000000 --topic events --yes
 
@@ -39,7 +39,7 @@ _DAY_S: Final = 86_400
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    how = parser.add_mutually_exclusive_group(required=True)
+    how = parser.add_mutually_exclusive_group()
     how.add_argument("--keep-days", type=float, metavar="D", help="keep what was appended within the last D days")
     how.add_argument(
         "--before-offset", type=int, metavar="N", help="let go what lies before offset N of each partition"
@@ -129,6 +129,8 @@ def _wanted(
         raise UserError(f"there is no partition {args.partition}", WRONG_USE)
     if args.before_offset is not None:
         return dict.fromkeys(chosen, args.before_offset)
+    if args.keep_days is None:
+        return {partition: ranges[partition].end for partition in chosen}
     since = int((time.time() - args.keep_days * _DAY_S) * 1000)
     first = offsets.first_since(chosen, since)
     return {
@@ -140,7 +142,8 @@ def _reaches(settings: Settings, client: Client, offsets: KafkaOffsets) -> list[
     return [
         trim.Reach(
             decode_definition(recorded.definition),
-            folded_offsets(client, recorded.number),
+            # A generation whose tables are still to be made has folded nothing: it needs everything.
+            folded_offsets(client, recorded.number) if has_table(client, f"progress_g{recorded.number}") else {},
             offsets.committed(settings.kafka.group(recorded.number)),
         )
         for recorded in generations(client)

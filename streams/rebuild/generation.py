@@ -58,11 +58,11 @@ class Rebuilder:
         Raises ``RebuildRefusedError`` and ``DefinitionError``; nothing is left behind then.
         """
         recorded = generations(self._client)
-        building = [generation.number for generation in recorded if generation.state == "building"]
+        building = _building(recorded)
         if building:
             raise RebuildRefusedError(
-                f"Generation {building[0]} is being built already: go on with `gospulse rebuild --resume`, or give it "
-                f"up with `gospulse rebuild drop {building[0]}`."
+                f"Generation {building[0].number} is being built already: go on with `gospulse rebuild --resume`, or give it "
+                f"up with `gospulse rebuild drop {building[0].number}`."
             )
         old = decode_definition(_active(recorded).definition)
         number = max(generation.number for generation in recorded) + 1
@@ -85,10 +85,8 @@ class Rebuilder:
     def resume(self) -> Pair | None:
         """The rebuild that was interrupted, with its first steps done again; None where none is under way."""
         recorded = generations(self._client)
-        states: dict[str, list[Generation]] = {}
-        for generation in recorded:
-            states.setdefault(generation.state, []).append(generation)
-        active, building = states.get("active", []), states.get("building", [])
+        active = [generation for generation in recorded if generation.state == "active"]
+        building = _building(recorded)
         if not building and len(active) < 2:
             return None
         old = decode_definition(min(active, key=lambda g: g.number).definition)
@@ -171,6 +169,11 @@ class Rebuilder:
 
 def _carried(pair: Pair) -> carry.Carried:
     return carry.Carried(pair.new, pair.old, pair.gone_logs)
+
+
+def _building(recorded: tuple[Generation, ...]) -> list[Generation]:
+    """Generations that are neither read nor retired; one whose state was never recorded was interrupted earlier still."""
+    return [generation for generation in recorded if generation.state not in ("active", "retired")]
 
 
 def _active(recorded: tuple[Generation, ...]) -> Generation:

@@ -31,6 +31,8 @@ class Wishes(Struct, frozen=True, kw_only=True):
     include_loads: tuple[str, ...] = ()
     #: Begin at a cut where the log no longer begins at 0.
     from_cut: bool = False
+    #: Keep the chunk and the window of the generation before, whatever today's are.
+    keep_grid: bool = False
 
 
 def next_definition(
@@ -43,6 +45,8 @@ def next_definition(
     Raises ``DefinitionError`` where the stamps contradict each other.
     """
     loads = (set(before.excluded_loads) | set(wishes.exclude_loads)) - set(wishes.include_loads)
+    if wishes.keep_grid:
+        today = replace(today, chunk=before.chunk, window_chunks=before.window_chunks)
     definition = replace(
         today,
         stamps=before.stamps if wishes.stamps is None else wishes.stamps,
@@ -88,7 +92,7 @@ def begin(
     if cuts and definition.chunk != before.chunk:
         raise RebuildRefusedError(
             f"Chunks of {definition.chunk} records instead of {before.chunk}: carried counters are kept by chunks, so "
-            "another chunk needs the whole log."
+            "another chunk needs the whole log. Keep the old one with --keep-grid."
         )
     return replace(definition, cut=tuple(cuts))
 

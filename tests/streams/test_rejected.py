@@ -170,5 +170,6 @@ def test_list_show_replay_verify_and_trim(
     assert main(["trim", "--before-offset", "250", "--yes"]) == 0
     assert main(["verify"]) == 0
     assert "judged from offset" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["trim"])
+    assert main(["trim", "--dry-run"]) == 0
+    assert main(["trim", "--keep-days", "1", "--dry-run"]) == 0
+    assert "Nothing may go" in capsys.readouterr().out
