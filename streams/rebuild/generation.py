@@ -61,8 +61,8 @@ class Rebuilder:
         building = _building(recorded)
         if building:
             raise RebuildRefusedError(
-                f"Generation {building[0].number} is being built already: go on with `gospulse rebuild --resume`, or give it "
-                f"up with `gospulse rebuild drop {building[0].number}`."
+                f"Generation {building[0].number} is being built already: go on with `gospulse rebuild --resume`, or "
+                f"give it up with `gospulse rebuild drop {building[0].number}`."
             )
         old = decode_definition(_active(recorded).definition)
         number = max(generation.number for generation in recorded) + 1
@@ -172,7 +172,7 @@ def _carried(pair: Pair) -> carry.Carried:
 
 
 def _building(recorded: tuple[Generation, ...]) -> list[Generation]:
-    """Generations that are neither read nor retired; one whose state was never recorded was interrupted earlier still."""
+    """Generations that are neither read nor retired; where even the state is missing, a crash came very early."""
     return [generation for generation in recorded if generation.state not in ("active", "retired")]
 
 
