@@ -20,7 +20,8 @@ from faust.tables.recovery import Recovery
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams.transport import BatchConsumer, BatchConsumerThread, read_batch
+from streams.fetched_batch import read_batch
+from streams.transport import BatchConsumer, BatchConsumerThread
 
 #: What the transport replaces or leans on, by the first digits of the SHA-256 of its source (spaces made equal). When
 #: one changes: read it, then streams/transport.py, then write the new digits here.
