@@ -54,7 +54,7 @@ def compare_facts(
 def _earliest(spilled: SpillReader, table: str, buckets: range) -> dict[tuple[str, str], _Copies]:
     decode = msgspec.msgpack.Decoder(FactCopy).decode
     found: dict[tuple[str, str], _Copies] = {}
-    for copy in (decode(raw) for bucket in buckets for raw in spilled.payloads(table, bucket)):
+    for copy in map(decode, spilled.payloads(table, buckets)):
         copies = found.get((copy.day, copy.key))
         if copies is None:
             copies = found[copy.day, copy.key] = _Copies(None, copy)

@@ -25,9 +25,9 @@ TOLERANCE: Final = 0.02
 _ASKED_AT_ONCE: Final = 200_000
 
 
-def spill_stored_people(stored: StoredRows, directory: Path) -> int:
+def spill_stored_people(stored: StoredRows, directory: Path, step: int) -> int:
     """Read every stored estimate *before* the end of the log is asked for, and keep them on disk; returns how many."""
-    spill = SpillWriter(directory)
+    spill = SpillWriter(directory, step)
     number = 0
     for key, estimate in stored.people():
         spill.add(STORED, bucket_of_people(key), msgspec.msgpack.encode((key, estimate)))
@@ -78,13 +78,13 @@ def _compare_one(
 
 def _stored(spilled: SpillReader, buckets: range) -> Iterator[tuple[PersonKey, int]]:
     decode = msgspec.msgpack.Decoder(tuple[PersonKey, int]).decode
-    return (decode(raw) for bucket in buckets for raw in spilled.payloads(STORED, bucket))
+    return map(decode, spilled.payloads(STORED, buckets))
 
 
 def _recounted(spilled: SpillReader, buckets: range) -> dict[PersonKey, tuple[set[int], set[int]]]:
     decode = msgspec.msgpack.Decoder(People).decode
     found: dict[PersonKey, tuple[set[int], set[int]]] = {}
-    for people in (decode(raw) for bucket in buckets for raw in spilled.payloads("people", bucket)):
+    for people in map(decode, spilled.payloads("people", buckets)):
         known = found.setdefault(people.key, (set(), set()))
         known[0].update(unpacked(people.acknowledged))
         known[1].update(unpacked(people.late))

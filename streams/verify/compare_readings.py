@@ -49,7 +49,7 @@ def compare_readings(
 def _latest(spilled: SpillReader, buckets: range, tally: ReadingTally) -> dict[ReadingKey, _Observations]:
     decode = msgspec.msgpack.Decoder(ReadingCopy).decode
     found: dict[ReadingKey, _Observations] = {}
-    for copy in (decode(raw) for bucket in buckets for raw in spilled.payloads(TABLE, bucket)):
+    for copy in map(decode, spilled.payloads(TABLE, buckets)):
         tally.observations += 1
         known = found.get(copy.key)
         if known is None:

@@ -68,12 +68,14 @@ class Refused(Struct, frozen=True, array_like=True, gc=False):
 class Ledger:
     """Remembers one partition's facts, readings, people and counted identities in spill files of ``directory``.
 
+    ``step`` is that of ``SpillWriter``.
+
     ``refused`` is taken away by whoever compares it (``take_refused``).
     """
 
-    def __init__(self, directory: Path, part: int) -> None:
+    def __init__(self, directory: Path, part: int, step: int = 1) -> None:
         self._part = part
-        self._spill = SpillWriter(directory)
+        self._spill = SpillWriter(directory, step)
         self._encode = msgspec.msgpack.Encoder().encode
         self._people: dict[PersonKey, tuple[set[int], set[int]]] = {}
         self._held = 0

@@ -41,6 +41,8 @@ class PartitionTask(Struct, frozen=True, kw_only=True):
     acknowledged: int
     #: An existing folder of this task's own for spill files.
     directory: Path
+    #: Buckets that share a spill file.
+    step: int
     #: Differences of each table that are kept.
     limit: int
 
@@ -89,7 +91,7 @@ class PartitionCheck:
         self._task = task
         self._stored = stored
         self._on_records = on_records
-        self._ledger = Ledger(task.directory, task.part)
+        self._ledger = Ledger(task.directory, task.part, task.step)
         self._pending: list[ChunkCount] = []
         self._held = 0
         #: Rows of the tail as they were stored before the end of the log was asked for; None before the tail.

@@ -14,7 +14,7 @@ from msgspec import Struct
 from schemas import topics
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from streams.offsets import KafkaOffsets, PartitionRange
-from streams.verify.compare_facts import FactTally, compare_facts
+from streams.verify.compare_facts import RANGE_BYTES, FactTally, compare_facts
 from streams.verify.compare_people import compare_people, spill_stored_people, uncertain_days
 from streams.verify.compare_readings import compare_readings
 from streams.verify.extents import Extent, Extents
@@ -23,7 +23,7 @@ from streams.verify.partition_check import PartitionCheck, PartitionResult, Part
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
 from streams.verify.rollups import compare_rollups
 from streams.verify.rules import Rules
-from streams.verify.spill import BUCKETS, SpillReader
+from streams.verify.spill import SpillReader, step_for
 from streams.verify.stored import FACT_KEY, StoredRows
 
 #: Fewer records than this are read faster by one process than two take to start.
@@ -65,12 +65,14 @@ def verify(config: VerifyConfig, on_progress: OnProgress = lambda _done, _total:
             acknowledged = stored.progress()
             committed = offsets.committed(config.kafka.group(config.rules.generation))
         findings = Findings(limit=config.limit)
-        tasks = list(_tasks(config, logs, ranges, acknowledged, stored))
+        step = step_for(sum(held.end - held.begin for held in ranges.values()))
+        tasks = list(_tasks(config, logs, ranges, acknowledged, stored, step))
         _check_commits(findings, logs, acknowledged, committed)
         # Sketches carry no positions: they are read before the ends of the log are, so that the recount is above them.
-        spill_stored_people(stored, _folder(config.scratch, "stored"))
-        results = _run(config, tasks, on_progress)
-        return _conclude(config, findings, results, logs, stored)
+        spill_stored_people(stored, _folder(config.scratch, "stored"), step)
+        results = _run(config, tasks, stored, on_progress)
+        spilled = SpillReader([*(result.directory for result in results), config.scratch / "stored"], step)
+        return _conclude(config, findings, results, spilled, logs, stored)
 
 
 def _current_logs(offsets: KafkaOffsets, stored: StoredRows) -> dict[str, int]:
@@ -91,6 +93,7 @@ def _tasks(
     ranges: Mapping[tuple[str, int], PartitionRange],
     acknowledged: Mapping[tuple[int, int], int],
     stored: StoredRows,
+    step: int,
 ) -> Iterable[PartitionTask]:
     skipped = {(log, part): off for log, part, off in stored.skipped_to()}
     for (topic, part), held in sorted(ranges.items()):
@@ -106,6 +109,7 @@ def _tasks(
             skipped_to=skipped.get((log, part), 0),
             acknowledged=acknowledged.get((log, part), 0),
             directory=_folder(config.scratch, f"{topic}-{part}"),
+            step=step,
             limit=config.limit,
         )
 
@@ -144,17 +148,21 @@ def _check(task: PartitionTask) -> PartitionResult:
         return asyncio.run(PartitionCheck(task, stored, _count_records).run())
 
 
-def _run(config: VerifyConfig, tasks: list[PartitionTask], on_progress: OnProgress) -> list[PartitionResult]:
+def _run(
+    config: VerifyConfig, tasks: list[PartitionTask], stored: StoredRows, on_progress: OnProgress
+) -> list[PartitionResult]:
     total = sum(max(0, task.acknowledged - task.read_from) for task in tasks)
+    if config.processes < 2 or total < ONE_PROCESS_BELOW:
+        read = 0
+
+        def count(records: int) -> None:
+            nonlocal read
+            read += records
+            on_progress(read, max(total, read))
+
+        return [asyncio.run(PartitionCheck(task, stored, count).run()) for task in tasks]
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
-    if config.processes < 2 or total < ONE_PROCESS_BELOW:
-        _use_counter(counter)
-        results = []
-        for task in tasks:
-            results.append(_check(task))
-            on_progress(counter.value, max(total, counter.value))
-        return results
     # The largest first: the last one to end then keeps nobody waiting.
     ordered = sorted(tasks, key=lambda task: task.acknowledged - task.read_from, reverse=True)
     with ProcessPoolExecutor(config.processes, context, initializer=_use_counter, initargs=(counter,)) as pool:
@@ -171,12 +179,12 @@ def _conclude(
     config: VerifyConfig,
     findings: Findings,
     results: list[PartitionResult],
+    spilled: SpillReader,
     logs: Mapping[str, int],
     stored: StoredRows,
 ) -> Report:
     findings.add(result.findings for result in results)
     extents = Extents({(r.log, r.part): Extent(r.judged_from, r.end) for r in results})
-    spilled = SpillReader([*(result.directory for result in results), config.scratch / "stored"])
     known_logs = set(logs.values())
     deleted = sorted(log for log in stored.logs() if log not in known_logs)
     tallies: dict[str, FactTally] = {}
@@ -233,8 +241,8 @@ def _repeats(tallies: Mapping[str, FactTally], results: list[PartitionResult], s
 def _counted_again(spilled: SpillReader, kind: str) -> int:
     """Counted records whose identity was counted before, in whatever partition."""
     again = 0
-    for bucket in range(BUCKETS):
-        identities = list(spilled.identities(kind, bucket))
+    for buckets in spilled.ranges(kind, RANGE_BYTES):
+        identities = list(spilled.identities(kind, buckets))
         again += len(identities) - len(set(identities))
     return again
 

@@ -24,10 +24,11 @@ def bucket_of_text(text: str) -> int:
 
 
 class SpillWriter:
-    """Appends payloads to one file a (kind, bucket) in a directory that exists."""
+    """Appends payloads to files in a directory that exists: one a kind and ``step`` buckets (a divisor of 256)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, step: int = 1) -> None:
         self._directory = directory
+        self._step = step
         self._buffers: dict[tuple[str, int], bytearray] = {}
 
     def add(self, kind: str, bucket: int, payload: bytes) -> None:
@@ -36,7 +37,7 @@ class SpillWriter:
         buffer += _LENGTH.pack(len(payload))
         buffer += payload
         if len(buffer) >= _BUFFER:
-            self._write(kind, bucket, buffer)
+            self._write(kind, bucket - bucket % self._step, buffer)
 
     def add_identity(self, kind: str, identity: str) -> None:
         """Append an identity as its 16 bytes; ``SpillReader.identities`` gives them back."""
@@ -44,7 +45,7 @@ class SpillWriter:
         buffer = self._buffer(kind, bucket)
         buffer += bytes.fromhex(identity)
         if len(buffer) >= _BUFFER:
-            self._write(kind, bucket, buffer)
+            self._write(kind, bucket - bucket % self._step, buffer)
 
     def close(self) -> None:
         """Write what is still buffered."""
@@ -53,7 +54,7 @@ class SpillWriter:
                 self._write(kind, bucket, buffer)
 
     def _buffer(self, kind: str, bucket: int) -> bytearray:
-        key = (kind, bucket)
+        key = (kind, bucket - bucket % self._step)
         buffer = self._buffers.get(key)
         if buffer is None:
             buffer = self._buffers[key] = bytearray()
@@ -66,19 +67,19 @@ class SpillWriter:
 
 
 class SpillReader:
-    """What closed writers left in their directories."""
+    """What closed writers left in their directories; ``step`` is that of the writers."""
 
-    def __init__(self, directories: Iterable[Path]) -> None:
+    def __init__(self, directories: Iterable[Path], step: int = 1) -> None:
+        self._step = step
         self._files: dict[tuple[str, int], list[Path]] = {}
         for directory in directories:
             for path in directory.iterdir():
                 kind, _, bucket = path.stem.rpartition("-")
                 self._files.setdefault((kind, int(bucket)), []).append(path)
 
-    def payloads(self, kind: str, bucket: int) -> Iterator[bytes]:
-        """The payloads of one bucket, writer by writer, each in the order in which it was written."""
-        for path in self._files.get((kind, bucket), ()):
-            content = path.read_bytes()
+    def payloads(self, kind: str, buckets: range) -> Iterator[bytes]:
+        """The payloads of the files of ``buckets`` (see ``ranges``), writer by writer, each in its order."""
+        for content in self._contents(kind, buckets):
             position = 0
             while position < len(content):
                 (length,) = _LENGTH.unpack_from(content, position)
@@ -86,18 +87,17 @@ class SpillReader:
                 yield content[position : position + length]
                 position += length
 
-    def identities(self, kind: str, bucket: int) -> Iterator[bytes]:
-        """The identities (16 bytes each) of one bucket."""
-        for path in self._files.get((kind, bucket), ()):
-            content = path.read_bytes()
+    def identities(self, kind: str, buckets: range) -> Iterator[bytes]:
+        """The identities (16 bytes each) of the files of ``buckets`` (see ``ranges``)."""
+        for content in self._contents(kind, buckets):
             for position in range(0, len(content), 16):
                 yield content[position : position + 16]
 
     def ranges(self, kind: str, target_bytes: int) -> list[range]:
-        """The buckets in ascending ranges whose files hold about ``target_bytes`` together; all 256 are covered."""
+        """Ascending ranges of whole files that hold about ``target_bytes`` together; all 256 buckets are covered."""
         ranges: list[range] = []
         start, size = 0, 0
-        for bucket in range(BUCKETS):
+        for bucket in range(0, BUCKETS, self._step):
             held = sum(path.stat().st_size for path in self._files.get((kind, bucket), ()))
             if size and size + held > target_bytes:
                 ranges.append(range(start, bucket))
@@ -105,6 +105,16 @@ class SpillReader:
             size += held
         ranges.append(range(start, BUCKETS))
         return ranges
+
+    def _contents(self, kind: str, buckets: range) -> Iterator[bytes]:
+        for bucket in buckets[:: self._step]:
+            for path in self._files.get((kind, bucket), ()):
+                yield path.read_bytes()
+
+
+def step_for(records: int) -> int:
+    """How many buckets share a file, for a log of so many records: a short one needs few files."""
+    return 1 if records > 1_000_000 else 16 if records > 50_000 else BUCKETS
 
 
 def _file(directory: Path, kind: str, bucket: int) -> Path:

@@ -44,10 +44,18 @@ _PLACES = ("75701000", "98701000", "98646000", "la:cd-4", "00000000")
 class FoldedLog:
     """Topics of one prefix, and one generation's tables folded from them; offsets of ``fold`` are next offsets."""
 
-    def __init__(self, kafka: KafkaConnection, client: Client, generation: int, **definition: object) -> None:
-        """``definition`` replaces fields of today's, such as ``chunk=64``."""
+    def __init__(
+        self,
+        kafka: KafkaConnection,
+        client: Client,
+        generation: int,
+        read: dict[tuple[str, int, int], Batch] | None = None,
+        **definition: object,
+    ) -> None:
+        """``definition`` replaces fields of today's, such as ``chunk=64``; ``read`` is what was read of it already."""
         self.kafka = kafka
         self.client = client
+        self._read = {} if read is None else read
         fields = {"chunk": 64, "window_chunks": 2} | definition
         self.definition = _replaced(current_definition(generation), fields)
         admin = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap))
@@ -86,9 +94,20 @@ class FoldedLog:
         for future in sent:
             future.get(timeout=10)
         producer.close()
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Somebody else has written to the topics."""
+        self._read.clear()
 
     def batch(self, topic: str, part: int, start: int = 0) -> Batch:
-        """Everything that a partition holds from ``start`` on."""
+        """Everything that a partition holds from ``start`` on, read once after each ``send``."""
+        known = self._read.get((topic, part, start))
+        if known is None:
+            known = self._read[topic, part, start] = self._consumed(topic, part, start)
+        return known
+
+    def _consumed(self, topic: str, part: int, start: int) -> Batch:
         where = TopicPartition(self.kafka.topic(topic), part)
         consumer = KafkaConsumer(bootstrap_servers=list(self.kafka.bootstrap), enable_auto_commit=False)
         consumer.assign([where])

@@ -156,6 +156,7 @@ def test_list_show_replay_verify_and_trim(
     assert "no refusal at" in said
     assert main(["rejected", "replay", str(mended)]) == 1
     assert "0 mended records sent, 1 were sent before" in capsys.readouterr().out
+    log.read_again()
     sent = [value for part in (0, 1) for value in log.batch("events", part).values if value and b"vk:77" in value]
     assert len(sent) == 1
     assert mended_id(Origin(number, 0, 300)).encode() in sent[0]

@@ -16,6 +16,7 @@ from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.events import Event, encode_event
 from schemas.migrate import migrate
 from schemas.sql_files import Rendering
+from streams.batch import Batch
 from streams.generation import Stamp, current_definition, encode_definition
 from streams.offsets import KafkaOffsets
 from streams.refresh import Refresher
@@ -38,10 +39,11 @@ class Bench:
         self.clickhouse: ClickHouseConnection = server.connection
         self.client = client
         self._scratch = scratch
+        self._read: dict[tuple[str, int, int], Batch] = {}
 
     def generation(self, **definition: object) -> FoldedLog:
         """A new generation of the same log; nothing is folded yet."""
-        return FoldedLog(self.kafka, self.client, next(_generations), **definition)
+        return FoldedLog(self.kafka, self.client, next(_generations), self._read, **definition)
 
     def verify(self, log: FoldedLog, processes: int = 1) -> Report:
         """Verify a generation."""
@@ -56,6 +58,7 @@ class Bench:
                 scratch=scratch,
                 processes=processes,
                 limit=LIMIT,
+                rollup_patience_s=0,
             )
         )
 
@@ -149,7 +152,7 @@ TAMPERINGS = {
         " first.at, first.appended,"
         " first.id, first.page, '11111111', first.channel, first.entrance, first.topic, first.source, first.load,"
         " first.thread, first.author, first.responder, first.urgent, first.amount) FROM {appeals}"
-        " WHERE first.place > '11111111' LIMIT 1",
+        " WHERE first.place > '11111111' AND appeal > '1' LIMIT 1",
         "11111111",
     ),
     "an answer is missing": ("answers", "ALTER TABLE {answers} DELETE WHERE id = (SELECT max(id) FROM {answers})", ""),
