@@ -144,6 +144,11 @@ class StoredRows:
         sql = f"SELECT log, part, max(folded) FROM {self.table('progress')} GROUP BY log, part"
         return {(log, part): folded for log, part, folded in self.values(sql)}
 
+    def is_folded_now(self) -> bool:
+        """Whether a worker of the generation was heard within the last 15 seconds: then a refresher runs as well."""
+        sql = f"SELECT max(tupleElement(latest, 'heartbeat')) > now64(3) - 15 FROM {self.table('progress')}"
+        return bool(self.values(sql)[0][0])
+
     def skipped_to(self) -> list[list[int]]:
         """(log, part, offset) of recorded decisions to go on behind a gap: the farthest of each partition."""
         sql = (
