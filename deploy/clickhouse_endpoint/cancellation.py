@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -28,6 +28,8 @@ class Running:
     """A request that works in the engine.
 
     ``tag`` is its `log_comment`, ``sql`` the beginning of its text; ``hang_up`` closes the connection to the client.
+    ``killed``: somebody asked the engine to stop it. Its result may lack rows then without any error (seen in chDB
+    4.4.0 when a query is killed whose last rows wait for a slow client), so it must not be taken for complete.
     """
 
     def __init__(self, query_id: str, tag: str, login: str, hang_up: Callable[[], None]) -> None:
@@ -37,6 +39,7 @@ class Running:
         self.hang_up = hang_up
         self.sql = ""
         self.writes = False
+        self.killed = False
         self.future: asyncio.Future[Any] | None = None
 
     def begins(self, sql: bytes) -> None:
@@ -87,20 +90,22 @@ class Queries:
         """Do blocking work of a request in a thread; when cancelled, ``end`` takes care of the thread."""
         return await asyncio.shield(self.start(running, work))
 
-    async def end(
-        self, running: Running, is_open: Callable[[], bool], close: Callable[[], None], pipe: Pipe | None = None
-    ) -> None:
+    async def end(self, running: Running, close: Callable[[], None], pipe: Pipe | None = None) -> None:
         """The request is over: stop what still runs, wait for it, then close.
 
         Args:
-            is_open: whether a query is open in the engine although no thread works on it; asked once none does.
             close: gives the connection back; runs in a thread.
             pipe: what the query writes its result to.
         """
-        task = asyncio.get_running_loop().create_task(self._end(running, is_open, close, pipe))
+        task = asyncio.get_running_loop().create_task(self._end(running, close, pipe))
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
         await asyncio.shield(task)
+
+    def note_killed(self, tags: Collection[str]) -> None:
+        """Note that the queries with these tags are about to be killed."""
+        for running in self._running.values():
+            running.killed = running.killed or running.tag in tags
 
     def hang_up_on_readers(self) -> None:
         """Stop everything that only reads (before a stop of the endpoint)."""
@@ -111,6 +116,7 @@ class Queries:
     async def close(self, patience: float) -> bool:
         """Stop everything that still runs and let the threads go; whether all ended within ``patience`` seconds."""
         deadline = asyncio.get_running_loop().time() + patience
+        self.note_killed([running.tag for running in self._running.values()])
         while self._ends:
             await asyncio.wait(self._ends, timeout=0.2)
             await self._kill_where("1")
@@ -120,9 +126,7 @@ class Queries:
         self._killers.shutdown(wait=True)
         return True
 
-    async def _end(
-        self, running: Running, is_open: Callable[[], bool], close: Callable[[], None], pipe: Pipe | None
-    ) -> None:
+    async def _end(self, running: Running, close: Callable[[], None], pipe: Pipe | None) -> None:
         loop = asyncio.get_running_loop()
         future = running.future
         try:
@@ -138,17 +142,16 @@ class Queries:
                     await drained
             if future is not None and not future.cancelled():
                 future.exception()  # nobody else asks for it
-            if is_open():
-                await self._kill(running, False)
             await loop.run_in_executor(self._threads, close)
         finally:
             self._running.pop(running.query_id, None)
 
     async def _kill(self, running: Running, by_text: bool) -> None:
         condition = f"Settings['log_comment'] = {literal(running.tag)}"
-        if by_text and running.sql:
+        if by_text and "log_comment" in running.sql.lower():
             # SQL may set `log_comment` itself; then its text is what is left to know it by.
             condition += f" OR startsWith(query, {literal(running.sql)})"
+            self.note_killed([other.tag for other in self._running.values() if other.sql.startswith(running.sql)])
         await self._kill_where(condition)
 
     async def _kill_where(self, condition: str) -> None:

@@ -2,6 +2,9 @@
 
 Calls block inside the engine and release the interpreter lock; they belong into threads, one thread a connection
 at a time. A thread inside the engine is never abandoned: cancel its query (``cancellation``), then wait for it.
+
+Whole statements only: chDB 4.4.0 can also stream results (`send_query`) and inserts (`send_insert`), but the first
+takes a query that was killed for one that ended, and the second reports success for rows that a table then refused.
 """
 
 from __future__ import annotations
@@ -46,47 +49,6 @@ class Outcome(Struct):
     bytes_written: int = 0
 
 
-class ResultStream:
-    """A running SELECT, block by block."""
-
-    def __init__(self, connection: Any, handle: Any) -> None:
-        self._connection = connection
-        self._handle = handle
-        self.finished = False
-        self.outcome = Outcome()
-
-    def fetch(self) -> bytes:
-        """The next block in the asked format; empty at the end.
-
-        Raises:
-            ClickHouseError: the query failed or was cancelled.
-        """
-        if self.finished:
-            return b""
-        try:
-            block = self._connection.streaming_fetch_result(self._handle)
-        except RuntimeError as error:
-            self.finished = True
-            raise from_engine(error) from None
-        if block is None or block.rows_read() == 0:
-            self.finished = True
-            return b""
-        self.outcome.rows_returned += block.rows_read()
-        self.outcome.rows_read += block.storage_rows_read()
-        self.outcome.bytes_read += block.storage_bytes_read()
-        payload: bytes = block.bytes()
-        return payload
-
-    def cancel(self) -> None:
-        """End an unfinished query; may wait for the block that is being computed."""
-        if not self.finished:
-            self.finished = True
-            try:
-                self._connection.streaming_cancel_query(self._handle)
-            except RuntimeError as error:
-                raise from_engine(error) from None
-
-
 class EngineConnection:
     """A session of the engine: SET, USE and temporary tables stay with it."""
 
@@ -113,14 +75,6 @@ class EngineConnection:
             rows_written=result.rows_written(),
             bytes_written=result.bytes_written(),
         )
-
-    def stream(self, sql: bytes | str, output_format: str, parameters: Mapping[str, str] | None = None) -> ResultStream:
-        """Start a SELECT whose blocks are fetched one by one."""
-        try:
-            handle = self._connection.send_query(sql, output_format, params=dict(parameters or {}))
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        return ResultStream(self._connection, handle)
 
     def classify(self, sql: bytes | str) -> tuple[StatementClass, int]:
         """What the SQL would do, and of how many statements it consists; UNKNOWN and 0 when it does not parse."""

@@ -19,8 +19,8 @@ from deploy.clickhouse_endpoint.bodies import Body
 from deploy.clickhouse_endpoint.cancellation import Queries, Running
 from deploy.clickhouse_endpoint.compression import decoder, encoder
 from deploy.clickhouse_endpoint.configuration import DISPLAY_NAME
-from deploy.clickhouse_endpoint.engine import Engine, Outcome, ResultStream
-from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, READONLY, ClickHouseError
+from deploy.clickhouse_endpoint.engine import Engine, Outcome
+from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, QUERY_WAS_CANCELLED, READONLY, ClickHouseError
 from deploy.clickhouse_endpoint.externals import ExternalTable, read_form
 from deploy.clickhouse_endpoint.guard import AnalystGuard, check_writer
 from deploy.clickhouse_endpoint.hello import hello_block, is_hello
@@ -30,13 +30,11 @@ from deploy.clickhouse_endpoint.pipes import Pipe
 from deploy.clickhouse_endpoint.replies import Reply
 from deploy.clickhouse_endpoint.requests import Wish
 from deploy.clickhouse_endpoint.sessions import Lease, Sessions
-from deploy.clickhouse_endpoint.statements import Statement
+from deploy.clickhouse_endpoint.statements import Statement, kill_condition
 from deploy.clickhouse_endpoint.tokens import tokens
 
 T = TypeVar("T")
 
-# Formats whose blocks may simply follow one another; all others go through a pipe.
-_BLOCKWISE = frozenset(("Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"))
 _CONTENT_TYPES = {
     "JSON": "application/json; charset=UTF-8",
     "CSV": "text/csv; charset=UTF-8; header=absent",
@@ -70,7 +68,6 @@ class Execution:
         self._running = running
         self._began = time.monotonic()
         self._lease: Lease | None = None
-        self._stream: ResultStream | None = None
         self._pipe: Pipe | None = None
         self._insert: Insert | None = None
         self._reply: Reply | None = None
@@ -113,10 +110,7 @@ class Execution:
 
     async def end(self) -> None:
         """Stop what still runs, wait for it, give the connection back."""
-        await self._services.queries.end(self._running, self._is_open, self._close, self._pipe)
-
-    def _is_open(self) -> bool:
-        return self._stream is not None and not self._stream.finished
+        await self._services.queries.end(self._running, self._close, self._pipe)
 
     @staticmethod
     def _explained(error: ClickHouseError, statement: Statement) -> ClickHouseError:
@@ -177,28 +171,18 @@ class Execution:
             raise ClickHouseError(73, f"Unknown format {output_format!r}", "UNKNOWN_FORMAT")
         self._running.writes = statement.kind in ("insert", "insert_input", "command")
         if statement.kind == "query":
-            if output_format in _BLOCKWISE and not statement.totals:
-                return await self._stream_blocks(lease, statement, output_format)
-            return await self._stream_pipe(lease, statement, output_format)
+            return await self._stream(lease, statement, output_format)
         if statement.kind in ("insert", "insert_input"):
             self._insert = Insert(connection, self._call, self._services.scratch, wish.parameters)
             return await self._answer(await self._insert.run(statement, body), "")
+        if (condition := kill_condition(statement.sql)) is not None:
+            chosen = b"SELECT Settings['log_comment'] FROM system.processes WHERE " + condition
+            tags = await self._call(lambda: connection.run(chosen, "TSVRaw", wish.parameters))
+            self._services.queries.note_killed(tags.payload.decode("utf-8", "replace").splitlines())
         outcome = await self._call(lambda: connection.run(statement.sql, output_format, wish.parameters))
         return await self._answer(outcome, output_format if statement.kind == "rows" or outcome.payload else "")
 
-    async def _stream_blocks(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
-        def start() -> ResultStream:
-            # Noted in the thread: if the client goes away meanwhile, `end` must find it.
-            self._stream = lease.connection.stream(statement.sql, output_format, self._wish.parameters)
-            return self._stream
-
-        stream = await self._call(start)
-        reply = self._begin_reply(output_format)
-        while block := await self._call(stream.fetch):
-            await reply.write(block)
-        return await reply.finish(stream.outcome, self._elapsed())
-
-    async def _stream_pipe(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
+    async def _stream(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
         self._pipe = pipe = Pipe()
         into = f"\nINTO OUTFILE '{pipe.path}' APPEND ".encode()
         if statement.format_at >= 0:
@@ -213,9 +197,16 @@ class Execution:
         reply = self._begin_reply(output_format)
         while piece := await pipe.read(writing):
             await reply.write(piece)
-        return await reply.finish(await asyncio.shield(writing), self._elapsed())
+        outcome = await asyncio.shield(writing)
+        self._refuse_killed()
+        return await reply.finish(outcome, self._elapsed())
+
+    def _refuse_killed(self) -> None:
+        if self._running.killed:
+            raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
 
     async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
+        self._refuse_killed()
         reply = self._begin_reply(output_format)
         if outcome.payload:
             await reply.write(outcome.payload)
@@ -254,8 +245,6 @@ class Execution:
             with contextlib.suppress(ClickHouseError):
                 if self._insert is not None:
                     self._insert.close()
-                if self._stream is not None:
-                    self._stream.cancel()
                 for table in self._externals_made:
                     table.drop(self._lease.connection)
         finally:

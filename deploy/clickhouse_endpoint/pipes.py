@@ -1,6 +1,6 @@
-"""Results of formats that have a frame around all rows (JSON, Parquet, Arrow …), with flat memory.
+"""Results, in any format, with flat memory.
 
-The engine streams such a format only into a file (INTO OUTFILE … APPEND); the file is a pipe that is read here.
+The engine streams a result into a file (INTO OUTFILE … APPEND); the file is a pipe that is read here.
 """
 
 from __future__ import annotations

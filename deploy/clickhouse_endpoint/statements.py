@@ -25,7 +25,7 @@ class Statement(Struct, kw_only=True):
             for ``insert_input`` the statement without FORMAT and data.
         format: the format named in the text, if any. data: offset in the given text at which data begin.
         infile_at: offset in the head of an ``insert`` at which FROM INFILE may stand.
-        format_at: offset of the word FORMAT of a query, or -1. totals: the query asks WITH TOTALS.
+        format_at: offset of the word FORMAT of a query, or -1.
     """
 
     kind: Literal["query", "rows", "command", "insert", "insert_input"]
@@ -35,7 +35,6 @@ class Statement(Struct, kw_only=True):
     data: int = 0
     infile_at: int = 0
     format_at: int = -1
-    totals: bool = False
 
 
 def read_statement(text: bytes, complete: bool) -> Statement | None:
@@ -69,7 +68,7 @@ def read_statement(text: bytes, complete: bool) -> Statement | None:
 
 
 def _read_whole(text: bytes) -> Statement:
-    end, first, format_name, format_at, totals = len(text), "", None, -1, False
+    end, first, format_name, format_at = len(text), "", None, -1
     inserts, outfile = False, False
     before: Token | None = None
     after_end = False
@@ -92,13 +91,12 @@ def _read_whole(text: bytes) -> Statement:
                 format_name, format_at = token.name, before.start
             inserts = inserts or (word == "INSERT" and first == "WITH")
         outfile = outfile or (word == "OUTFILE" and before is not None and before.keyword == "INTO")
-        totals = totals or (word == "TOTALS" and before is not None and before.keyword == "WITH")
         before = token
     if outfile:
         raise ClickHouseError(INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
     sql = text[:end].rstrip()
     if (first in _QUERY or first == "(") and not inserts:
-        return Statement(kind="query", sql=sql, first=first, format=format_name, format_at=format_at, totals=totals)
+        return Statement(kind="query", sql=sql, first=first, format=format_name, format_at=format_at)
     if first in _ROWS:
         return Statement(kind="rows", sql=sql, first=first, format=format_name)
     return Statement(kind="command", sql=sql, first=first)
@@ -165,3 +163,18 @@ def _with_data(
 def _opens_query(text: bytes, bracket: Token) -> bool:
     following = next(tokens(text, bracket.end), None)
     return following is not None and following.keyword in ("SELECT", "WITH", "FROM")
+
+
+def kill_condition(sql: bytes) -> bytes | None:
+    """The condition of a KILL QUERY WHERE … (on `system.processes`); None for other statements."""
+    begin: int | None = None
+    end = len(sql)
+    head: list[str] = []
+    for token in tokens(sql):
+        if begin is None:
+            head.append(token.keyword)
+            if token.keyword == "WHERE":
+                begin = token.end
+        elif token.depth == 0 and token.keyword in ("SYNC", "ASYNC", "TEST", "FORMAT"):
+            end = min(end, token.start)
+    return sql[begin:end] if begin is not None and head[:2] == ["KILL", "QUERY"] else None

@@ -50,6 +50,25 @@ def test_a_client_that_goes_away_stops_its_query(writer: ClickHouseConnection, q
     _await(lambda: query(running).text == "0\n", "the query went on without its client")
 
 
+@pytest.mark.parametrize("name", ["TSV", "Native", "JSONEachRow"])
+def test_a_killed_query_is_never_taken_for_a_complete_one(
+    writer: ClickHouseConnection, query: Query, name: str
+) -> None:
+    # Its client reads slowly, so when it is killed rows have gone out and others have not.
+    client = begin(
+        writer, f"SELECT number, repeat('x', 100) FROM numbers(300000) FORMAT {name}", query_id=f"killed {name}"
+    )
+    assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    assert query(f"KILL QUERY WHERE Settings['log_comment'] = 'killed {name}'").text.startswith("waiting")
+    rest = b""
+    while piece := client.recv(1 << 20):
+        rest += piece
+    client.close()
+    assert b"__exception__" in rest
+    assert b"Code: 394" in rest
+    assert not rest.endswith(b"0\r\n\r\n")
+
+
 def test_a_slow_reader_does_not_fill_the_memory(
     clickhouse_server: ClickHouseServer, writer: ClickHouseConnection, query: Query
 ) -> None:

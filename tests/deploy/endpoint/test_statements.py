@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.clickhouse_endpoint.errors import ClickHouseError, from_engine
-from deploy.clickhouse_endpoint.statements import Statement, read_statement
+from deploy.clickhouse_endpoint.statements import Statement, kill_condition, read_statement
 from deploy.clickhouse_endpoint.tokens import tokens
 
 HEADS = st.sampled_from(
@@ -63,6 +63,14 @@ def test_any_bytes_are_a_statement_or_a_clear_error(text: bytes) -> None:
         assert error.code in (48, 62, 358)
     else:
         assert isinstance(statement, Statement)
+
+
+def test_the_condition_of_a_kill() -> None:
+    condition = b" Settings['log_comment'] = 'x' AND (user = 'FORMAT') "
+    for end in (b"", b"SYNC", b"ASYNC FORMAT JSON", b"TEST"):
+        assert kill_condition(b"KILL QUERY WHERE" + condition + end) == condition
+    for other in (b"KILL MUTATION WHERE 1", b"SELECT 'KILL QUERY WHERE 1'", b"SHOW TABLES"):
+        assert kill_condition(other) is None
 
 
 @pytest.mark.parametrize("text", ["", ";", "-- nothing", "/* nothing */ ;"])
