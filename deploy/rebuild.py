@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -10,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy import stack, workers
-from deploy.processes import Process, find, forget, recorded
+from deploy.processes import Process, died, find, forget, recorded
 from deploy.settings import Settings
 from streams.offsets import KafkaOffsets, KafkaUnavailableError
 from streams.progress import folded_offsets
@@ -30,6 +31,8 @@ PATIENCE_S: Final = 60.0
 #: Workers of a generation that is being built; `gospulse up` leaves names of this kind alone.
 PREFIX: Final = "rebuild-g"
 _LOOK_S: Final = 0.5
+#: A worker that was started so often in one rebuild does not die by accident.
+MAX_STARTS: Final = 20
 #: A round of catching up that is shorter than this has come as close to a moving log as it can.
 _CLOSE_S: Final = 5.0
 #: Hours that may be waiting for the refresher when the log is written to: those that are touched all the time.
@@ -50,12 +53,19 @@ class LocalWorkers:
         self._say = say
         self._names = [f"{PREFIX}{generation}-{number}" for number in range(1, count + 1)]
         self._run = workers.run_directory(settings.data)
+        self._starts: Counter[str] = Counter()
 
     def keep_up(self) -> None:
-        """Start what is not running: at first all of them, later those that died."""
+        """Start what is not running: at first all of them, later those that died.
+
+        Raises StartError where one dies again and again.
+        """
         for name in self._names:
             process = find(self._run, name)
             if process is None or not process.is_alive():
+                self._starts[name] += 1
+                if process is not None and self._starts[name] > MAX_STARTS:
+                    raise died(process)
                 started = workers.spawn_worker(self._settings, name, self._generation)
                 self._say(f"{name} starts at {started.address} (pid {started.pid})")
 

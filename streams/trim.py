@@ -1,7 +1,7 @@
 """Trimming the log: which whole chunks no generation needs any more, and deleting them for ever.
 
-Design rule 12: only whole chunks, well behind the commit and the window of every generation that is not retired, one
-that is being built included. What a later rebuild needs stays: a cut lies a window of chunks after the log's start.
+Only whole chunks go, well behind the commit and the window of every generation that is not retired, one that is being
+built included. What a later rebuild needs stays: a cut lies a window of chunks after the log's start.
 """
 
 from __future__ import annotations
