@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from deploy.clickhouse_endpoint.bodies import Body
 from deploy.clickhouse_endpoint.cancellation import Queries, Running
+from deploy.clickhouse_endpoint.completeness import check_complete
 from deploy.clickhouse_endpoint.compression import decoder, encoder
 from deploy.clickhouse_endpoint.configuration import DISPLAY_NAME
 from deploy.clickhouse_endpoint.engine import Engine, Outcome
@@ -71,6 +72,7 @@ class Execution:
         self._pipe: Pipe | None = None
         self._insert: Insert | None = None
         self._reply: Reply | None = None
+        self._settings: dict[str, str] = {}
         self._externals: list[ExternalTable] = []
         self._externals_made: list[ExternalTable] = []
 
@@ -152,6 +154,7 @@ class Execution:
         settings = guard.settings(wish.settings) if analyst else dict(wish.settings)
         settings["log_comment"] = self._running.tag
         database = guard.database(wish.database) if analyst else wish.database
+        self._settings = settings
         lease.prepare(settings, database, statement.first == "USE")
         for table in self._externals:
             self._externals_made.append(table)
@@ -191,6 +194,7 @@ class Execution:
             sql = statement.sql + into + f"FORMAT {output_format}".encode()
         parameters = self._wish.parameters
         self._running.begins(sql)
+        began = time.monotonic()
         writing = self._services.queries.start(
             self._running, lambda: lease.connection.run(sql, output_format, parameters)
         )
@@ -198,15 +202,14 @@ class Execution:
         while piece := await pipe.read(writing):
             await reply.write(piece)
         outcome = await asyncio.shield(writing)
-        self._refuse_killed()
+        seconds = time.monotonic() - began
+        session_limit = await self._call(lease.time_limit) if self._wish.session_id else 0.0
+        check_complete(statement.sql, self._settings, session_limit, seconds, self._running.killed)
         return await reply.finish(outcome, self._elapsed())
 
-    def _refuse_killed(self) -> None:
+    async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
         if self._running.killed:
             raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
-
-    async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
-        self._refuse_killed()
         reply = self._begin_reply(output_format)
         if outcome.payload:
             await reply.write(outcome.payload)

@@ -63,6 +63,10 @@ class Lease:
         if settings:
             self.connection.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
 
+    def time_limit(self) -> float:
+        """`max_execution_time` in force, in seconds; 0 for none."""
+        return float(self.connection.run("SELECT toFloat64(getSetting('max_execution_time'))", "TSVRaw").payload)
+
     def give_back(self) -> None:
         """End of the request: a fresh connection is closed, a session is put back as it was and unlocked."""
         if self._session is None:

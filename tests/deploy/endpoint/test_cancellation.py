@@ -69,6 +69,29 @@ def test_a_killed_query_is_never_taken_for_a_complete_one(
     assert not rest.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.parametrize("where", ["url", "sql", "session"])
+def test_a_result_cut_off_by_time_is_never_taken_for_a_complete_one(
+    writer: ClickHouseConnection, query: Query, where: str
+) -> None:
+    # All rows are computed in time, but their reader is slow: the engine drops the last ones without an error.
+    sql = "SELECT number, repeat('x', 100) FROM numbers(350000) FORMAT TSV"
+    if where == "url":
+        client = begin(writer, sql, max_execution_time=1)
+    elif where == "sql":
+        client = begin(writer, f"{sql} SETTINGS max_execution_time = 1")
+    else:
+        assert query("SET max_execution_time = 1", session_id="slow").status == 200
+        client = begin(writer, sql, session_id="slow")
+    assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    time.sleep(1.3)
+    rest = b""
+    while piece := client.recv(1 << 20):
+        rest += piece
+    client.close()
+    assert b"Code: 159" in rest
+    assert not rest.endswith(b"0\r\n\r\n")
+
+
 def test_a_slow_reader_does_not_fill_the_memory(
     clickhouse_server: ClickHouseServer, writer: ClickHouseConnection, query: Query
 ) -> None:
