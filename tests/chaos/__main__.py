@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.controls import run_controls
+from tests.chaos.controls import run_controls, without_rewind
 from tests.chaos.run import Course, run
 from tests.chaos.schedule import Dose
 from tests.machine import machine
@@ -42,9 +42,11 @@ def main() -> int:
         if given.no_controls:
             return 0
         noticed = run_controls(made)
-        for name, red in noticed.items():
-            print(f"control: {name}: {'noticed' if red else 'NOT NOTICED'}")
-        return 0 if all(noticed.values()) else 1
+    with tempfile.TemporaryDirectory() as folder, machine(Path(folder)) as made:
+        noticed["no rewind to the start of the chunk"] = without_rewind(made)
+    for name, red in noticed.items():
+        print(f"control: {name}: {'noticed' if red else 'NOT NOTICED'}")
+    return 0 if all(noticed.values()) else 1
 
 
 if __name__ == "__main__":

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
+from deploy.processes import free_port
 from schemas.events import KINDS
-from tests.chaos.run import active
-from tests.machine import Machine
+from tests.chaos.run import active, await_drained, prepare
+from tests.machine import HOST, ROOT, Machine
 
 _KEY: Final = "hour, page, place, log, part"
 
@@ -15,6 +20,35 @@ _KEY: Final = "hour, page, place, log, part"
 def run_controls(machine: Machine) -> dict[str, bool]:
     """Damages the tables in one way after the other: did ``verify`` turn red? Each damage is mended again."""
     return {name: _noticed(machine, damage) for name, damage in CONTROLS.items()}
+
+
+def without_rewind(machine: Machine, events: int = 30_000) -> bool:
+    """On a fresh machine: workers that go on where their rows end, one of them killed. Did ``verify`` turn red?"""
+    prepare(machine, chunk=4_096)
+    machine.run("up", "--workers", "1")
+    machine.signal("worker-1", signal.SIGTERM)
+    feeder = machine.start("simulate", "--seed", "3", "--events", str(events), "--rate", "5000", "--no-readings")
+    first = _forgetful(machine)
+    while (machine.folded() or 0) < events // 3:
+        time.sleep(0.1)
+    first.kill()
+    first.wait()
+    second = _forgetful(machine)
+    try:
+        if feeder.wait(timeout=120) != 0:
+            raise AssertionError("the simulator failed")
+        await_drained(machine, events)
+    finally:
+        second.kill()
+        second.wait()
+    return machine.outcome("verify")[0] == 1
+
+
+def _forgetful(machine: Machine) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.chaos.forgetful_worker", "--name", "forgetful"]
+    command += ["--web-port", str(free_port(HOST)), "--generation", "1"]
+    with (machine.folder / "forgetful.log").open("ab") as log:
+        return subprocess.Popen(command, cwd=ROOT, env=machine.environ, stdout=log, stderr=log)
 
 
 def drop_chunk(machine: Machine, table: str) -> None:

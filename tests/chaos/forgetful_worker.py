@@ -6,11 +6,14 @@ import sys
 
 from deploy.cli.main import main
 from streams import starter
+from streams.generation import Definition
+from streams.partition_fold import PartitionFold
 from streams.start import Known, Start, Stop, decide_start
 
 
 def forget_the_chunk() -> None:
     """From now on a partition starts where its rows end, and the chunk's earlier records are not folded again."""
+    make = PartitionFold.__init__
 
     def deciding(known: Known, *, chunk: int, window_chunks: int) -> Start | Stop:
         start = decide_start(known, chunk=chunk, window_chunks=window_chunks)
@@ -19,7 +22,16 @@ def forget_the_chunk() -> None:
         at = start.acknowledged
         return Start(read_from=at, fold_from=at, acknowledged=at, floor=at)
 
+    def making(
+        self: PartitionFold, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0
+    ) -> None:
+        # A fold refuses to begin inside a chunk: that, too, must be got past.
+        boundary = start - start % definition.chunk
+        make(self, log, partition, boundary, definition, floor=min(floor, boundary))
+        self.window_from = self.next_offset = self._start = self._warm_offset = self._flushed = start
+
     starter.decide_start = deciding  # type: ignore[attr-defined]
+    PartitionFold.__init__ = making  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def run(course: Course, machine: Machine, say: Say) -> Outcome:
                 done.append(f"{name} was interrupted and started again")
                 say(f"{done[-1]}: {said.strip().splitlines()[-1]}")
         machine.run("up")
-        _await_drained(machine, course.events, say)
+        await_drained(machine, course.events)
     finally:
         for child in [feeder, *commands.values(), *crashing]:
             if child.poll() is None:
@@ -157,7 +157,8 @@ def _await_folded(machine: Machine, at: int, feeder: subprocess.Popen[bytes]) ->
         time.sleep(0.1)
 
 
-def _await_drained(machine: Machine, events: int, say: Say) -> None:
+def await_drained(machine: Machine, events: int) -> None:
+    """Until the log holds ``events`` events and all of it is acknowledged. Raises AssertionError when it takes long."""
     deadline = time.monotonic() + DRAIN_PATIENCE_S
     while True:
         status = json.loads(machine.outcome("status", "--json")[1])
