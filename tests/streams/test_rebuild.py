@@ -26,6 +26,7 @@ from streams.rebuild.generation import Pair, Rebuilder
 from streams.rebuild.plan import RebuildRefusedError, Wishes
 from streams.rebuild.stamp_file import StampFileError, read_stamps
 from streams.refresh import Refresher
+from streams.start import Known, Start, decide_start
 from streams.verify.report import Report
 from streams.verify.rules import parse_rules
 from streams.verify.run import VerifyConfig, verify
@@ -240,3 +241,10 @@ def test_a_stamp_file_is_read_strictly(tmp_path: Path) -> None:
             read_stamps(path)
     with pytest.raises(StampFileError, match="cannot be read"):
         read_stamps(tmp_path / "absent.csv")
+
+
+def test_the_first_worker_begins_at_the_cut_with_the_window_before_it() -> None:
+    known = Known(log=1, part=0, committed=256, folded=None, log_start=128, log_end=400, cut=256)
+    assert decide_start(known, chunk=64, window_chunks=2) == Start(
+        read_from=128, fold_from=256, acknowledged=256, floor=0
+    )
