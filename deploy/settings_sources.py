@@ -96,7 +96,12 @@ def _converted(field: str, raw: Any, folder: Path, origin: str) -> Any:
     def decode(kind: type, text: object) -> object:
         if not isinstance(text, str) or not text:
             raise ValueError("a text is expected")
-        return folder / Path(text).expanduser() if kind is Path else Secret(text)
+        if kind is not Path:
+            return Secret(text)
+        try:
+            return folder / Path(text).expanduser()
+        except RuntimeError as error:
+            raise ValueError("a path that begins with ~ names a user whose home is not known") from error
 
     if field == "kafka_servers" and isinstance(raw, str):
         raw = [server.strip() for server in raw.split(",") if server.strip()]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy import passwords
 from deploy.clickhouse_client import clickhouse as open_clickhouse
@@ -25,6 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # What the person at the keyboard has set must not reach the tests, nor the processes that they start.
     for name in [name for name in os.environ if name.startswith("GOSPULSE_")]:
         del os.environ[name]
+    # No deadlines: timings are no verdict. The same examples in every run on a build server: what fails there fails for
+    # everybody, and new examples are found at developers' desks.
+    settings.register_profile("gospulse", deadline=None, derandomize="CI" in os.environ)
+    settings.load_profile("gospulse")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
