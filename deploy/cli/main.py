@@ -6,11 +6,14 @@ import argparse
 import importlib
 import importlib.util
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Final, Protocol, cast
 
 from deploy.cli.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
@@ -92,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. The result is the exit code: 0 good, 1 difference or failure, 2 wrong use, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
+        with _sigterm_as_ctrl_c():
+            code = _run(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -120,6 +124,23 @@ def _run(arguments: list[str]) -> int:
     settings = load(os.environ, Path.cwd())
     code = args.run(args, settings)
     return GOOD if code is None else int(code)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: child processes and temporary files go with it."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _first_line(error: Exception) -> str:

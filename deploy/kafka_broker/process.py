@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -57,6 +58,7 @@ def start_broker(
     when Java or Maven are missing, StartError with the last lines of the log when the broker does not come up.
     """
     demand_free("kafka", host, port)
+    _demand_unused(data)
     java, place = prepare(cache, say)
     process = _start(data, host, port, java, place, run, log, heap_mb)
     try:
@@ -65,6 +67,18 @@ def start_broker(
         stop([process], 0.0)
         raise
     return process
+
+
+def _demand_unused(data: Path) -> None:
+    """Raises StartError when a broker works on ``data``: a second one would write into its log before it noticed.
+
+    Kafka holds a POSIX lock on ``.lock`` in its log directory as long as it lives.
+    """
+    with contextlib.suppress(FileNotFoundError), (data / "log" / ".lock").open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartError(f"another broker works on the data directory {data}") from error
 
 
 def _start(

@@ -10,6 +10,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import Struct
+from urllib3.exceptions import HTTPError
 
 #: Every row is a line of its own that begins with a bracket: what does not is an error that came after the first rows.
 _FORMAT: Final = "JSONCompactEachRowWithNamesAndTypes"
@@ -19,6 +20,10 @@ _NAME: Final = re.compile(r"\((?P<name>[A-Z][A-Z0-9_]+)\)")
 _TAIL: Final = re.compile(
     r"(?:[.:]? [Ii]n scope |: while |\. Expected one of|\. Stack trace| ?\(version | ?\(for url).*", re.DOTALL
 )
+
+
+#: The connection was lost or refused after it had been opened.
+AWAY: Final = "ClickHouse went away while it was asked: see `gospulse status`, then ask again."
 
 
 class QueryError(Exception):
@@ -38,7 +43,7 @@ def ask(client: Client, sql: str) -> Answer:
     try:
         stream = client.raw_stream(sql, fmt=_FORMAT)
     except ClickHouseError as error:
-        raise QueryError(sentence(str(error))) from error
+        raise QueryError(sentence(str(error)) if error.code is not None else AWAY) from error
     lines = _lines(stream)
     names, types = next(lines, None), next(lines, None)
     if names is None or types is None:
@@ -64,11 +69,14 @@ def sentence(message: str) -> str:
 
 def _lines(stream: Any) -> Iterator[list[Any]]:
     decode = msgspec.json.Decoder(list[Any]).decode
-    for line in stream_lines(stream):
-        try:
-            yield decode(line)
-        except msgspec.DecodeError as error:
-            raise QueryError(sentence(line.decode(errors="replace"))) from error
+    try:
+        for line in stream_lines(stream):
+            try:
+                yield decode(line)
+            except msgspec.DecodeError as error:
+                raise QueryError(sentence(line.decode(errors="replace"))) from error
+    except (HTTPError, ClickHouseError, OSError) as error:
+        raise QueryError(AWAY) from error
 
 
 def stream_lines(stream: Any) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -27,12 +28,15 @@ class LogReader:
 
     def __init__(self, connection: KafkaConnection, topic: str, part: int) -> None:
         self._partition = TopicPartition(connection.topic(topic), part)
+        # While a broker is away it writes several lines a second; what matters is raised.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         self._consumer = AIOKafkaConsumer(**consumer_options(connection))
 
     async def __aenter__(self) -> LogReader:
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
+            await self._consumer.stop()
             raise LogUnreadableError(f"Kafka cannot be reached: {type(error).__name__}. Is it running?") from error
         self._consumer.assign([self._partition])
         return self

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -134,8 +137,18 @@ class _Shared:
     counter: Any = None
 
 
-def _use_counter(counter: Any) -> None:
+def _begin_process(counter: Any) -> None:
     _Shared.counter = counter
+    # Ctrl-C reaches every process of a terminal: the parent decides. It may also be killed: nobody outlives it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _count_records(number: int) -> None:
@@ -165,13 +178,20 @@ def _run(
     counter = context.Value("q", 0)
     # The largest first: the last one to end then keeps nobody waiting.
     ordered = sorted(tasks, key=lambda task: task.acknowledged - task.read_from, reverse=True)
-    with ProcessPoolExecutor(config.processes, context, initializer=_use_counter, initargs=(counter,)) as pool:
+    with ProcessPoolExecutor(config.processes, context, initializer=_begin_process, initargs=(counter,)) as pool:
         pending: set[Future[PartitionResult]] = {pool.submit(_check, task) for task in ordered}
         finished: list[PartitionResult] = []
-        while pending:
-            done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-            finished += [future.result() for future in done]
-            on_progress(counter.value, max(total, counter.value))
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                finished += [future.result() for future in done]
+                on_progress(counter.value, max(total, counter.value))
+        except BaseException:
+            # A partition that cannot be read, or Ctrl-C: what the others still do is of no use, and may take minutes.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
     return sorted(finished, key=lambda result: (result.topic, result.part))
 
 

@@ -283,4 +283,6 @@ def _member(name: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    if getattr(error, "code", None) is None and "HTTP" in str(error):
+        return "there was no answer. Is it running?"
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
