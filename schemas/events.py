@@ -67,6 +67,8 @@ ANSWER_KINDS: Final = frozenset({"appeal_interim", "appeal_answered"})
 #: Changes of an appeal's state; they name their appeal.
 CHANGE_KINDS: Final = frozenset(APPEAL_KINDS) - ANSWER_KINDS - {"appeal_received"}
 _OF_APPEALS: Final = frozenset(APPEAL_KINDS)
+#: Kinds whose records must name their appeal; an answer may name its thread instead.
+_NAMES_APPEAL: Final = _OF_APPEALS - ANSWER_KINDS
 #: Records that are judged together: few enough that one bad record makes little work for its neighbours.
 _BLOCK: Final = 256
 #: What makes an account active on a page that day. Joining or leaving is audience, removing is not activity.
@@ -259,7 +261,10 @@ class EventValidator:
             and are_hex32([event.thread for event in events if event.thread is not None])
             and are_labels([event.responder for event in events if event.responder is not None])
             and are_labels([event.object for event in events if event.object is not None])
-            and _OF_APPEALS.isdisjoint([event.kind for event in events if event.appeal is None])
+            and _NAMES_APPEAL.isdisjoint([event.kind for event in events if event.appeal is None])
+            and ANSWER_KINDS.isdisjoint(
+                [event.kind for event in events if event.appeal is None and event.thread is None]
+            )
         )
 
 

@@ -42,8 +42,16 @@ class KnownTexts:
         return True
 
     def holds_all(self, texts: Collection[str]) -> bool:
-        """Whether every one of ``texts`` is valid: one look-up each, without a step of the interpreter."""
-        return self._known.issuperset(texts) or all(text in self for text in set(texts))
+        """Whether every one of ``texts`` is valid: one look-up each, a step of the interpreter for new ones only."""
+        if self._known.issuperset(texts):
+            return True
+        new = set(texts) - self._known
+        if not all(map(self._matches, new)):
+            return False
+        if len(self._known) + len(new) > KNOWN_LIMIT:
+            self._known.clear()
+        self._known |= new
+        return True
 
 
 def is_label(text: str) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from aiokafka.errors import CorruptRecordException
 
 from streams.batch import Batch
+
+_VALUE = attrgetter("value")
+_TIMESTAMP = attrgetter("timestamp")
 
 
 def read_batch(records: Any) -> Batch:
@@ -29,7 +33,10 @@ def read_batch(records: Any) -> Batch:
                 break
             first = position = chunk.next_offset
             continue
-        block = [record for record in chunk if record.offset >= position]
+        block = list(chunk)
+        if block and block[0].offset < position:
+            # A fetch gives whole record batches: the first may begin below what was asked for.
+            block = [record for record in block if record.offset >= position]
         if block:
             if not values:
                 first = position = block[0].offset

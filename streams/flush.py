@@ -72,6 +72,8 @@ class Flusher:
         self._workers = 1
         self._shared_at = -SHARE_S
         self._last_inserts = 1
+        #: Whether more than a flush was behind, and still is a good part of one.
+        self.catching_up = False
         self._flushed_at = monotonic()
 
     async def run(self) -> None:
@@ -89,6 +91,7 @@ class Flusher:
             except Exception:
                 log.exception("A flush failed, not by ClickHouse; its folds begin again at their chunks.")
                 await asyncio.sleep(1.0)
+            self.catching_up &= self._ownership.lag + self._ownership.held > self._config.flush_records // 4
             await self._share_budget()
 
     async def finish(self, patience_s: float) -> None:
@@ -236,13 +239,16 @@ class Flusher:
         return max(self._config.flush_interval_s, self._last_inserts * self._workers / self._config.inserts_per_s)
 
     def _due(self, elapsed: float) -> bool:
-        held = self._ownership.held
-        if held >= self._config.flush_records:
+        full, lag = self._config.flush_records, self._ownership.lag
+        self.catching_up |= lag > full
+        if self._ownership.held >= full:
+            return True
+        if self.catching_up and lag == 0 and self._ownership.queued == 0:
+            # All of the backlog is folded: nobody should wait for its end.
             return True
         if elapsed < self.interval_s:
             return False
-        lag = sum(max(0, p.end - p.delivered) for p in self._ownership.partitions.values() if p.state is State.FOLDING)
-        return lag <= self._config.flush_records or elapsed >= PATIENCE * self.interval_s
+        return lag <= full or elapsed >= PATIENCE * self.interval_s
 
     async def _share_budget(self) -> None:
         if self._monotonic() - self._shared_at < SHARE_S or self._sink.state is not SinkState.GOOD:

@@ -159,6 +159,17 @@ class Ownership:
         """Records in memory that are not acknowledged."""
         return sum(partition.held for partition in self.partitions.values())
 
+    @property
+    def lag(self) -> int:
+        """Records that the logs hold beyond what came from Kafka, as far as the last fetches told."""
+        folding = (partition for partition in self.partitions.values() if partition.state is State.FOLDING)
+        return sum(max(0, partition.end - partition.delivered) for partition in folding)
+
+    @property
+    def queued(self) -> int:
+        """Batches between Kafka and the folds."""
+        return sum(partition.queued for partition in self.partitions.values())
+
     def fold_failed(self, partition: Partition, error: Exception) -> None:
         """An error that no data should cause: the fold begins again at its chunk, and stops when that does not help."""
         partition.failures += 1

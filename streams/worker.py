@@ -31,6 +31,9 @@ LAST_FLUSH_S: Final = 1.5
 LAST_COMMIT_S: Final = 1.0
 LEAVE_S: Final = 3.0
 REFRESH_PAUSE_S: Final = 1.0
+#: The same while the worker catches up: the hours of a backlog change with every flush, and recomputing them each time
+#: would cost ClickHouse more than the rows themselves.
+LAGGING_REFRESH_PAUSE_S: Final = 20.0
 RETRY_S: Final = 1.0
 
 
@@ -117,10 +120,14 @@ class Worker:
             return
         first = TP(self._config.kafka.topic(EVENTS), 0)
         failing = False
+        loop = asyncio.get_running_loop()
+        ended = loop.time()
         while True:
             await asyncio.sleep(REFRESH_PAUSE_S)
             partition = self.ownership.partitions.get(first)
             if partition is None or partition.state is State.STARTING:
+                continue
+            if self._flusher.catching_up and loop.time() - ended < LAGGING_REFRESH_PAUSE_S:
                 continue
             try:
                 await self._refresher.refresh_once()
@@ -131,6 +138,7 @@ class Worker:
                     what = " ".join(str(error).split())[:200]
                     log.warning("Roll-ups were not refreshed (%s); they are tried again.", what)
                 failing = True
+            ended = loop.time()
 
     def _metrics_text(self) -> str:
         self._flusher.measure()
