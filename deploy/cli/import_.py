@@ -18,7 +18,8 @@ from deploy.settings import Settings
 from ingest.file_bytes import DamagedFileError, FileError
 from ingest.import_job import ImportJob, ImportUseError, Summary
 from ingest.importer import Importer
-from ingest.mapping import SHIPPED, MappingError, load_mapping
+from ingest.mapping import MappingError
+from ingest.mapping_file import SHIPPED, load_mapping
 from ingest.pseudonyms import IdentityKeyError, load_identity_key
 from ingest.publisher import Delivered, Publisher, PublishError
 

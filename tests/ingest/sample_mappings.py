@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.conversion import AppealConverter
-from ingest.mapping import AppealMapping, mapping_from
+from ingest.mapping import AppealMapping
 from ingest.mapping_check import check
+from ingest.mapping_file import mapping_from
 from ingest.pseudonyms import IdentityKey
 
 KEY = IdentityKey(bytes(range(32)))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ingest.mapping import MappingError, load_mapping
+from ingest.mapping import MappingError
+from ingest.mapping_file import load_mapping
 from tests.ingest.sample_mappings import APPEALS, TOTALS, made
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from ingest.import_job import ImportJob, Summary
 from ingest.importer import Importer
-from ingest.mapping import SHIPPED, load_mapping, mapping_from
 from ingest.mapping_check import check
+from ingest.mapping_file import SHIPPED, load_mapping, mapping_from
 from ingest.publisher import Publisher
 from schemas import reference_data
 from schemas.connections import KafkaConnection
