@@ -31,6 +31,7 @@ check: $(VENV)/.ready ## lint, format and types
 
 chaos: ready ## a million events under kill -9 of every part, then every number compared (long)
 	$(CLEAN_ENV) $(BIN)/python -m tests.chaos $(ARGS)
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m chaos --timeout 600
 
 endpoint: ready ## what real ClickHouse clients need from the one-machine endpoint (long)
 	$(CLEAN_ENV) $(BIN)/python -m pytest tests/deploy/endpoint -m "endpoint or not endpoint" --timeout 1200 $(ARGS)

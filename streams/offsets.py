@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -58,6 +59,12 @@ class KafkaOffsets:
                 ssl_keyfile=connection.ssl_keyfile,
             )
         except (KafkaError, OSError) as error:
+            if _listens(connection.bootstrap):
+                # The library tries again after a wrong password until its time is up, and does not say why.
+                raise KafkaUnavailableError(
+                    f"Kafka at {', '.join(connection.bootstrap)} answers but did not let us in: check user, password, "
+                    "GOSPULSE_KAFKA_SECURITY and GOSPULSE_KAFKA_SASL."
+                ) from error
             raise self._unavailable("be reached", error) from error
 
     def __enter__(self) -> Self:
@@ -162,3 +169,15 @@ class KafkaOffsets:
     def _unavailable(self, what: str, error: Exception) -> KafkaUnavailableError:
         servers = ", ".join(self._connection.bootstrap)
         return KafkaUnavailableError(f"Kafka at {servers} could not {what}: {type(error).__name__}. Is it running?")
+
+
+def _listens(bootstrap: Iterable[str]) -> bool:
+    """Whether somebody takes connections at one of the addresses."""
+    for address in bootstrap:
+        host, _, port = address.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=1.0):
+                return True
+        except (OSError, ValueError):
+            continue
+    return False

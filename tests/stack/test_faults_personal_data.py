@@ -1,0 +1,135 @@
+"""No personal data: files full of marked names, phones and texts leave no mark in Kafka, ClickHouse, logs, metrics."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from deploy.settings_sources import load
+from schemas.topics import TOPICS
+from tests.machine import Machine, machine
+from tests.stack.folding import until
+
+#: What a person is known by; each is unlike anything that may stay.
+MARKS = ("Markova-Zvezdina", "Маркова-Звездина", "+79991234567", "9991234567", "mark@personal.example", "1234 567890")
+STORY = "Меня зовут Маркова-Звездина, звоните +79991234567 или mark@personal.example, паспорт 1234 567890"
+
+MAPPING = """
+shape = "appeals"
+source = "import:office"
+key = ["number"]
+time = { zone = "Europe/Moscow" }
+[fields]
+channel = { constant = "counter" }
+entrance = { column = "how", values = { "came" = "office" } }
+place = { column = "oktmo" }
+[[events]]
+kind = "appeal_received"
+at = "day"
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("personal"), {"WORKERS": "1", "KAFKA_HEAP_MB": "256"}) as made:
+        made.run("up")
+        yield made
+
+
+def files(folder: Path) -> list[Path]:
+    """Good rows and rows that are refused in every field, as CSV and as JSON lines, one with the key in the clear."""
+    (folder / "m.toml").write_text(MAPPING)
+    good = [f"{n},came,45000000,2026-10-01,Markova-Zvezdina {n},{STORY!r},+79991234567" for n in range(50)]
+    bad = [
+        f"b1,{MARKS[0]},45000000,2026-10-01,x,y,z",
+        f"b2,came,{MARKS[2]},2026-10-01,x,y,z",
+        f"b3,came,45000000,{MARKS[1]},x,y,z",
+        f"b4,came,45000000,2026-10-01,{STORY!r}",
+        f"{MARKS[4]},came,45000000,2026-10-01,{MARKS[0]},{STORY!r},1234 567890",
+    ]
+    table = folder / "rows.csv"
+    # A comma in a story makes cells too many: such lines are refused, and nothing of them is told.
+    table.write_text("\n".join(["number,how,oktmo,day,who,text,phone", *good, *bad]).replace("'", '"') + "\n")
+    lines = folder / "rows.jsonl"
+    row = {"number": "j1", "how": "came", "oktmo": "45000000", "day": "2026-10-01", "who": MARKS[0], "text": STORY}
+    lines.write_text(
+        "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in (row, row | {"number": "j2", "how": STORY}))
+        + f'{{"number": "{MARKS[2]}", "how": "{STORY}\n'
+    )
+    return [table, lines]
+
+
+@pytest.mark.timeout(120)
+def test_marks_of_people_stay_outside(stack: Machine) -> None:
+    said = ""
+    for file in files(stack.folder):
+        code, told = stack.outcome("import", "appeals", str(file), "--mapping", "m.toml")
+        assert code == 0, told
+        said += told
+    kept = raw_records(stack)
+    assert len([record for record in kept if b"appeal_received" in record]) == 52
+    until(lambda: stack.folded() == 52, "the good rows are folded")
+    for name, text in {
+        "what the command said": said,
+        "Kafka": b"\n".join(kept).decode(errors="replace"),
+        "ClickHouse": everything_stored(stack),
+        "metrics": metrics(stack),
+        "report": stack.run("report"),
+        "status": stack.run("status"),
+        "rejected": stack.run("rejected", "list"),
+        **{str(path): path.read_text(errors="replace") for path in traces(stack)},
+    }.items():
+        found = [mark for mark in MARKS if mark in text]
+        assert not found, f"{name} holds {found}"
+    assert "GREEN" in stack.run("verify")
+
+
+def raw_records(stack: Machine) -> list[bytes]:
+    """Key, value and headers of every record of every topic."""
+    kafka = load(stack.environ, stack.folder).kafka
+    consumer = KafkaConsumer(bootstrap_servers=list(kafka.bootstrap))
+    parts = [
+        TopicPartition(kafka.topic(topic.name), part)
+        for topic in TOPICS
+        for part in consumer.partitions_for_topic(kafka.topic(topic.name))
+    ]
+    consumer.assign(parts)
+    consumer.seek_to_beginning(*parts)
+    ends = consumer.end_offsets(parts)
+    found = []
+    while any(consumer.position(part) < ends[part] for part in parts):
+        for records in consumer.poll(timeout_ms=500).values():
+            found += [repr((record.key, record.headers)).encode() + (record.value or b"") for record in records]
+    consumer.close()
+    return found
+
+
+def everything_stored(stack: Machine) -> str:
+    """Every row of every table of ours as text, and the statements that the engine keeps."""
+    tables = stack.query(
+        "SELECT name FROM system.tables WHERE database = 'gospulse_data' AND engine LIKE '%MergeTree%'"
+    )
+    texts = []
+    for (table,) in tables:
+        rows = stack.query(f"SELECT formatRowNoNewline('JSONEachRow', *) FROM gospulse_data.{table}")
+        texts += [str(row[0]) for row in rows]
+    assert len(texts) > 52
+    return "\n".join(texts)
+
+
+def metrics(stack: Machine) -> str:
+    address = stack.processes()["worker-1"].address
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def traces(stack: Machine) -> list[Path]:
+    """Logs of every process, state of imports, lists of refused rows."""
+    found = [path for folder in ("logs", "imports", "run", "faust") for path in (stack.data / folder).rglob("*")]
+    assert any(path.suffix == ".jsonl" for path in found)
+    return [path for path in found if path.is_file()]
