@@ -10,7 +10,7 @@ committed although the sink raised) and, after a rebalance, reads on at the comm
                           acknowledgements serve its flow control only
 ``Consumer._add_gap``     nothing: a batch covers its own offsets
 ``Thread._fetch_records`` makes batches where the records are read, without an object a record
-``Thread.commit``         a commit that came too late for the group is no reason to crash
+``Thread.commit``         waits while the group is joined; one that came too late is no reason to crash
 ========================  ====================================================================================
 
 Faust and aiokafka are pinned; a test fails when a signature or the body of what is replaced or leaned on changes.
@@ -165,8 +165,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return bool(await self.call_thread(self._commit, offsets))
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        # The broker answers one request of a connection after the other: a commit that is sent while the answer to
+        # JoinGroup is awaited is read after it, bears the former generation and is refused, whereupon aiokafka joins
+        # once more. With records to commit at all times a group would rebalance without an end.
+        if consumer._coordinator._performed_join_prepare:
+            return False
         try:
-            await self._ensure_consumer().commit(
+            await consumer.commit(
                 {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
             )
         except (CommitFailedError, IllegalStateError) as error:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -49,6 +50,8 @@ GUARDED: Final[dict[Any, str]] = {
     fetcher.FetchResult: "0fd1166170e2",
     fetcher.FetchError: "c50952f69771",
     fetcher.PartitionRecords: "77474d495006",
+    GroupCoordinator.ensure_active_group: "06165319a779",
+    CoordinatorGroupRebalance._send_sync_group_request: "3a1bdec8c3b6",
     SubscriptionState.fetch_context: "e39bef45813d",
 }
 REPLACED: Final = (
