@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -69,20 +70,30 @@ def sentence(message: str) -> str:
 
 def _lines(stream: Any) -> Iterator[list[Any]]:
     decode = msgspec.json.Decoder(list[Any]).decode
+    lines = stream_lines(stream)
     try:
-        for line in stream_lines(stream):
+        for line in lines:
             try:
                 yield decode(line)
             except msgspec.DecodeError as error:
-                raise QueryError(sentence(line.decode(errors="replace"))) from error
+                text = b"\n".join([line, *_what_still_comes(lines)]).decode(errors="replace")
+                raise QueryError(sentence(text) if _CODE.search(text) else AWAY) from error
     except (HTTPError, ClickHouseError, OSError) as error:
         raise QueryError(AWAY) from error
+
+
+def _what_still_comes(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The rest of an answer that ends in an error: behind it the server breaks off the transfer."""
+    with suppress(HTTPError, OSError):
+        yield from lines
 
 
 def stream_lines(stream: Any) -> Iterator[bytes]:
     """The lines of a binary stream, without empty ones."""
     rest = b""
-    while chunk := stream.read(1 << 16):
+    # `read1` gives what has arrived: a server that fails in mid-answer sends its error and breaks off the transfer, and
+    # `read` would throw the error away together with the incomplete chunk.
+    while chunk := stream.read1(1 << 16):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from (line for line in whole if line)
     if rest:
