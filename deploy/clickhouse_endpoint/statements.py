@@ -128,13 +128,13 @@ def _read_insert(text: bytes, complete: bool) -> Statement | None:
         if selects:
             has_input = has_input or (token.text == b"(" and previous is not None and previous.keyword == "INPUT")
             if has_input and after == "FORMAT" and word and previous is not None:
-                return _with_data("insert_input", text, previous.start, token, settings)
+                return _with_data("insert_input", text, previous.start, token, settings, complete)
         elif after == "FORMAT" and word and previous is not None:
-            return _with_data("insert", text, previous.start, token, settings)
+            return _with_data("insert", text, previous.start, token, settings, complete)
         elif after == "FROM" and word == "INFILE":
             raise ClickHouseError(NOT_IMPLEMENTED, "FROM INFILE is for files of a client and is not available here")
         elif word == "VALUES":
-            return _with_data("insert", text, token.start, token, settings)
+            return _with_data("insert", text, token.start, token, settings, complete)
         elif word == "SETTINGS":
             settings = token.start
         elif word in ("SELECT", "WITH") or (token.text == b"(" and token.depth == 0 and _opens_query(text, token)):
@@ -145,10 +145,13 @@ def _read_insert(text: bytes, complete: bool) -> Statement | None:
 
 
 def _with_data(
-    kind: Literal["insert", "insert_input"], text: bytes, end: int, format_name: Token, settings: int
-) -> Statement:
+    kind: Literal["insert", "insert_input"], text: bytes, end: int, format_name: Token, settings: int, complete: bool
+) -> Statement | None:
     behind = _BEFORE_DATA.match(text, format_name.end)
     assert behind is not None
+    # The end of the head's line may still be on its way: taken for data, it would be an empty row of CSV or TSV.
+    if not complete and not behind[0].endswith(b"\n") and text[behind.end() :] in (b"", b"\r"):
+        return None
     sql = text[:end].rstrip()
     return Statement(
         kind=kind,
