@@ -44,7 +44,7 @@ def ask(client: Client, sql: str) -> Answer:
     try:
         stream = client.raw_stream(sql, fmt=_FORMAT)
     except ClickHouseError as error:
-        raise QueryError(sentence(str(error)) if error.code is not None else AWAY) from error
+        raise QueryError(sentence(str(error)) if getattr(error, "code", None) is not None else AWAY) from error
     lines = _lines(stream)
     names, types = next(lines, None), next(lines, None)
     if names is None or types is None:
