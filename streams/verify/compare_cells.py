@@ -15,37 +15,49 @@ REFUSALS = "rejected"
 
 
 def compare_cells(
-    findings: Findings, log: int, part: int, counts: Iterable[ChunkCount], stored: dict[int, Cells]
+    findings: Findings,
+    log: int,
+    part: int,
+    counts: Iterable[ChunkCount],
+    stored: dict[int, Cells],
+    kept_from: int = 0,
 ) -> None:
-    """Compare chunks. ``stored`` must have been read before the end of the log that ``counts`` reach, and holds no
-    chunk but those of the stretch: one that the recount did not meet is a difference."""
+    """Compare chunks. Cells of hours before ``kept_from`` (seconds UTC) may be absent or not whole.
+
+     ``stored`` must have been read before the end of the log that ``counts`` reach, and holds no
+    chunk but those of the stretch: one that the recount did not meet is a difference.
+    """
     remaining = dict(stored)
     for count in counts:
         kept = remaining.pop(count.chunk, {})
         if count.window_known and (count.whole or count.acknowledged == count.read):
-            _compare_exactly(findings, log, part, count, kept)
+            _compare_exactly(findings, log, part, count, kept, kept_from)
         else:
-            _compare_bounds(findings, log, part, count, kept)
+            _compare_bounds(findings, log, part, count, kept, kept_from)
     for chunk, cells in remaining.items():
         for key, number in cells.items():
             findings.differ(COUNTERS, _where(log, part, chunk, key), None, number)
 
 
-def _compare_exactly(findings: Findings, log: int, part: int, count: ChunkCount, stored: Cells) -> None:
+def _compare_exactly(findings: Findings, log: int, part: int, count: ChunkCount, stored: Cells, kept_from: int) -> None:
     findings.count(findings.compared, COUNTERS, len(count.read))
     if stored == count.read:
         return
     for key in sorted(count.read.keys() | stored.keys()):
         expected, found = count.read.get(key), stored.get(key)
-        if expected != found:
+        if expected == found:
+            continue
+        if key[0] < kept_from and (found or 0) < (expected or 0):
+            findings.count(findings.expired, COUNTERS)
+        else:
             findings.differ(COUNTERS, _where(log, part, count.chunk, key), expected, found)
 
 
-def _compare_bounds(findings: Findings, log: int, part: int, count: ChunkCount, stored: Cells) -> None:
+def _compare_bounds(findings: Findings, log: int, part: int, count: ChunkCount, stored: Cells, kept_from: int) -> None:
     findings.count(findings.bracketed, COUNTERS, len(count.read))
     for key in sorted(count.read.keys() | stored.keys()):
         # Where the log no longer holds the whole window, the worker may have dropped what the recount cannot know.
-        low = count.acknowledged.get(key, 0) if count.window_known else 0
+        low = count.acknowledged.get(key, 0) if count.window_known and key[0] >= kept_from else 0
         high, found = count.read.get(key), stored.get(key)
         if not low <= (found or 0) <= (high or 0) or (found == 0 and high is None):
             expected = high if low == high else f"{low} to {high or 0}"
@@ -60,16 +72,19 @@ def compare_refused(
     stored: Iterable[Refused],
     acknowledged: int,
     end: int,
+    kept_from: int = 0,
 ) -> None:
     """Compare refused records by offset. Beyond ``acknowledged`` a row may be absent, beyond ``end`` (the next offset
     after what was recounted) it is not judged. A recounted row without a reason (its origin was mended and sent again)
-    stands for any reason."""
+    stands for any reason. What was appended before ``kept_from`` (seconds UTC) may be absent."""
     kept = {row.off: row for row in stored}
     for row in recounted:
         found = kept.pop(row.off, None)
         where = f"log {log} partition {part} offset {row.off}"
         if found is None:
-            if row.off < acknowledged:
+            if row.appended < kept_from * 1000:
+                findings.count(findings.expired, REFUSALS)
+            elif row.off < acknowledged:
                 findings.differ(REFUSALS, where, row.reason or "refused", None)
             else:
                 findings.count(findings.bracketed, REFUSALS)

@@ -40,14 +40,23 @@ class _Copies(Struct, gc=False):
 
 
 def compare_facts(
-    findings: Findings, table: str, log: int, spilled: SpillReader, stored: StoredRows, extents: Extents
+    findings: Findings,
+    table: str,
+    log: int,
+    spilled: SpillReader,
+    stored: StoredRows,
+    extents: Extents,
+    kept_from: str = "",
 ) -> FactTally:
-    """Compare every fact of ``table``; the spilled copies stand in ``log``. Returns what the copies say."""
+    """Compare every fact of ``table``; the spilled copies stand in ``log``. Returns what the copies say.
+
+    Facts of days (ISO) before ``kept_from`` may be absent.
+    """
     tally = FactTally()
     for buckets in spilled.ranges(table, RANGE_BYTES):
         recounted = _earliest(spilled, table, buckets)
         _tell(tally, recounted)
-        _compare(findings, table, log, recounted, stored.facts(table, buckets), extents)
+        _compare(findings, table, log, recounted, stored.facts(table, buckets), extents, kept_from)
     return tally
 
 
@@ -86,6 +95,7 @@ def _compare(
     recounted: dict[tuple[str, str], _Copies],
     stored: Iterator[StoredFact],
     extents: Extents,
+    kept_from: str,
 ) -> None:
     for row in stored:
         copies = recounted.pop((row.day, row.key), None)
@@ -97,17 +107,26 @@ def _compare(
             else:
                 findings.count(findings.gone if standing == "gone" else findings.later, table)
             continue
-        _compare_one(findings, table, where, row, copies, log, standing == "read")
+        _compare_one(findings, table, where, row, copies, log, standing == "read", kept_from)
     for (day, key), copies in recounted.items():
         if copies.acknowledged is None:
             findings.count(findings.bracketed, table)
+        elif day < kept_from:
+            findings.count(findings.expired, table)
         else:
             missing = copies.acknowledged
             findings.differ(table, f"{day} {key}", _position((log, missing.part, missing.off)), None)
 
 
 def _compare_one(
-    findings: Findings, table: str, where: str, row: StoredFact, copies: _Copies, log: int, readable: bool
+    findings: Findings,
+    table: str,
+    where: str,
+    row: StoredFact,
+    copies: _Copies,
+    log: int,
+    readable: bool,
+    kept_from: str,
 ) -> None:
     position = (row.log, row.part, row.off)
     for copy in (copies.earliest, copies.acknowledged):
@@ -119,7 +138,11 @@ def _compare_one(
             return
     latest = copies.acknowledged
     earliest = (log, copies.earliest.part, copies.earliest.off)
-    if (latest is not None and position > (log, latest.part, latest.off)) or (readable and position < earliest):
+    too_late = latest is not None and position > (log, latest.part, latest.off)
+    if too_late and row.day < kept_from:
+        # The row of the earliest copy went before that of a later one.
+        findings.count(findings.expired, table)
+    elif too_late or (readable and position < earliest):
         findings.differ(table, where, _position(earliest), _position(position))
     else:
         findings.count(findings.bracketed if readable else findings.gone, table)

@@ -46,8 +46,11 @@ def uncertain_days(hours: Iterable[str]) -> frozenset[str]:
     return frozenset(days)
 
 
-def compare_people(findings: Findings, spilled: SpillReader, stored: StoredRows, uncertain: Collection[str]) -> None:
-    """Compare every (day, place, page). Sketches of ``uncertain`` days must hold at least what was recounted."""
+def compare_people(
+    findings: Findings, spilled: SpillReader, stored: StoredRows, uncertain: Collection[str], kept_from: str = ""
+) -> None:
+    """Compare every (day, place, page). Sketches of ``uncertain`` days must hold at least what was recounted, those of
+    days (ISO) before ``kept_from`` at most that."""
     for buckets in spilled.ranges("people", RANGE_BYTES):
         estimates = dict(_stored(spilled, buckets))
         recounted = _recounted(spilled, buckets)
@@ -57,7 +60,11 @@ def compare_people(findings: Findings, spilled: SpillReader, stored: StoredRows,
             else:
                 findings.differ(TABLE, _where(key), None, estimates[key])
         for key, low, high in _expected(recounted, stored):
-            _compare_one(findings, key, low, high, estimates.get(key), key[0] in uncertain)
+            found = estimates.get(key)
+            if key[0] < kept_from and (found or 0) < low:
+                findings.count(findings.expired, TABLE)
+            else:
+                _compare_one(findings, key, low, high, found, key[0] in uncertain)
 
 
 def _compare_one(

@@ -35,14 +35,17 @@ class _Observations(Struct, gc=False):
 
 
 def compare_readings(
-    findings: Findings, log: int, spilled: SpillReader, stored: StoredRows, extents: Extents
+    findings: Findings, log: int, spilled: SpillReader, stored: StoredRows, extents: Extents, kept_from: int = 0
 ) -> ReadingTally:
-    """Compare every reading; the spilled observations stand in ``log``."""
+    """Compare every reading; the spilled observations stand in ``log``.
+
+    Those of periods that begin before ``kept_from`` (seconds UTC) may be absent.
+    """
     tally = ReadingTally()
     for buckets in spilled.ranges(TABLE, RANGE_BYTES):
         recounted = _latest(spilled, buckets, tally)
         tally.readings += len(recounted)
-        _compare(findings, log, recounted, stored.readings(buckets), extents)
+        _compare(findings, log, recounted, stored.readings(buckets), extents, kept_from * 1000)
     return tally
 
 
@@ -67,6 +70,7 @@ def _compare(
     recounted: dict[ReadingKey, _Observations],
     stored: Iterator[StoredReading],
     extents: Extents,
+    kept_from: int,
 ) -> None:
     for row in stored:
         known = recounted.pop(row.key, None)
@@ -77,15 +81,19 @@ def _compare(
             else:
                 findings.count(findings.gone if standing == "gone" else findings.later, TABLE)
             continue
-        _compare_one(findings, row, known, log, standing == "read")
+        _compare_one(findings, row, known, log, standing == "read", kept_from)
     for key, known in recounted.items():
         if known.acknowledged is None:
             findings.count(findings.bracketed, TABLE)
+        elif key[2] < kept_from:
+            findings.count(findings.expired, TABLE)
         else:
             findings.differ(TABLE, _where(key), _shown(_rank(log, known.acknowledged)), None)
 
 
-def _compare_one(findings: Findings, row: StoredReading, known: _Observations, log: int, readable: bool) -> None:
+def _compare_one(
+    findings: Findings, row: StoredReading, known: _Observations, log: int, readable: bool, kept_from: int
+) -> None:
     rank = (row.observed_at, row.log, row.part, row.off)
     for copy in (known.latest, known.acknowledged):
         if copy is not None and rank == _rank(log, copy):
@@ -94,7 +102,11 @@ def _compare_one(findings: Findings, row: StoredReading, known: _Observations, l
                 findings.differ(TABLE, _where(row.key), copy.said, row.said)
             return
     lowest, highest = known.acknowledged, _rank(log, known.latest)
-    if (lowest is not None and rank < _rank(log, lowest)) or (readable and rank > highest):
+    outdated = lowest is not None and rank < _rank(log, lowest)
+    if outdated and row.key[2] < kept_from:
+        # The row of the latest observation went before that of an earlier one.
+        findings.count(findings.expired, TABLE)
+    elif outdated or (readable and rank > highest):
         findings.differ(TABLE, _where(row.key), _shown(highest), _shown(rank))
     else:
         findings.count(findings.bracketed if readable else findings.gone, TABLE)

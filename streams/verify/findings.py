@@ -21,7 +21,8 @@ class Findings(Struct):
 
     ``compared``: rows that had to be equal and were looked at, by table; ``bracketed``: rows that could only be held
     between two bounds (load, a lag, a window that the log no longer holds); ``gone``: rows whose records the log no
-    longer holds, or that were carried over; ``later``: rows of records that came after the recount.
+    longer holds, or that were carried over; ``later``: rows of records that came after the recount; ``expired``: rows
+    that are not there (or not whole) and are older than their table keeps them.
     """
 
     limit: int = 10
@@ -31,6 +32,7 @@ class Findings(Struct):
     bracketed: dict[str, int] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
     later: dict[str, int] = field(default_factory=dict)
+    expired: dict[str, int] = field(default_factory=dict)
 
     @property
     def green(self) -> bool:
@@ -57,6 +59,7 @@ class Findings(Struct):
                 (self.bracketed, other.bracketed),
                 (self.gone, other.gone),
                 (self.later, other.later),
+                (self.expired, other.expired),
             ):
                 for table, number in theirs.items():
                     self.count(mine, table, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -10,17 +11,19 @@ from msgspec import Struct, field
 
 from schemas import topics
 from schemas.connections import ClickHouseConnection, KafkaConnection
-from streams.verify.compare_cells import compare_cells, compare_refused
+from streams.verify.compare_cells import COUNTERS, REFUSALS, compare_cells, compare_refused
 from streams.verify.findings import Difference, Findings
 from streams.verify.ledger import Ledger, Refused
 from streams.verify.log import LogReader
 from streams.verify.recount import Cells, ChunkCount, EventRecount, Record
 from streams.verify.recount_readings import ReadingRecount
 from streams.verify.recount_rejections import RejectionRecount
+from streams.verify.retention import Limits
 from streams.verify.rules import Rules
+from streams.verify.sorted_cells import SortedCells
 from streams.verify.stored import StoredRows
 
-#: Counts and refusals that are held before they are compared: each comparison reads the table's index once.
+#: Counts and refusals that are held before they are compared: each comparison of refusals is a question.
 PENDING_CELLS: Final = 300_000
 
 
@@ -45,6 +48,7 @@ class PartitionTask(Struct, frozen=True, kw_only=True):
     step: int
     #: Differences of each table that are kept.
     limit: int
+    limits: Limits = Limits()
 
     @property
     def judged_from(self) -> int:
@@ -110,6 +114,7 @@ class PartitionCheck:
             findings=Findings(limit=task.limit),
         )
         self._recount = self._new_recount()
+        self._sealed_cells: SortedCells | None = None
 
     async def run(self) -> PartitionResult:
         """Check the partition. Raises ``LogUnreadableError`` and ``StoreUnreadableError``."""
@@ -120,9 +125,10 @@ class PartitionCheck:
                 self._tell_of_lost_records(now)
             # Whole chunks below the acknowledged offset cannot change any more: they are compared on the way.
             sealed = max(min(task.acknowledged, now) // task.rules.chunk * task.rules.chunk, task.read_from)
-            await self._read(log, task.read_from, sealed)
-            self._recount.finish()
-            self._compare_sealed(sealed)
+            with self._stored_cells(sealed) as self._sealed_cells:
+                await self._read(log, task.read_from, sealed)
+                self._recount.finish()
+                self._compare_sealed(sealed)
             # The tail is read from the store first and from the log afterwards: rows of records that come in between
             # are then in the recount, which is an upper bound.
             self._keep_tail(max(sealed, self._compared_to))
@@ -172,13 +178,22 @@ class PartitionCheck:
             else:
                 self._compare_tail_refused()
 
+    def _stored_cells(self, sealed: int) -> AbstractContextManager[SortedCells | None]:
+        task = self._task
+        first, end = -(-task.judged_from // task.rules.chunk), sealed // task.rules.chunk
+        if not self._is_events or first >= end:
+            # Nothing is sealed: an answer without rows.
+            first = end = 0
+        return self._stored.sorted_cells(task.log, task.part, first, end, task.directory / "stored.cells")
+
     def _on_chunk(self, count: ChunkCount) -> None:
         if self._tail_cells is None:
             self._pending.append(count)
             self._held += len(count.read)
         else:
             kept = {count.chunk: self._tail_cells.pop(count.chunk, {})}
-            compare_cells(self._result.findings, self._task.log, self._task.part, [count], kept)
+            task = self._task
+            compare_cells(self._result.findings, task.log, task.part, [count], kept, task.limits.seconds(COUNTERS))
 
     def _compare_sealed(self, end: int) -> None:
         """Compare what was counted from the last comparison to ``end``, which lies below the acknowledged offset."""
@@ -191,12 +206,13 @@ class PartitionCheck:
             self._ledger.refuse(row)
         self._result.refused += len(due)
         stored = self._stored.refused(task.log, task.part, self._compared_to, end)
-        compare_refused(findings, task.log, task.part, due, stored, end, end)
+        compare_refused(findings, task.log, task.part, due, stored, end, end, task.limits.seconds(REFUSALS))
         if self._is_events:
-            first, following = -(-self._compared_to // task.rules.chunk), end // task.rules.chunk
+            following = end // task.rules.chunk
             due_counts = [count for count in self._pending if count.chunk < following]
-            cells = self._stored.cells(task.log, task.part, first, following)
-            compare_cells(findings, task.log, task.part, due_counts, cells)
+            assert self._sealed_cells is not None
+            cells = self._sealed_cells.below(following)
+            compare_cells(findings, task.log, task.part, due_counts, cells, task.limits.seconds(COUNTERS))
             self._pending = [count for count in self._pending if count.chunk >= following]
             self._held = sum(len(count.read) for count in self._pending)
         self._compared_to = end
@@ -205,7 +221,7 @@ class PartitionCheck:
         task = self._task
         self._tail_cells = {}
         if self._is_events:
-            self._tail_cells = self._stored.cells(task.log, task.part, -(-start // task.rules.chunk), None)
+            self._tail_cells = self._stored.cells(task.log, task.part, -(-start // task.rules.chunk))
         self._tail_refused = {row.off: row for row in self._stored.refused(task.log, task.part, start, 1 << 62)}
 
     def _compare_tail_refused(self) -> None:
@@ -213,7 +229,16 @@ class PartitionCheck:
         rows = self._ledger.take_refused()
         self._result.refused += len(rows)
         stored = [self._tail_refused.pop(row.off) for row in rows if row.off in self._tail_refused]
-        compare_refused(self._result.findings, task.log, task.part, rows, stored, task.acknowledged, 0)
+        compare_refused(
+            self._result.findings,
+            task.log,
+            task.part,
+            rows,
+            stored,
+            task.acknowledged,
+            0,
+            task.limits.seconds(REFUSALS),
+        )
 
     def _compare_tail(self, end: int) -> None:
         task, findings = self._task, self._result.findings

@@ -58,12 +58,14 @@ class Report(Struct, kw_only=True):
     repeats: RepeatReport
     #: Appeals whose identity appears under two or more days.
     appeals_under_two_days: int
-    #: None where load or a trimmed log makes the two routes incomparable.
+    #: None where load, a trimmed log or retention makes the two routes incomparable.
     reconciliation: Reconciliation | None
     #: Whether every partition was acknowledged to its end during the whole run.
     quiet: bool
     #: Logs of topics that were deleted: their rows cannot be recounted.
     deleted_logs: list[int]
+    #: By table that has a limit of age: rows before this moment (UTC) may be gone and are not missed.
+    kept_from: dict[str, str] = field(default_factory=dict)
     #: Roll-ups that the refresher had not brought up to date; None where none was compared because rows changed.
     rollups_behind: list[str] | None = None
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, get_args
+
+from msgspec import Struct
 
 from schemas.events import ENTRANCES, EngagementKind
 from schemas.places import zone_of
 from streams.verify.findings import Findings
+from streams.verify.retention import Limits
 from streams.verify.stored import NO_LOG, StoredRows
 
 #: Column of a roll-up -> which facts it counts, in terms of (kind, entrance).
@@ -25,23 +29,44 @@ _COUNTERS: Final[tuple[str, ...]] = get_args(EngagementKind)
 _COLUMNS: Final = (*_FACTS, *_COUNTERS)
 
 
-def compare_rollups(findings: Findings, stored: StoredRows, patience_s: float) -> list[str]:
-    """Compare every roll-up; returns the names of those that the refresher has not brought up to date in time."""
+class _Since(Struct, frozen=True):
+    """The first hour (UTC) and the first local day that are compared, as ClickHouse writes them; empty: all."""
+
+    hour: str = ""
+    day: str = ""
+
+    @classmethod
+    def of(cls, kept: Limits) -> _Since:
+        governing = ("page_hour", "touched", "place_hour", "appeals", "answers", "appeal_changes")
+        seconds = kept.seconds(*governing, "place_day", "page_day")
+        if not seconds:
+            return cls()
+        limit = datetime.fromtimestamp(seconds, UTC)
+        # A local day begins up to 14 hours before the day in UTC, and must be whole.
+        return cls(f"{limit:%Y-%m-%d %H:%M:%S}", f"{limit + timedelta(days=2):%Y-%m-%d}")
+
+
+def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patience_s: float) -> list[str]:
+    """Compare every roll-up; returns the names of those that the refresher has not brought up to date in time.
+
+    Hours and days of which retention may have let cells, facts or marks go are passed over.
+    """
+    since = _Since.of(kept)
     zones = _zones(findings, stored)
-    behind = _behind(stored)
+    behind = _behind(stored, since)
     # Nobody brings roll-ups up to date where no worker runs.
     deadline = time.monotonic() + (patience_s if behind and stored.is_folded_now() else 0)
     while behind and time.monotonic() < deadline:
         time.sleep(0.5)
-        behind = _behind(stored)
+        behind = _behind(stored, since)
     if "place_hour" not in behind:
-        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", "1", "UTC")
+        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", "1", "UTC", since.hour)
     for rollup, key in (("place_day", ("day", "place")), ("page_day", ("day", "place", "page"))):
         if rollup in behind:
             continue
         for zone in zones:
             within = f"place IN (SELECT place FROM {stored.table('place_zones')} WHERE zone = '{zone}')"
-            _compare(findings, stored, rollup, key, f"toString(toDate(hour, '{zone}'))", within, zone)
+            _compare(findings, stored, rollup, key, f"toString(toDate(hour, '{zone}'))", within, zone, since.day)
     return behind
 
 
@@ -54,14 +79,15 @@ def _zones(findings: Findings, stored: StoredRows) -> list[str]:
     return sorted(zones)
 
 
-def _behind(stored: StoredRows) -> list[str]:
+def _behind(stored: StoredRows, since: _Since) -> list[str]:
     """Roll-ups of which a period's head is not the sum of the marks that it should be made from."""
     refreshed = stored.table("refreshed")
     heads = f"SELECT period, max(version) AS head FROM {refreshed} WHERE rollup = 'place_hour' GROUP BY period"
     marks = f"SELECT hour, log, part, max(high) AS high FROM {stored.table('touched')} GROUP BY hour, log, part"
     stale_hours = (
         f"SELECT 1 FROM (SELECT hour, sum(high) AS version FROM ({marks}) GROUP BY hour) AS m"
-        f" LEFT JOIN ({heads}) AS h ON m.hour = h.period WHERE m.version != h.head LIMIT 1"
+        f" LEFT JOIN ({heads}) AS h ON m.hour = h.period WHERE m.version != h.head"
+        f" AND toString(m.hour) >= '{since.hour}' LIMIT 1"
     )
     if stored.values(stale_hours):
         # Days are made from hours: behind one, all are.
@@ -81,7 +107,7 @@ def _behind(stored: StoredRows) -> list[str]:
             )
             stale = (
                 f"SELECT 1 FROM ({wanted}) AS w LEFT JOIN ({done}) AS d ON d.day = w.day AND d.zone = '{zone}'"
-                " WHERE w.version != d.version LIMIT 1"
+                f" WHERE w.version != d.version AND toString(w.day) >= '{since.day}' LIMIT 1"
             )
             if stored.values(stale):
                 behind.append(rollup)
@@ -97,6 +123,7 @@ def _compare(
     period: str,
     within: str,
     zone: str,
+    since: str,
 ) -> None:
     """Add what is expected, take away what stands in the roll-up: every sum must be zero."""
     names = ", ".join(key)
@@ -127,9 +154,10 @@ def _compare(
     sql = (
         f"SELECT {names}, [{sums}] AS left_over FROM ({counters} UNION ALL {facts} UNION ALL {taken}) GROUP BY {names}"
     )
-    ((groups,),) = stored.values(f"SELECT count() FROM {stored.table(rollup)} FINAL WHERE {within}")
+    recent = f"toString({key[0]}) >= '{since}'"
+    ((groups,),) = stored.values(f"SELECT count() FROM {stored.table(rollup)} FINAL WHERE {within} AND {recent}")
     findings.count(findings.compared, rollup, groups)
-    wrong = f"SELECT * FROM ({sql}) WHERE arrayExists(x -> x != 0, left_over) ORDER BY {names}"
+    wrong = f"SELECT * FROM ({sql}) WHERE arrayExists(x -> x != 0, left_over) AND {recent} ORDER BY {names}"
     for row in stored.values(wrong):
         missing = [f"{-left:+} {name}" for name, left in zip(_COLUMNS, row[-1], strict=True) if left]
         findings.differ(rollup, " ".join(map(str, row[:-1])), "cells and facts", f"off by {', '.join(missing)}")

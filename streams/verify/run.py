@@ -18,12 +18,15 @@ from schemas import topics
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from streams.offsets import KafkaOffsets, PartitionRange
 from streams.verify.compare_facts import RANGE_BYTES, FactTally, compare_facts
+from streams.verify.compare_people import TABLE as PEOPLE
 from streams.verify.compare_people import compare_people, spill_stored_people, uncertain_days
+from streams.verify.compare_readings import TABLE as READINGS
 from streams.verify.compare_readings import compare_readings
 from streams.verify.extents import Extent, Extents
 from streams.verify.findings import Findings
 from streams.verify.partition_check import PartitionCheck, PartitionResult, PartitionTask
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
+from streams.verify.retention import Limits, limits
 from streams.verify.rollups import compare_rollups
 from streams.verify.rules import Rules
 from streams.verify.spill import SpillReader, step_for
@@ -67,15 +70,16 @@ def verify(config: VerifyConfig, on_progress: OnProgress = lambda _done, _total:
             # Lower bounds first: every row up to these must be there from now on.
             acknowledged = stored.progress()
             committed = offsets.committed(config.kafka.group(config.rules.generation))
+        kept = limits(stored)
         findings = Findings(limit=config.limit)
         step = step_for(sum(held.end - held.begin for held in ranges.values()))
-        tasks = list(_tasks(config, logs, ranges, acknowledged, stored, step))
+        tasks = list(_tasks(config, logs, ranges, acknowledged, stored, step, kept))
         _check_commits(findings, logs, acknowledged, committed)
         # Sketches carry no positions: they are read before the ends of the log are, so that the recount is above them.
         spill_stored_people(stored, _folder(config.scratch, "stored"), step)
         results = _run(config, tasks, stored, on_progress)
         spilled = SpillReader([*(result.directory for result in results), config.scratch / "stored"], step)
-        return _conclude(config, findings, results, spilled, logs, stored)
+        return _conclude(config, findings, results, spilled, logs, stored, kept)
 
 
 def _current_logs(offsets: KafkaOffsets, stored: StoredRows) -> dict[str, int]:
@@ -97,6 +101,7 @@ def _tasks(
     acknowledged: Mapping[tuple[int, int], int],
     stored: StoredRows,
     step: int,
+    limits: Limits,
 ) -> Iterable[PartitionTask]:
     skipped = {(log, part): off for log, part, off in stored.skipped_to()}
     for (topic, part), held in sorted(ranges.items()):
@@ -114,6 +119,7 @@ def _tasks(
             directory=_folder(config.scratch, f"{topic}-{part}"),
             step=step,
             limit=config.limit,
+            limits=limits,
         )
 
 
@@ -202,6 +208,7 @@ def _conclude(
     spilled: SpillReader,
     logs: Mapping[str, int],
     stored: StoredRows,
+    kept: Limits,
 ) -> Report:
     findings.add(result.findings for result in results)
     extents = Extents({(r.log, r.part): Extent(r.judged_from, r.end) for r in results})
@@ -210,11 +217,15 @@ def _conclude(
     tallies: dict[str, FactTally] = {}
     if topics.EVENTS in logs:
         for table in FACT_KEY:
-            tallies[table] = compare_facts(findings, table, logs[topics.EVENTS], spilled, stored, extents)
-    readings = compare_readings(findings, logs.get(topics.READINGS, 0), spilled, stored, extents)
+            tallies[table] = compare_facts(
+                findings, table, logs[topics.EVENTS], spilled, stored, extents, kept.day(table)
+            )
+    readings = compare_readings(
+        findings, logs.get(topics.READINGS, 0), spilled, stored, extents, kept.seconds(READINGS)
+    )
     gone = [(r.log, r.part, -(-r.judged_from // config.rules.chunk)) for r in results if r.judged_from]
     uncertain = uncertain_days(stored.days_before(gone, deleted))
-    compare_people(findings, spilled, stored, uncertain)
+    compare_people(findings, spilled, stored, uncertain, kept.day(PEOPLE))
     _check_unknown_partitions(findings, results, known_logs, stored)
     after = stored.progress()
     quiet = all(r.acknowledged == r.end == max(after.get((r.log, r.part), 0), r.judged_from) for r in results)
@@ -229,10 +240,12 @@ def _conclude(
         reconciliation=None,
         quiet=quiet,
         deleted_logs=deleted,
+        kept_from={table: f"{moment:%Y-%m-%d %H:%M}Z" for table, moment in sorted(kept.before.items())},
     )
     if quiet:
-        report.rollups_behind = compare_rollups(findings, stored, config.rollup_patience_s)
-        if not deleted and not any(result.judged_from for result in results) and "appeals" in tallies:
+        report.rollups_behind = compare_rollups(findings, stored, kept, config.rollup_patience_s)
+        whole = not any(findings.expired.get(table) for table in ("appeals", "page_hour"))
+        if whole and not deleted and not any(result.judged_from for result in results) and "appeals" in tallies:
             report.reconciliation = _reconciliation(stored, tallies["appeals"])
     return report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,6 +17,7 @@ from schemas.connections import ClickHouseConnection
 from schemas.events import KINDS
 from streams.verify.ledger import PersonKey, Refused
 from streams.verify.recount import Cells
+from streams.verify.sorted_cells import SortedCells, add_cell
 
 #: Members of the aggregated tuple after the position, as the recount orders them.
 FACT_MEMBERS: Final = {
@@ -56,6 +58,12 @@ FACT_KEY: Final = {"appeals": "appeal", "answers": "id", "appeal_changes": "id"}
 READING_MEMBERS: Final = ("value", "appended", "id", "page", "place", "channel", "entrance", "topic", "source", "load")
 #: The log of the default that stands behind every copy of a fact: a row that brings an appeal's life only.
 NO_LOG: Final = 65_535
+#: Groups come out in the order of the table and are sorted on disk: memory does not grow with the table.
+_SORT: Final[dict[str, Any]] = {
+    "optimize_aggregation_in_order": 1,
+    "max_bytes_before_external_group_by": 1 << 28,
+    "max_bytes_before_external_sort": 1 << 28,
+}
 _MOMENTS: Final = frozenset({"at", "appended"})
 
 
@@ -139,6 +147,15 @@ class StoredRows:
         except (ClickHouseError, OSError) as error:
             raise StoreUnreadableError(f"ClickHouse could not answer: {_first_line(error)}") from error
 
+    def engines(self) -> dict[str, str]:
+        """Table of this generation (without its number) to its engine's clause, TTL included."""
+        suffix = f"_g{self.generation}"
+        sql = (
+            "SELECT name, engine_full FROM system.tables"
+            f" WHERE database = 'gospulse_data' AND endsWith(name, '{suffix}')"
+        )
+        return {name.removesuffix(suffix): engine for name, engine in self.values(sql)}
+
     def progress(self) -> dict[tuple[int, int], int]:
         """(log, part) to the acknowledged next offset."""
         sql = f"SELECT log, part, max(folded) FROM {self.table('progress')} GROUP BY log, part"
@@ -186,27 +203,35 @@ class StoredRows:
         )
         return facts, counted
 
-    def cells(self, log: int, part: int, first_chunk: int, end_chunk: int | None) -> dict[int, Cells]:
-        """Counts by chunk from ``first_chunk`` (inclusive) to ``end_chunk`` (exclusive; None: all that follow)."""
-        counts = ", ".join(f"max({kind})" for kind in KINDS)
-        upper = "" if end_chunk is None else f" AND chunk < {end_chunk}"
+    def sorted_cells(self, log: int, part: int, first_chunk: int, end_chunk: int, path: Path) -> SortedCells:
+        """Counts of the chunks from ``first_chunk`` (inclusive) to ``end_chunk`` (exclusive), by the file ``path``.
+
+        The table is ordered by hour, so that each question about chunks reads its key columns from end to end: it is
+        asked once, and ClickHouse sorts the answer, on disk where it is large.
+        """
         sql = (
-            f"SELECT toUnixTimestamp(hour), page, place, chunk,"
-            f" arrayFilter(x -> x.2 > 0, arrayZip(range({len(KINDS)}), [{counts}]))"
-            f" FROM {self.table('page_hour')} WHERE log = {log} AND part = {part} AND chunk >= {first_chunk}{upper}"
-            " GROUP BY hour, page, place, chunk"
+            f"SELECT chunk, {self._cells_of(log, part)} AND chunk >= {first_chunk} AND chunk < {end_chunk}"
+            " GROUP BY hour, place, page, chunk ORDER BY chunk"
         )
-        decode = msgspec.json.Decoder(tuple[int, str, str, int, list[tuple[int, int]]]).decode
+        with path.open("wb") as file:
+            file.writelines(self.rows(sql, _SORT))
+        return SortedCells(path)
+
+    def cells(self, log: int, part: int, first_chunk: int) -> dict[int, Cells]:
+        """Counts by chunk from ``first_chunk`` (inclusive) to the last."""
+        sql = f"SELECT chunk, {self._cells_of(log, part)} AND chunk >= {first_chunk} GROUP BY hour, place, page, chunk"
+        decode = msgspec.json.Decoder(tuple[int, int, str, str, list[tuple[int, int]]]).decode
         found: dict[int, Cells] = {}
-        for line in self.rows(sql):
-            hour, page, place, chunk, kinds = decode(line)
-            cells = found.setdefault(chunk, {})
-            if not kinds:
-                # A row without a count is a row too many: the fold writes none. Kind -1 is in no recount.
-                cells[(hour, page, place, -1)] = 0
-            for kind, count in kinds:
-                cells[(hour, page, place, kind)] = count
+        for chunk, hour, page, place, kinds in map(decode, self.rows(sql)):
+            add_cell(found.setdefault(chunk, {}), hour, page, place, kinds)
         return found
+
+    def _cells_of(self, log: int, part: int) -> str:
+        counts = ", ".join(f"max({kind})" for kind in KINDS)
+        return (
+            f"toUnixTimestamp(hour), page, place, arrayFilter(x -> x.2 > 0, arrayZip(range({len(KINDS)}), [{counts}]))"
+            f" FROM {self.table('page_hour')} WHERE log = {log} AND part = {part}"
+        )
 
     def refused(self, log: int, part: int, start: int, end: int) -> Iterator[Refused]:
         """Rows of ``rejected`` from offset ``start`` (inclusive) to ``end`` (exclusive), by offset."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from deploy.clickhouse_client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.events import Event, encode_event
 from schemas.migrate import migrate
-from schemas.sql_files import Rendering
+from schemas.retention import retention_statements
+from schemas.sql_files import Rendering, Retention
 from streams.batch import Batch
 from streams.generation import Stamp, current_definition, encode_definition
 from streams.offsets import KafkaOffsets
@@ -330,6 +333,58 @@ def test_a_log_that_lost_records_is_red(bench: Bench, kafka: KafkaConnection) ->
     report = bench.verify(log)
     assert "log" in report.findings.differences
     assert "lost records" in next(d.stored for d in report.findings.kept if d.table == "log")
+
+
+def test_what_retention_let_go_is_not_missed(bench: Bench, kafka: KafkaConnection) -> None:
+    """Rows older than their tables keep them are gone, and the report says so; a younger one that is gone is missed."""
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    rng = random.Random(6)
+    log.send("events", 0, [_long_ago(value, "at") for value in some_events(rng, 300)])
+    log.send("readings", 0, [_long_ago(value, "period_from", "period_to") for value in some_readings(rng, 60)])
+    log.fold()
+    Refresher(bench.client, log.generation).drain()
+    assert bench.verify(log).findings.kept == []
+    # Between what lies long ago and the rest, whatever the date of the test; and no refusal is kept at all.
+    days = int(time.time() - START_MS / 1000) // 86_400 + LONG_AGO_DAYS // 2
+    rendering = Rendering(
+        retention=Retention(
+            **dict.fromkeys(("appeals", "answers", "appeal_changes", "page_hour", "people_day", "readings"), days),
+            rejected=0,
+        )
+    )
+    for statement in retention_statements(bench.client, rendering):
+        if f"_g{log.generation} " in statement:
+            bench.client.command(statement, settings={"mutations_sync": 2})
+    tables = ("page_hour", "appeals", "answers", "appeal_changes", "people_day", "readings", "rejected")
+    for table in tables:
+        bench.client.command(f"OPTIMIZE TABLE gospulse_data.{table}_g{log.generation} FINAL")
+    report = bench.verify(log)
+    assert report.findings.kept == []
+    assert report.rollups_behind == []
+    assert set(report.findings.expired) == set(tables)
+    assert set(tables) <= set(report.kept_from)
+    assert report.reconciliation is None
+    for table in ("page_hour", "appeals", "people_day", "readings", "place_hour", "page_day"):
+        assert report.findings.compared[table] > 0
+    for table in ("page_hour", "people_day", "appeals"):
+        first = f"FROM gospulse_data.{table}_g{log.generation}"
+        where = "hour = (SELECT max(hour)" if table == "page_hour" else "day = (SELECT max(day)"
+        bench.client.command(f"DELETE {first} WHERE {where} {first})", settings={"mutations_sync": 2})
+    assert {"page_hour", "people_day", "appeals"} <= set(bench.verify(log).findings.differences)
+
+
+LONG_AGO_DAYS = 400
+
+
+def _long_ago(value: bytes, *times: str) -> bytes:
+    """The same record, but every second one told of times long ago."""
+    try:
+        record = json.loads(value)
+    except ValueError:
+        return value
+    if "id" not in record or int(record["id"][-1], 16) % 2:
+        return value
+    return json.dumps(record | {name: record[name] - LONG_AGO_DAYS * 86_400_000 for name in times}).encode()
 
 
 def test_an_appeal_under_two_days_is_reported(bench: Bench, kafka: KafkaConnection) -> None:
