@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from deploy.clickhouse_process import start_clickhouse
 from deploy.kafka_broker.process import start_broker
 from deploy.processes import StartError, free_port
-from tests.machine import Machine, machine
+from tests.machine import Machine
 from tests.stack.folding import until
 
 HOST = "127.0.0.1"
@@ -36,19 +34,13 @@ ROWS = 30_000
 LONG_QUERY = "SELECT sum(sleepEachRow(0.1)) FROM numbers(300) SETTINGS max_block_size = 1"
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("faults"), {"WORKERS": "1", "KAFKA_HEAP_MB": "384"}) as made:
-        # Two at once: one does it, the other waits and finds everything up.
-        with ThreadPoolExecutor(2) as pool:
-            said = sorted(pool.map(lambda _: made.run("up"), range(2)), key=len)
-        assert "another `gospulse up`" in said[0] and "everything is up already" in said[0]
-        assert "worker-1 is up" in said[1]
-        (made.folder / "m.toml").write_text(MAPPING)
-        with (made.folder / "office.csv").open("w") as file:
-            file.write("number,how,oktmo,day\n")
-            file.writelines(f"{n},came,45000000,2026-10-{1 + n % 28:02}\n" for n in range(ROWS))
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def office(stack: Machine) -> None:
+    """A file of appeals and its mapping."""
+    (stack.folder / "m.toml").write_text(MAPPING)
+    with (stack.folder / "office.csv").open("w") as file:
+        file.write("number,how,oktmo,day\n")
+        file.writelines(f"{n},came,45000000,2026-10-{1 + n % 28:02}\n" for n in range(ROWS))
 
 
 def start(stack: Machine, *arguments: str) -> subprocess.Popen[str]:

@@ -19,7 +19,10 @@ from tests.stack.secured_broker import PASSWORD, SecuredBroker
 
 TRIM = ("--keep-days", "1", "--dry-run")
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here: no certificates")
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here: no certificates"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,10 @@ def use(stack: Machine, settings: dict[str, str]) -> None:
     stack.environ |= {f"GOSPULSE_{name}": value for name, value in settings.items()}
 
 
-def everything_works(stack: Machine, broker: SecuredBroker, protocol: str) -> None:
-    """Each way in for itself: publisher, administrator, the worker's consumer, the recount's."""
+@pytest.mark.parametrize("protocol", ["SASL_SSL", "SASL_PLAINTEXT", "SSL"])
+@pytest.mark.timeout(120)
+def test_everything_works_over_every_protocol(stack: Machine, broker: SecuredBroker, protocol: str) -> None:
+    # Each way in for itself: publisher, administrator, the worker's consumer, the recount's.
     use(stack, broker.settings(protocol))
     folded = stack.folded() or 0
     stack.run("simulate", "--seed", "5", "--events", "600", "--no-readings")
@@ -55,20 +60,6 @@ def everything_works(stack: Machine, broker: SecuredBroker, protocol: str) -> No
     assert "GREEN" in stack.run("verify")
     for log in (stack.data / "logs").iterdir():
         assert PASSWORD not in log.read_text()
-
-
-@pytest.mark.timeout(90)
-def test_everything_works_with_a_password_over_tls(stack: Machine, broker: SecuredBroker) -> None:
-    everything_works(stack, broker, "SASL_SSL")
-
-
-@pytest.mark.chaos
-@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SSL"])
-@pytest.mark.timeout(90)
-def test_everything_works_with_a_password_or_a_certificate_alone(
-    stack: Machine, broker: SecuredBroker, protocol: str
-) -> None:
-    everything_works(stack, broker, protocol)
 
 
 @pytest.mark.timeout(90)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from deploy.settings_sources import load
 from schemas.topics import TOPICS
-from tests.machine import Machine, machine
+from tests.machine import Machine
 from tests.stack.folding import until
 
 #: What a person is known by; each is unlike anything that may stay.
@@ -21,7 +20,7 @@ STORY = "Меня зовут Маркова-Звездина, звоните +79
 
 MAPPING = """
 shape = "appeals"
-source = "import:office"
+source = "import:personal"
 key = ["number"]
 time = { zone = "Europe/Moscow" }
 [fields]
@@ -34,16 +33,9 @@ at = "day"
 """
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("personal"), {"WORKERS": "1", "KAFKA_HEAP_MB": "256"}) as made:
-        made.run("up")
-        yield made
-
-
 def files(folder: Path) -> list[Path]:
     """Good rows and rows that are refused in every field, as CSV and as JSON lines, one with the key in the clear."""
-    (folder / "m.toml").write_text(MAPPING)
+    (folder / "p.toml").write_text(MAPPING)
     good = [f"{n},came,45000000,2026-10-01,Markova-Zvezdina {n},{STORY!r},+79991234567" for n in range(50)]
     bad = [
         f"b1,{MARKS[0]},45000000,2026-10-01,x,y,z",
@@ -67,13 +59,14 @@ def files(folder: Path) -> list[Path]:
 @pytest.mark.timeout(120)
 def test_marks_of_people_stay_outside(stack: Machine) -> None:
     said = ""
+    before = stack.folded() or 0
     for file in files(stack.folder):
-        code, told = stack.outcome("import", "appeals", str(file), "--mapping", "m.toml")
+        code, told = stack.outcome("import", "appeals", str(file), "--mapping", "p.toml")
         assert code == 0, told
         said += told
     kept = raw_records(stack)
-    assert len([record for record in kept if b"appeal_received" in record]) == 52
-    until(lambda: stack.folded() == 52, "the good rows are folded")
+    assert len([record for record in kept if b"import:personal" in record and b"appeal_received" in record]) == 52
+    until(lambda: stack.folded() == before + 52, "the good rows are folded")
     for name, text in {
         "what the command said": said,
         "Kafka": b"\n".join(kept).decode(errors="replace"),
@@ -86,7 +79,6 @@ def test_marks_of_people_stay_outside(stack: Machine) -> None:
     }.items():
         found = [mark for mark in MARKS if mark in text]
         assert not found, f"{name} holds {found}"
-    assert "GREEN" in stack.run("verify")
 
 
 def raw_records(stack: Machine) -> list[bytes]:
