@@ -11,6 +11,7 @@ from typing import Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import Struct
 
+from streams import memory
 from streams.broker import Broker
 from streams.config import WorkerConfig
 from streams.inserts import CELLS, Insert, inserts
@@ -91,7 +92,7 @@ class Flusher:
             except Exception:
                 log.exception("A flush failed, not by ClickHouse; its folds begin again at their chunks.")
                 await asyncio.sleep(1.0)
-            self.catching_up &= self._ownership.lag + self._ownership.held > self._config.flush_records // 4
+            self._look_whether_caught_up()
             await self._share_budget()
 
     async def finish(self, patience_s: float) -> None:
@@ -249,6 +250,12 @@ class Flusher:
         if elapsed < self.interval_s:
             return False
         return lag <= full or elapsed >= PATIENCE * self.interval_s
+
+    def _look_whether_caught_up(self) -> None:
+        behind = self._ownership.lag + self._ownership.held
+        if self.catching_up and behind <= self._config.flush_records // 4:
+            self.catching_up = False
+            memory.give_back()
 
     async def _share_budget(self) -> None:
         if self._monotonic() - self._shared_at < SHARE_S or self._sink.state is not SinkState.GOOD:

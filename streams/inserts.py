@@ -83,13 +83,13 @@ def _within_partitions(table: str, frame: pl.DataFrame) -> Iterator[pl.DataFrame
         yield frame
         return
     column, period = _PARTITION_BY[table]
-    starts = frame[column].dt.truncate(period)
+    moments = frame[column]
     # Most flushes hold the events of some minutes: bounds are cheaper than distinct values.
-    low, high = starts.min(), starts.max()
-    if low == high:
+    bounds = pl.Series([moments.min(), moments.max()], dtype=moments.dtype).dt.truncate(period)
+    if bounds[0] == bounds[1]:
         yield frame
         return
-    numbers = starts.rank("dense").cast(pl.UInt32) - 1
+    numbers = moments.dt.truncate(period).rank("dense").cast(pl.UInt32) - 1
     pieces = int(numbers.max() or 0) // MAX_PARTITIONS + 1  # type: ignore[arg-type]
     if pieces == 1:
         yield frame

@@ -18,6 +18,7 @@ from deploy.cli.errors import FAILURE, WRONG_USE, UserError
 from deploy.processes import free_port
 from deploy.settings import Settings
 from schemas.generations import NoGenerationError, active_generation, definition_of
+from streams import memory
 from streams.config import WorkerConfig
 from streams.generation import Definition, DefinitionError, decode_definition, obstacle
 from streams.refresh import Refresher
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     )
     addresses.write(settings.data, name, f"{config.web_host}:{config.web_port}")
     refresher = Refresher(client, definition.generation)
+    memory.prepare()
     code = FAILURE
     try:
         code = asyncio.new_event_loop().run_until_complete(run_worker(lambda: Worker(config, definition, refresher)))
