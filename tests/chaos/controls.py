@@ -22,14 +22,14 @@ def run_controls(machine: Machine) -> dict[str, bool]:
     return {name: _noticed(machine, damage) for name, damage in CONTROLS.items()}
 
 
-def without_rewind(machine: Machine, events: int = 30_000) -> bool:
+def without_rewind(machine: Machine, events: int = 24_000) -> bool:
     """On a fresh machine: workers that go on where their rows end, one of them killed. Did ``verify`` turn red?"""
     prepare(machine, chunk=4_096)
     machine.run("up", "--workers", "1")
     machine.signal("worker-1", signal.SIGTERM)
-    feeder = machine.start("simulate", "--seed", "3", "--events", str(events), "--rate", "5000", "--no-readings")
+    feeder = machine.start("simulate", "--seed", "3", "--events", str(events), "--rate", "4000", "--no-readings")
     first = _forgetful(machine)
-    while (machine.folded() or 0) < events // 3:
+    while (machine.folded() or 0) < events // 8:
         time.sleep(0.1)
     first.kill()
     first.wait()

@@ -157,6 +157,26 @@ def _await_folded(machine: Machine, at: int, feeder: subprocess.Popen[bytes]) ->
         time.sleep(0.1)
 
 
+def _await_holding(machine: Machine, worker: str, holds: bool, patience_s: float = 60.0) -> None:
+    """Waits until a worker that runs writes for some partition of the events, or for none any more."""
+    deadline = time.monotonic() + patience_s
+    while (worker in _holders(machine)) is not holds and worker in machine.processes():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"the group gives {worker} {'nothing' if holds else 'everything'} for {patience_s} s")
+        time.sleep(0.1)
+
+
+def _holders(machine: Machine) -> set[str]:
+    """The workers that wrote last for each partition of the events; none while the engine is away."""
+    try:
+        rows = machine.query(
+            f"SELECT (max(latest) AS last).3 FROM gospulse_data.progress_g{active(machine)} WHERE log = 1 GROUP BY part"
+        )
+    except UserError:
+        return set()
+    return {str(worker) for (worker,) in rows}
+
+
 def await_drained(machine: Machine, events: int) -> None:
     """Until the log holds ``events`` events and all of it is acknowledged. Raises AssertionError when it takes long."""
     deadline = time.monotonic() + DRAIN_PATIENCE_S
@@ -192,9 +212,13 @@ def _do(
     """Does one step and says what was done."""
     worker = f"worker-{step.worker}"
     if step.action == "freeze_worker":
+        # It was perhaps killed just before: one that owns nothing cannot become a zombie.
+        _await_holding(machine, worker, True)
         machine.signal(worker, signal.SIGSTOP)
         return f"{worker} frozen"
     if step.action == "thaw_worker":
+        # Only then is it a zombie: others write what it owned.
+        _await_holding(machine, worker, False)
         machine.signal(worker, signal.SIGCONT)
         return f"{worker} thawed: it still believes that it owns its partitions"
     if step.action in ("rebuild", "trim"):
@@ -205,7 +229,7 @@ def _do(
         return f"{step.action} begun"
     if step.action == "crash_between_inserts":
         log = (machine.folder / "crashing.log").open("ab")
-        command = [sys.executable, "-m", "tests.chaos.crashing_worker", "3", "--name", "crashing"]
+        command = [sys.executable, "-m", "tests.chaos.crashing_worker", "1", "--name", "crashing"]
         command += ["--web-port", str(free_port(HOST)), "--generation", str(active(machine))]
         crashing.append(subprocess.Popen(command, cwd=ROOT, env=machine.environ, stdout=log, stderr=log))
         return "a fourth worker joined that will die between the inserts of two tables"
