@@ -13,7 +13,7 @@ from schemas.events import ENTRANCES, EngagementKind
 from schemas.places import zone_of
 from streams.verify.findings import Findings
 from streams.verify.retention import Limits
-from streams.verify.stored import NO_LOG, StoredRows
+from streams.verify.stored import NO_LOG, ON_DISK, StoredRows
 
 #: Column of a roll-up -> which facts it counts, in terms of (kind, entrance).
 _FACTS: Final = {
@@ -59,14 +59,13 @@ def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patien
     while behind and time.monotonic() < deadline:
         time.sleep(0.5)
         behind = _behind(stored, since)
+    by_zone = ", ".join(f"zone = '{zone}', toDate(hour, '{zone}')" for zone in zones)
+    day = f"multiIf({by_zone}, toDate(hour))"
     if "place_hour" not in behind:
-        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", "1", "UTC", since.hour)
+        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
     for rollup, key in (("place_day", ("day", "place")), ("page_day", ("day", "place", "page"))):
-        if rollup in behind:
-            continue
-        for zone in zones:
-            within = f"place IN (SELECT place FROM {stored.table('place_zones')} WHERE zone = '{zone}')"
-            _compare(findings, stored, rollup, key, f"toString(toDate(hour, '{zone}'))", within, zone, since.day)
+        if rollup not in behind and zones:
+            _compare(findings, stored, rollup, key, f"toString({day})", since.day)
     return behind
 
 
@@ -116,49 +115,52 @@ def _behind(stored: StoredRows, since: _Since) -> list[str]:
 
 
 def _compare(
-    findings: Findings,
-    stored: StoredRows,
-    rollup: str,
-    key: tuple[str, ...],
-    period: str,
-    within: str,
-    zone: str,
-    since: str,
+    findings: Findings, stored: StoredRows, rollup: str, key: tuple[str, ...], period: str, since: str
 ) -> None:
-    """Add what is expected, take away what stands in the roll-up: every sum must be zero."""
+    """Add what is expected, take away what stands in the roll-up: every sum must be zero.
+
+    ``period`` is the first column of the key by ``hour`` and the ``zone`` of the place; periods before ``since`` are
+    passed over. One pass over the cells, in the order of their table.
+    """
     names = ", ".join(key)
     grouped = ", ".join(f"{period} AS {name}" if name == key[0] else name for name in key)
     counts = [f"n.{number + 1}" for number in range(len(_COUNTERS))]
+    cells = (
+        f"SELECT hour, place AS cell_place, page, tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n"
+        f" FROM {stored.table('page_hour')} GROUP BY hour, place, page, log, part, chunk"
+    )
+    zones = f"SELECT place, any(zone) AS zone FROM {stored.table('place_zones')} GROUP BY place"
     counters = (
         f"SELECT {grouped}, {_numbered(['0'] * len(_FACTS) + counts)} FROM"
-        " (SELECT hour, toString(place) AS place, page,"
-        f" tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n FROM {stored.table('page_hour')}"
-        f" WHERE {within} GROUP BY hour, place, page, log, part, chunk)"
+        f" (SELECT hour, toString(cell_place) AS place, page, n, zone FROM ({cells}) AS c"
+        f" LEFT JOIN ({zones}) AS z ON z.place = toString(c.cell_place))"
     )
     facts = (
-        f"SELECT {grouped}, {_numbered([*_FACTS.values(), *['0'] * len(_COUNTERS)])}"
-        f" FROM ({_facts(stored)}) WHERE {within}"
+        f"SELECT {grouped}, {_numbered([*_FACTS.values(), *['0'] * len(_COUNTERS)])} FROM"
+        f" (SELECT f.hour AS hour, f.place AS place, f.page AS page, f.kind AS kind, f.entrance AS entrance, zone"
+        f" FROM ({_facts(stored)}) AS f LEFT JOIN ({zones}) AS z ON z.place = f.place)"
     )
     heads = (
-        f"SELECT period, max(version) AS head FROM {stored.table('refreshed')}"
-        f" WHERE rollup = '{rollup}' AND zone = '{zone}' GROUP BY period"
+        f"SELECT zone, period, max(version) AS head FROM {stored.table('refreshed')}"
+        f" WHERE rollup = '{rollup}' GROUP BY zone, period"
     )
     # Rows below the head of their period belong to an older computation: readers pass them over.
     shown = ", ".join(f"toString(r.{name}) AS {name}" for name in key)
+    zone = "'UTC'" if key[0] == "hour" else "toString(r.zone)"
     taken = (
         f"SELECT {shown}, {_numbered([f'-toInt64(r.{column})' for column in _COLUMNS])}"
-        f" FROM (SELECT * FROM {stored.table(rollup)} FINAL WHERE {within}) AS r"
-        f" LEFT JOIN ({heads}) AS h ON h.period = toDateTime(r.{key[0]}, 'UTC') WHERE r.version >= h.head"
+        f" FROM (SELECT * FROM {stored.table(rollup)} FINAL) AS r LEFT JOIN ({heads}) AS h"
+        f" ON h.period = toDateTime(r.{key[0]}, 'UTC') AND h.zone = {zone} WHERE r.version >= h.head"
     )
     sums = ", ".join(f"sum(c{number})" for number in range(len(_COLUMNS)))
     sql = (
         f"SELECT {names}, [{sums}] AS left_over FROM ({counters} UNION ALL {facts} UNION ALL {taken}) GROUP BY {names}"
     )
     recent = f"toString({key[0]}) >= '{since}'"
-    ((groups,),) = stored.values(f"SELECT count() FROM {stored.table(rollup)} FINAL WHERE {within} AND {recent}")
+    ((groups,),) = stored.values(f"SELECT count() FROM {stored.table(rollup)} FINAL WHERE {recent}")
     findings.count(findings.compared, rollup, groups)
     wrong = f"SELECT * FROM ({sql}) WHERE arrayExists(x -> x != 0, left_over) AND {recent} ORDER BY {names}"
-    for row in stored.values(wrong):
+    for row in stored.values(wrong, ON_DISK):
         missing = [f"{-left:+} {name}" for name, left in zip(_COLUMNS, row[-1], strict=True) if left]
         findings.differ(rollup, " ".join(map(str, row[:-1])), "cells and facts", f"off by {', '.join(missing)}")
 

@@ -59,7 +59,7 @@ READING_MEMBERS: Final = ("value", "appended", "id", "page", "place", "channel",
 #: The log of the default that stands behind every copy of a fact: a row that brings an appeal's life only.
 NO_LOG: Final = 65_535
 #: Groups come out in the order of the table and are sorted on disk: memory does not grow with the table.
-_SORT: Final[dict[str, Any]] = {
+ON_DISK: Final[dict[str, Any]] = {
     "optimize_aggregation_in_order": 1,
     "max_bytes_before_external_group_by": 1 << 28,
     "max_bytes_before_external_sort": 1 << 28,
@@ -136,9 +136,9 @@ class StoredRows:
         except (ClickHouseError, OSError) as error:
             raise StoreUnreadableError(f"ClickHouse could not answer: {_first_line(error)}") from error
 
-    def values(self, sql: str) -> list[list[Any]]:
-        """The rows of a small query."""
-        return [msgspec.json.decode(line) for line in self.rows(sql)]
+    def values(self, sql: str, settings: dict[str, Any] | None = None) -> list[list[Any]]:
+        """The rows of a query with a small answer."""
+        return [msgspec.json.decode(line) for line in self.rows(sql, settings)]
 
     def command(self, sql: str) -> None:
         """Run a statement without a result."""
@@ -214,7 +214,7 @@ class StoredRows:
             " GROUP BY hour, place, page, chunk ORDER BY chunk"
         )
         with path.open("wb") as file:
-            file.writelines(self.rows(sql, _SORT))
+            file.writelines(self.rows(sql, ON_DISK))
         return SortedCells(path)
 
     def cells(self, log: int, part: int, first_chunk: int) -> dict[int, Cells]:
