@@ -27,7 +27,7 @@ class Secret(str):
 
 
 class KafkaConnection(Struct, frozen=True, kw_only=True):
-    """A Kafka cluster. ``topic_prefix`` goes before every topic and group name (tests, several systems on one cluster)."""
+    """A Kafka cluster. ``topic_prefix`` goes before every topic and group name (tests, systems that share one)."""
 
     bootstrap: tuple[str, ...]
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

@@ -20,7 +20,7 @@ _Row = TypeVar("_Row", bound=Struct)
 
 
 class Region(Struct, frozen=True):
-    """A region (one of 89): ``code`` is its 8-digit OKTMO code, ``prefix`` what the codes of its municipalities begin with.
+    """A region (one of 89): ``code`` is its 8-digit OKTMO code, ``prefix`` the beginning of its municipalities' codes.
 
     The longest prefix decides: 118 lies inside 11, 718 and 719 inside 71. ``zone`` is the IANA zone of its capital;
     ``note`` says what is not certain.
