@@ -71,8 +71,12 @@ def test_disks_fill_up_and_are_freed(stack: Machine) -> None:
     ballast = fill(stack.data / "kafka")
     said_by_sender = send(3, "--timeout", "3", expect=1)
     assert "Traceback" not in said_by_sender and said_by_sender.count("gospulse: ") == 1, said_by_sender
+    # A broker that cannot write ends by itself, as Kafka's way is with its only log directory.
+    until(lambda: "kafka" not in stack.processes(), "the broker gives up")
+    code, status = stack.outcome("status")
+    assert (code, "kafka died; the last lines of" in status) == (1, True)
     ballast.unlink()
-    stack.run("up")
+    assert "kafka is up" in stack.run("up")
     send(4)
     until(lambda: (stack.folded() or 0) >= 9000, "folded after the broker's return")
     until(lambda: "GREEN" in stack.outcome("verify")[1], "every row is right")
