@@ -40,6 +40,9 @@ def clickhouse(connection: ClickHouseConnection, timeout_s: float = 30.0) -> Ite
             raise UserError(
                 f"ClickHouse at {place} refuses the login {connection.username}: check its password"
             ) from error
+        if getattr(error, "code", None) is not None:
+            said = " ".join(str(error).split())[:300]
+            raise UserError(f"ClickHouse at {place} answers, but not as it should: {said}") from error
         advice = "start it with `gospulse up`, or set GOSPULSE_CLICKHOUSE to where it runs"
         raise UserError(f"ClickHouse at {place} does not answer: {advice}") from error
     try:
