@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from schemas.events import ANSWER_KINDS, CHANGE_KINDS, Event
-from streams.rows import TABLES
+from streams.rows import TABLES, frame
 from streams.zones import HOUR_MS, moscow_day
 
 _TABLE_OF: Final = (
@@ -49,7 +49,7 @@ class FactRows:
         rows, self._rows = self._rows, {}
         hours, self._hours = self._hours, {}
         frames = {
-            table: pl.DataFrame(list(copies.values()), schema=TABLES[table], orient="row")
+            table: frame(table, dict(zip(TABLES[table], zip(*copies.values(), strict=True), strict=True)))
             for table, copies in rows.items()
         }
         return frames, hours

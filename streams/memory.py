@@ -12,6 +12,10 @@ from typing import Final
 NEW_OBJECTS: Final = 50_000
 #: The C library would give each of the worker's dozen threads an arena of its own, each as large as its largest moment.
 ARENAS: Final = 2
+#: Pieces from this size on are the operating system's own and go back to it when they are dropped. Without a fixed
+#: bound the C library raises it to the largest piece that it has seen.
+LARGE: Final = 1 << 20
+_M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 
@@ -23,6 +27,7 @@ def prepare() -> None:
     mallopt = _c_function("mallopt")
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, ARENAS)
+        mallopt(_M_MMAP_THRESHOLD, LARGE)
 
 
 def give_back() -> None:
