@@ -15,6 +15,7 @@ from streams.verify.compare_cells import COUNTERS, REFUSALS, compare_cells, comp
 from streams.verify.findings import Difference, Findings
 from streams.verify.ledger import Ledger, Refused
 from streams.verify.log import LogReader
+from streams.verify.marks import HOURS, Heard, Marks, compare_feeds, compare_hours
 from streams.verify.recount import Cells, ChunkCount, EventRecount, Record
 from streams.verify.recount_readings import ReadingRecount
 from streams.verify.recount_rejections import RejectionRecount
@@ -83,6 +84,8 @@ class PartitionResult(Struct, kw_only=True):
 
 
 class _Recount(Protocol):
+    marks: Marks
+
     def take(self, records: Iterable[Record]) -> None: ...
 
     def finish(self) -> None: ...
@@ -101,6 +104,8 @@ class PartitionCheck:
         #: Rows of the tail as they were stored before the end of the log was asked for; None before the tail.
         self._tail_cells: dict[int, Cells] | None = None
         self._tail_refused: dict[int, Refused] = {}
+        self._hours: dict[int, int] = {}
+        self._feeds: dict[str, Heard] = {}
         #: Where the next comparison begins: the first offset that was not compared.
         self._compared_to = task.judged_from
         self._result = PartitionResult(
@@ -136,6 +141,7 @@ class PartitionCheck:
             await self._read(log, sealed, end)
             self._recount.finish()
             self._compare_tail(end)
+            self._compare_marks()
         result.end = max(end, task.judged_from)
         self._ledger.close()
         if isinstance(self._recount, EventRecount):
@@ -222,6 +228,8 @@ class PartitionCheck:
         self._tail_cells = {}
         if self._is_events:
             self._tail_cells = self._stored.cells(task.log, task.part, -(-start // task.rules.chunk))
+        self._hours = self._stored.touched_hours(task.log, task.part)
+        self._feeds = self._stored.feeds(task.log, task.part)
         self._tail_refused = {row.off: row for row in self._stored.refused(task.log, task.part, start, 1 << 62)}
 
     def _compare_tail_refused(self) -> None:
@@ -246,6 +254,12 @@ class PartitionCheck:
         compare_refused(findings, task.log, task.part, [], self._tail_refused.values(), task.acknowledged, end)
         if self._is_events:
             compare_cells(findings, task.log, task.part, [], self._tail_cells or {})
+
+    def _compare_marks(self) -> None:
+        task, marks, findings = self._task, self._recount.marks, self._result.findings
+        where = f"log {task.log} partition {task.part}"
+        compare_hours(findings, where, marks, self._hours, task.judged_from, task.limits.seconds(HOURS))
+        compare_feeds(findings, where, marks, self._feeds, task.judged_from)
 
     def _tell_of_lost_records(self, end: int) -> None:
         task = self._task

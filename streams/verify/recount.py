@@ -19,6 +19,7 @@ from schemas.events import (
 )
 from schemas.refusal import MENDED, Refusal
 from streams.verify.ledger import Ledger, Refused
+from streams.verify.marks import Marks
 from streams.verify.rules import Rules, local_day, moscow_day
 
 HOUR_MS: Final = 3_600_000
@@ -81,6 +82,7 @@ class EventRecount:
         self._cells: Cells = {}
         self._below: Cells | None = None
         self.dropped = 0
+        self.marks = Marks()
 
     def take(self, records: Iterable[Record]) -> None:
         """Count records in ascending order of their offsets."""
@@ -138,14 +140,19 @@ class EventRecount:
             return
         below = offset < self._acknowledged
         kind = event.kind
+        hour = event.at // HOUR_MS * 3600
         place = self._rules.place_of(event) if self._rules.stamps else event.place
+        self.marks.hear(event.source, offset, appended, event.at, below)
+        if not repeated or kind in _APPEALS:
+            # Without the whole window the worker may know of a repeat that the recount cannot know.
+            self.marks.touch(hour, offset + 1, below and not repeated and self._window_known)
         if kind in _APPEALS:
             self._fact(event, place, offset, appended, below, not repeated)
         if repeated:
             self.dropped += 1
             return
         page = event.page or ""
-        key = (event.at // HOUR_MS * 3600, page, place, _KIND_NUMBER[kind])
+        key = (hour, page, place, _KIND_NUMBER[kind])
         amount = 1 if kind in _APPEALS else event.amount
         self._cells[key] = self._cells.get(key, 0) + amount
         self._ledger.counted(identity, kind in _APPEALS)

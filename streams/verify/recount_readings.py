@@ -8,6 +8,7 @@ from schemas.events import MAX_AHEAD_MS, ahead_refusal
 from schemas.readings import Reading, ReadingValidator
 from schemas.refusal import MENDED, Refusal
 from streams.verify.ledger import Ledger, Refused
+from streams.verify.marks import Marks
 from streams.verify.recount import Record
 from streams.verify.rules import Rules
 
@@ -21,6 +22,7 @@ class ReadingRecount:
         self._judge = ReadingValidator()
         self._mended = rules.mended_in(log, part)
         self._acknowledged = acknowledged
+        self.marks = Marks()
 
     def take(self, records: Iterable[Record]) -> None:
         """Count records in ascending order of their offsets."""
@@ -30,7 +32,9 @@ class ReadingRecount:
                 r = judged
                 said = (r.value, appended, r.id, r.page, r.place, r.channel, r.entrance, r.topic, r.source, r.load)
                 key = (r.metric, r.object, r.period_from, r.period_to)
-                self._ledger.reading(key, r.observed_at, offset, offset < self._acknowledged, said)
+                below = offset < self._acknowledged
+                self._ledger.reading(key, r.observed_at, offset, below, said)
+                self.marks.hear(r.source, offset, appended, r.observed_at, below)
             elif judged is not None:
                 size = len(value or b"")
                 self._ledger.refuse(Refused(offset, appended, "fold", judged.field, judged.reason, "", "", size))

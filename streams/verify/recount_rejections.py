@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from schemas.refusal import Refusal
 from schemas.rejections import RejectionValidator
 from streams.verify.ledger import Ledger, Refused
+from streams.verify.marks import Marks
 from streams.verify.recount import Record
 from streams.verify.rules import Rules
 
@@ -18,6 +19,8 @@ class RejectionRecount:
         self._rules = rules
         self._ledger = ledger
         self._judge = RejectionValidator()
+        #: Reports of refusals are no news of a feed, and touch no hour.
+        self.marks = Marks()
 
     def take(self, records: Iterable[Record]) -> None:
         """Count records in ascending order of their offsets."""

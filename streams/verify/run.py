@@ -22,12 +22,12 @@ from streams.verify.compare_people import TABLE as PEOPLE
 from streams.verify.compare_people import compare_people, spill_stored_people, uncertain_days
 from streams.verify.compare_readings import TABLE as READINGS
 from streams.verify.compare_readings import compare_readings
+from streams.verify.derived import compare_derived
 from streams.verify.extents import Extent, Extents
 from streams.verify.findings import Findings
 from streams.verify.partition_check import PartitionCheck, PartitionResult, PartitionTask
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
 from streams.verify.retention import Limits, limits
-from streams.verify.rollups import compare_rollups
 from streams.verify.rules import Rules
 from streams.verify.spill import SpillReader, step_for
 from streams.verify.stored import FACT_KEY, StoredRows
@@ -243,7 +243,7 @@ def _conclude(
         kept_from={table: f"{moment:%Y-%m-%d %H:%M}Z" for table, moment in sorted(kept.before.items())},
     )
     if quiet:
-        report.rollups_behind = compare_rollups(findings, stored, kept, config.rollup_patience_s)
+        report.rollups_behind = compare_derived(findings, stored, kept, config.rollup_patience_s)
         whole = not any(findings.expired.get(table) for table in ("appeals", "page_hour"))
         if whole and not deleted and not any(result.judged_from for result in results) and "appeals" in tallies:
             report.reconciliation = _reconciliation(stored, tallies["appeals"])

@@ -16,7 +16,9 @@ from msgspec import Struct
 from schemas.connections import ClickHouseConnection
 from schemas.events import KINDS
 from streams.verify.ledger import PersonKey, Refused
+from streams.verify.marks import Heard
 from streams.verify.recount import Cells
+from streams.verify.replay import Fact
 from streams.verify.sorted_cells import SortedCells, add_cell
 
 #: Members of the aggregated tuple after the position, as the recount orders them.
@@ -87,6 +89,23 @@ class StoredReading(Struct, frozen=True, array_like=True, gc=False):
     part: int
     off: int
     said: tuple[Any, ...]
+
+
+class StoredFate(Struct, frozen=True, array_like=True, gc=False):
+    """What is recorded of an appeal under one day; ``version`` is how many facts were known, 0 before the first time.
+
+    Times in ms UTC.
+    """
+
+    day: str
+    version: int
+    state: str
+    first_answer_at: int | None
+    answered_at: int | None
+    closed_at: int | None
+    withdrawn_at: int | None
+    topic: str | None
+    responder: str | None
 
 
 class StoreUnreadableError(Exception):
@@ -232,6 +251,69 @@ class StoredRows:
             f"toUnixTimestamp(hour), page, place, arrayFilter(x -> x.2 > 0, arrayZip(range({len(KINDS)}), [{counts}]))"
             f" FROM {self.table('page_hour')} WHERE log = {log} AND part = {part}"
         )
+
+    def touched_hours(self, log: int, part: int) -> dict[int, int]:
+        """Hour (seconds UTC) to the highest mark that this partition left."""
+        sql = (
+            f"SELECT toUnixTimestamp(hour), max(high) FROM {self.table('touched')}"
+            f" WHERE log = {log} AND part = {part} GROUP BY hour"
+        )
+        return dict(self.values(sql))
+
+    def feeds(self, log: int, part: int) -> dict[str, Heard]:
+        """Source to when it was last heard in this partition."""
+        sql = (
+            "SELECT source, l.off, toUnixTimestamp64Milli(l.appended), h FROM"
+            " (SELECT source, max(latest) AS l, toUnixTimestamp64Milli(max(happened)) AS h"
+            f" FROM {self.table('sources')} WHERE log = {log} AND part = {part} GROUP BY source)"
+        )
+        return {source: Heard(*heard) for source, *heard in self.values(sql)}
+
+    def conversations(self) -> Iterator[tuple[str, Fact, list[StoredFate]]]:
+        """The facts of all conversations, one conversation after the other: its name, a fact, and for a receipt what
+        is recorded of the appeal under each of its days.
+
+        What names an appeal that was never received is left out. ClickHouse joins and sorts on disk.
+        """
+        moment = "toUnixTimestamp64Milli({})".format
+        life = ", ".join(
+            ["toString(day)", "life.version", "life.state"]
+            + [moment(f"life.{name}") for name in ("first_answer_at", "answered_at", "closed_at", "withdrawn_at")]
+            + ["life.topic", "life.responder"]
+        )
+        appeals = (
+            f"SELECT appeal, min(tuple(f.at, day, ifNull(f.thread, ''))) AS first, groupArray(tuple({life})) AS fates,"
+            " if(first.3 = '', concat('appeal ', appeal), concat('thread ', first.3)) AS conversation"
+            f" FROM (SELECT day, appeal, min(first) AS f, max(life) AS life FROM {self.table('appeals')}"
+            f" GROUP BY day, appeal) WHERE f.log < {NO_LOG} GROUP BY appeal"
+        )
+        told = " UNION ALL ".join(
+            f"SELECT f.kind AS kind, id, {moment('f.at')} AS at, ifNull(f.appeal, '') AS appeal, {thread} AS thread,"
+            f" {topic} AS topic, f.responder AS responder"
+            f" FROM (SELECT id, min(first) AS f FROM {self.table(table)} GROUP BY day, id)"
+            for table, thread, topic in (
+                ("answers", "ifNull(f.thread, '')", "CAST(NULL, 'Nullable(String)')"),
+                ("appeal_changes", "''", "f.topic"),
+            )
+        )
+        fact = "tuple(kind, id, at, appeal, topic, responder)"
+        moments = ", ".join(["Nullable(Int64)"] * 4)
+        nothing = f"CAST([], 'Array(Tuple(String, UInt64, String, {moments}, Nullable(String), Nullable(String)))')"
+        sql = (
+            f"SELECT conversation, tuple('appeal_received', appeal, {moment('first.1')}, '', NULL, NULL), fates"
+            f" FROM ({appeals})"
+            f" UNION ALL SELECT concat('thread ', thread), {fact}, {nothing} FROM ({told}) WHERE appeal = ''"
+            f" UNION ALL SELECT conversation, {fact}, {nothing} FROM ({told}) AS t"
+            f" INNER JOIN (SELECT appeal, conversation FROM ({appeals})) AS a ON a.appeal = t.appeal"
+            " WHERE t.appeal != ''"
+        )
+        decode = msgspec.json.Decoder(tuple[str, Fact, list[StoredFate]]).decode
+        settings = ON_DISK | {
+            "output_format_json_named_tuples_as_objects": 0,
+            "join_algorithm": "grace_hash",
+            "max_bytes_in_join": 1 << 28,
+        }
+        return map(decode, self.rows(f"SELECT * FROM ({sql}) ORDER BY 1", settings))
 
     def refused(self, log: int, part: int, start: int, end: int) -> Iterator[Refused]:
         """Rows of ``rejected`` from offset ``start`` (inclusive) to ``end`` (exclusive), by offset."""

@@ -26,6 +26,7 @@ from streams.refresh import Refresher
 from streams.verify.report import Report
 from streams.verify.rules import parse_rules
 from streams.verify.run import VerifyConfig, verify
+from streams.verify.stored import FACT_KEY
 from tests.conftest import ClickHouseServer
 from tests.streams.folded_log import START_MS, FoldedLog, some_events, some_readings, some_rejections
 
@@ -97,7 +98,7 @@ def test_rows_of_the_fold_are_green(bench: Bench, folded: FoldedLog) -> None:
     assert report.findings.kept == []
     assert report.green
     assert report.quiet
-    for table in ("appeals", "answers", "appeal_changes", "page_hour", "people_day", "readings", "rejected"):
+    for table in (*FACT_KEY, "page_hour", "people_day", "readings", "rejected", "touched", "sources"):
         assert report.findings.compared[table] > 0
     assert not report.findings.bracketed
     assert report.repeats.dropped_by_window > 0
@@ -194,6 +195,23 @@ TAMPERINGS = {
         "log 1 ",
     ),
     "a refusal nobody made": ("rejected", "INSERT INTO {rejected} SELECT * REPLACE (7 AS part) FROM {rejected}", "7"),
+    "an hour is not marked": (
+        "touched",
+        "ALTER TABLE {touched} DELETE WHERE hour = (SELECT max(hour) FROM {touched}) AND part = 1",
+        "partition 1 2026-10-01",
+    ),
+    "an hour is marked that nothing touched": (
+        "touched",
+        "INSERT INTO {touched} SELECT * REPLACE (hour + 86400 AS hour) FROM {touched} WHERE part = 0 LIMIT 1",
+        "partition 0 2026-10-02",
+    ),
+    "a feed was never heard": ("sources", "ALTER TABLE {sources} DELETE WHERE part = 1 AND source = 'import:test'", ""),
+    "a feed told of the future": (
+        "sources",
+        "INSERT INTO {sources} SELECT * REPLACE (happened + 3600 AS happened) FROM {sources}"
+        " WHERE source = 'vk-callback' AND log = 1 AND part = 0",
+        "partition 0 vk-callback",
+    ),
     "a refusal says something else": (
         "rejected",
         "INSERT INTO {rejected} SELECT * REPLACE ('No idea.' AS reason) FROM {rejected} WHERE log = 3 AND off = 0",
@@ -207,7 +225,7 @@ def tampered(bench: Bench) -> Report:
     """The report on a generation that was tampered with in every way."""
     log = bench.generation()
     log.fold()
-    names = ("page_hour", "appeals", "answers", "appeal_changes", "people_day", "readings", "rejected")
+    names = ("page_hour", *FACT_KEY, "people_day", "readings", "rejected", "touched", "sources")
     tables = {name: f"gospulse_data.{name}_g{log.generation}" for name in names}
     for _table, statement, _shown in TAMPERINGS.values():
         bench.client.command(statement.format(**tables), settings={"mutations_sync": 2})
@@ -230,25 +248,33 @@ def test_differences_are_only_where_rows_are_wrong(tampered: Report) -> None:
     assert differences["appeal_changes"] == 1
     assert differences["people_day"] == 2
     assert differences["readings"] == 2
+    assert differences["touched"] == 2
+    assert differences["sources"] == 2
     assert tampered.findings.compared["appeals"] > 50
 
 
 def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) -> None:
-    assert bench.verify(folded).rollups_behind == ["place_hour", "place_day", "page_day"]
+    assert bench.verify(folded).rollups_behind == ["place_hour", "place_day", "page_day", "lives"]
     Refresher(bench.client, folded.generation).drain()
     report = bench.verify(folded)
     assert report.findings.kept == []
     assert report.rollups_behind == []
-    for rollup in ("place_hour", "place_day", "page_day"):
-        assert report.findings.compared[rollup] > 3
+    for derived in ("place_hour", "place_day", "page_day", "lives"):
+        assert report.findings.compared[derived] > 3
     for rollup in ("place_hour", "place_day", "page_day"):
         table = f"gospulse_data.{rollup}_g{folded.generation}"
         bench.client.command(
             f"INSERT INTO {table} SELECT * REPLACE (appeals + 3 AS appeals, version + 1 AS version)"
             f" FROM {table} LIMIT 1"
         )
+    bench.client.command(
+        f"INSERT INTO gospulse_data.appeals_g{folded.generation} (day, appeal, life) SELECT day, appeal,"
+        " tuple(max(life).version + 1, 'closed', NULL, NULL, toDateTime64(1e9, 3, 'UTC'), NULL, NULL, NULL)"
+        f" FROM gospulse_data.appeals_g{folded.generation} GROUP BY day, appeal ORDER BY appeal LIMIT 1"
+    )
     tampered = bench.verify(folded)
-    assert tampered.findings.differences == {"place_hour": 1, "place_day": 1, "page_day": 1}
+    assert tampered.findings.differences == {"place_hour": 1, "place_day": 1, "page_day": 1, "lives": 1}
+    assert "state=closed" in tampered.findings.kept[-1].stored
     assert "+3 appeals" in tampered.findings.kept[0].stored
 
 
@@ -361,7 +387,7 @@ def test_what_retention_let_go_is_not_missed(bench: Bench, kafka: KafkaConnectio
     report = bench.verify(log)
     assert report.findings.kept == []
     assert report.rollups_behind == []
-    assert set(report.findings.expired) == set(tables)
+    assert set(report.findings.expired) == {*tables, "touched"}
     assert set(tables) <= set(report.kept_from)
     assert report.reconciliation is None
     for table in ("page_hour", "appeals", "people_day", "readings", "place_hour", "page_day"):
