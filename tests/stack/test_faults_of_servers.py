@@ -73,8 +73,9 @@ def last_sentence(said: str) -> str:
 @pytest.mark.timeout(120)
 def test_the_broker_dies_in_the_middle_of_an_import_and_a_simulation(stack: Machine) -> None:
     arguments = ["import", "appeals", "office.csv", "--mapping", "m.toml", "--load", "a"]
+    before = stack.folded() or 0
     simulating = start(stack, "simulate", "--seed", "3", "--events", "100000", "--rate", "3000", "--timeout", "2")
-    until(lambda: (stack.folded() or 0) > 0, "the first records arrive")
+    until(lambda: (stack.folded() or 0) > before, "the first records arrive")
     importing = start(stack, *arguments, "--timeout", "2")
     until(lambda: list((stack.data / "imports").glob("a-*.json")), "the first rows are confirmed")
     stack.signal("kafka", signal.SIGKILL)
@@ -83,7 +84,7 @@ def test_the_broker_dies_in_the_middle_of_an_import_and_a_simulation(stack: Mach
     assert code == 1
     assert "did not confirm" in last_sentence(said) and "All rows up to line" in last_sentence(said)
     code, said = end(simulating)
-    assert (code, "did not confirm" in last_sentence(said)) == (1, True)
+    assert (code, "did not confirm" in last_sentence(said)) == (1, True), said
     code, said = end(recounting)
     assert (code, said.count("\n"), last_sentence(said).endswith("Is it running?")) == (1, 1, True), said
     assert "kafka is up" in stack.run("up")
