@@ -80,6 +80,15 @@ def definition_of(client: Client, generation: int) -> str:
     )
 
 
+def state_of(client: Client, generation: int) -> GenerationState | None:
+    """The latest recorded state of a generation; None where there is none."""
+    rows = client.query(
+        f"SELECT tupleElement(max(state), 'name') FROM {DATA}.generations WHERE generation = {generation} "
+        "GROUP BY generation"
+    ).result_rows
+    return rows[0][0] or None if rows else None
+
+
 def record_state(client: Client, generation: int, state: GenerationState) -> None:
     """Record a generation's new state, at the server's time. The latest record stands."""
     client.command(

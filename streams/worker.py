@@ -21,6 +21,7 @@ from streams.metrics import Metrics
 from streams.offsets import KafkaUnavailableError
 from streams.ownership import Ownership
 from streams.partition import State
+from streams.retirement import sentence, until_retired
 from streams.sink import Sink
 from streams.starter import Starter
 
@@ -63,7 +64,10 @@ class Worker:
         self._stopping.set()
 
     async def run(self) -> int:
-        """Run until :meth:`stop`; the result is the exit code: 0 after a clean end, 1 after a crash."""
+        """Run until :meth:`stop`; the result is the exit code.
+
+        0 after a clean end, also because the generation was retired; 1 after a crash.
+        """
         app = self._app = build_app(self._config, self.ownership, self._metrics_text)
         await self._kafka_answers()
         if self._stopping.is_set():
@@ -80,11 +84,14 @@ class Worker:
         refreshing = self._task(self._refresh())
         stopped = self._task(self._stopping.wait())
         crashed = self._task(app._crashed.wait())
-        await asyncio.wait([stopped, crashed, starting, flushing], return_when=asyncio.FIRST_COMPLETED)
-        clean = stopped.done()
+        retired = self._task(until_retired(self.sink, self._config.generation))
+        await asyncio.wait([stopped, retired, crashed, starting, flushing], return_when=asyncio.FIRST_COMPLETED)
+        clean = stopped.done() or retired.done()
+        if retired.done():
+            log.warning("%s This worker ends.", sentence(self._config.generation))
         if not clean:
             log.error("The worker broke down; its supervisor starts it again, and nothing is lost.")
-        for task in (starting, refreshing, stopped, crashed):
+        for task in (starting, refreshing, stopped, retired, crashed):
             task.cancel()
         await self._end(app, flushing)
         return 0 if clean else 1

@@ -17,8 +17,8 @@ from deploy import addresses
 from deploy.cli.errors import FAILURE, WRONG_USE, UserError
 from deploy.processes import free_port
 from deploy.settings import Settings
-from schemas.generations import NoGenerationError, active_generation, definition_of
-from streams import memory
+from schemas.generations import NoGenerationError, active_generation, definition_of, state_of
+from streams import memory, retirement
 from streams.config import WorkerConfig
 from streams.generation import Definition, DefinitionError, decode_definition, obstacle
 from streams.refresh import Refresher
@@ -92,12 +92,15 @@ def _definition(settings: Settings, wanted: int | None) -> tuple[Client, Definit
     try:
         generation = active_generation(client) if wanted is None else wanted
         definition = decode_definition(definition_of(client, generation))
+        state = state_of(client, generation)
     except (NoGenerationError, DefinitionError) as error:
         raise UserError(str(error)) from error
     except (ClickHouseError, OSError) as error:
         raise UserError(f"ClickHouse does not say which generation to fold: {_line(error)}") from error
     if definition.generation != generation:
         raise UserError(f"the definition recorded for generation {generation} is that of {definition.generation}")
+    if state == "retired":
+        raise UserError(retirement.sentence(generation))
     reason = obstacle(definition)
     if reason is not None:
         raise UserError(reason)

@@ -216,7 +216,7 @@ class Folding:
             worker.stop()
             assert await asyncio.wait_for(running, PATIENCE_S) == 0
 
-    def spawn(self, name: str) -> subprocess.Popen[bytes]:
+    def spawn(self, name: str, *options: str) -> subprocess.Popen[bytes]:
         """A worker as a process of its own, which may be killed; its log is ``<name>.log``."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("GOSPULSE_")}
         environ |= {
@@ -230,7 +230,7 @@ class Folding:
             "GOSPULSE_INSERTS_PER_S": "1000",
             "GOSPULSE_SESSION_TIMEOUT_S": "2",
         }
-        command = [sys.executable, "-P", "-m", "deploy.cli.main", "worker", "--name", name]
+        command = [sys.executable, "-P", "-m", "deploy.cli.main", "worker", "--name", name, *options]
         command += ["--web-port", str(free_port(HOST))]
         with (self.folder / f"{name}.log").open("ab") as output:
             return subprocess.Popen(command, cwd=self.folder, env=environ, stdout=output, stderr=output)
