@@ -52,5 +52,7 @@ def test_every_cell_is_right_after_a_kill_a_zombie_and_a_clean_end(folding: Fold
         assert [worker.wait(15) for worker in workers[1:]] == [0, 0]
     finally:
         ended(workers)
+    # A commit that meets a rebalance must not cause the next one: the group comes to rest.
+    assert folding.said("c").count("The group gave this worker") < 15
     assert folding.differences() == []
     assert folding.committed() == folding.published()
