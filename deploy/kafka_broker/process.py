@@ -6,6 +6,7 @@ import base64
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
 import uuid
@@ -98,9 +99,14 @@ def _start(
         configuration.server_properties(data / "log", host, port, free_port("127.0.0.1")), encoding="utf-8"
     )
     log4j2.write_text(configuration.LOG4J2, encoding="utf-8")
+    # The native lz4 is unpacked at every start and stays behind after kill -9: in our own folder, emptied here.
+    temporary = data / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     archive = jars.archive(place, java)
     shared = [] if extra or not archive.exists() else [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"]
-    base = [java, *FLAGS, *shared, *extra, f"-Dlog4j2.configurationFile={log4j2}", "-cp", jars.classpath(place)]
+    base = [java, *FLAGS, *shared, *extra, f"-Djava.io.tmpdir={temporary}", f"-Dlog4j2.configurationFile={log4j2}"]
+    base += ["-cp", jars.classpath(place)]
     if not (data / "log" / "meta.properties").exists():
         _format(base, properties)
     command = [*base[:1], f"-Xmx{heap_mb}m", *base[1:], "kafka.Kafka", str(properties)]
