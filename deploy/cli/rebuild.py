@@ -131,7 +131,7 @@ def _rebuild(args: argparse.Namespace, settings: Settings, client: Client, rebui
     if rebuild.is_local(settings):
         local.hand_over()
     else:
-        print(f"Stop the workers of generation {pair.old.generation} now: nobody reads what they write.")
+        print(f"The workers of generation {pair.old.generation} end by themselves: nobody reads what they write.")
     if args.drop_retired:
         return _drop(settings, rebuilder, pair.old.generation)
     return GOOD
