@@ -84,7 +84,7 @@ class Flusher:
             if not self._due(self._monotonic() - started):
                 await asyncio.sleep(min(0.05, self.interval_s / 4))
                 continue
-            started = self._monotonic()
+            started, at_end = self._monotonic(), self._at_end
             try:
                 await self.flush()
             except StoppedError:
@@ -92,7 +92,7 @@ class Flusher:
             except Exception:
                 log.exception("A flush failed, not by ClickHouse; its folds begin again at their chunks.")
                 await asyncio.sleep(1.0)
-            self._look_whether_caught_up()
+            self._look_whether_caught_up(at_end)
             await self._share_budget()
 
     async def finish(self, patience_s: float) -> None:
@@ -240,20 +240,23 @@ class Flusher:
         return max(self._config.flush_interval_s, self._last_inserts * self._workers / self._config.inserts_per_s)
 
     def _due(self, elapsed: float) -> bool:
-        full, lag = self._config.flush_records, self._ownership.lag
-        self.catching_up |= lag > full
-        if self._ownership.held >= full:
+        owned = self._ownership
+        self.catching_up |= owned.lag > self._config.flush_records
+        if owned.folded >= min(self._config.flush_records, self._config.max_unflushed_records):
             return True
-        if self.catching_up and lag == 0 and self._ownership.queued == 0:
-            # All of the backlog is folded: nobody should wait for its end.
-            return True
-        if elapsed < self.interval_s:
-            return False
-        return lag <= full or elapsed >= PATIENCE * self.interval_s
+        if not self.catching_up:
+            return elapsed >= self.interval_s
+        # A backlog is written in full flushes, and its end at once.
+        return self._at_end or elapsed >= PATIENCE * self.interval_s
 
-    def _look_whether_caught_up(self) -> None:
+    @property
+    def _at_end(self) -> bool:
+        """Whether all that Kafka has is folded."""
+        return self._ownership.lag == 0 and self._ownership.queued == 0
+
+    def _look_whether_caught_up(self, at_end: bool) -> None:
         behind = self._ownership.lag + self._ownership.held
-        if self.catching_up and behind <= self._config.flush_records // 4:
+        if self.catching_up and (at_end or behind <= self._config.flush_records // 4):
             self.catching_up = False
             memory.give_back()
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 #: Batches of one partition between Kafka and its fold: the next is read while this one is folded.
-QUEUED_BATCHES: Final = 3
+QUEUED_BATCHES: Final = 2
 #: Unexpected errors of one partition without an acknowledgement between them, after which it stops.
 FAILURES: Final = 3
 
@@ -158,6 +158,11 @@ class Ownership:
     def held(self) -> int:
         """Records in memory that are not acknowledged."""
         return sum(partition.held for partition in self.partitions.values())
+
+    @property
+    def folded(self) -> int:
+        """Records that are folded and not acknowledged."""
+        return sum(partition.folded for partition in self.partitions.values())
 
     @property
     def lag(self) -> int:

@@ -157,6 +157,11 @@ class Partition:
             return 0
         return max(0, self.delivered - (self.position if self.position < self.fold_from else self.written))
 
+    @property
+    def folded(self) -> int:
+        """Records that are folded and not yet acknowledged."""
+        return max(0, self.position - self.written) if self.fold is not None else 0
+
     def _forget(self) -> None:
         self.epoch += 1
         self.queued = 0
