@@ -102,7 +102,7 @@ class Worker:
         await asyncio.wait([flushing], timeout=LAST_FLUSH_S)
         if flushing.done():
             await self._flusher.finish(LAST_FLUSH_S)
-            await _within(LAST_COMMIT_S, self._commit())
+            await _within(LAST_COMMIT_S, self._last_commit())
         await _within(LEAVE_S, app.stop())
         self.ownership.close()
         self._broker.close()
@@ -112,6 +112,13 @@ class Worker:
     async def _commit(self) -> None:
         if self._app is not None:
             await self._app.consumer.commit()
+
+    async def _last_commit(self) -> None:
+        """Commits what is acknowledged; while the group is joined, as when two workers end together, it is waited."""
+        await self._commit()
+        while self.ownership.committable():
+            await asyncio.sleep(0.2)
+            await self._commit()
 
     async def _kafka_answers(self) -> None:
         """Faust's own start gives up when no broker is there; a worker waits for it."""
