@@ -11,7 +11,7 @@ from schemas.generations import state_of
 from streams.sink import Sink
 
 #: How often the state of the generation is looked up.
-LOOK_S: Final = 5.0
+LOOK_S: Final = 3.0
 
 
 def sentence(generation: int) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from streams.verify.findings import Findings
 from streams.verify.replay import Fact, Fate, replay
-from streams.verify.stored import StoredFate
+from streams.verify.stored_lives import StoredFate
 
 TABLE: Final = "lives"
 
@@ -18,7 +18,7 @@ TABLE: Final = "lives"
 def compare_lives(
     findings: Findings, conversations: Iterable[tuple[str, Fact, list[StoredFate]]], some_expired: bool
 ) -> None:
-    """Compare every appeal. Facts come as ``StoredRows.conversations`` gives them: they were compared with the log.
+    """Compare every appeal. Facts come as ``stored_lives.conversations`` gives them: they were compared with the log.
 
     ``some_expired``: retention may have let facts go; where more were known than there are, nothing can be said.
     """

@@ -10,6 +10,7 @@ from streams.verify.findings import Findings
 from streams.verify.retention import Limits
 from streams.verify.rollups import compare_rollups
 from streams.verify.stored import FACT_KEY, StoredRows
+from streams.verify.stored_lives import conversations
 
 #: Rows are written before they are acknowledged: by then a flush that was under way has told of itself.
 _SETTLE_S: Final = 2.0
@@ -25,7 +26,7 @@ def compare_derived(findings: Findings, stored: StoredRows, kept: Limits, patien
         # The lives of an hour's appeals are brought up to date together with the hour.
         behind.append(compare_lives.TABLE)
     else:
-        compare_lives.compare_lives(derived, stored.conversations(), bool(kept.seconds(*FACT_KEY)))
+        compare_lives.compare_lives(derived, conversations(stored), bool(kept.seconds(*FACT_KEY)))
     if not derived.green:
         time.sleep(_SETTLE_S)
         if stored.progress() != before:

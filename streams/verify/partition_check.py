@@ -21,7 +21,7 @@ from streams.verify.recount_readings import ReadingRecount
 from streams.verify.recount_rejections import RejectionRecount
 from streams.verify.retention import Limits
 from streams.verify.rules import Rules
-from streams.verify.sorted_cells import SortedCells
+from streams.verify.sorted_cells import SortedCells, cells_from, sorted_cells
 from streams.verify.stored import StoredRows
 
 #: Counts and refusals that are held before they are compared: each comparison of refusals is a question.
@@ -190,7 +190,7 @@ class PartitionCheck:
         if not self._is_events or first >= end:
             # Nothing is sealed: an answer without rows.
             first = end = 0
-        return self._stored.sorted_cells(task.log, task.part, first, end, task.directory / "stored.cells")
+        return sorted_cells(self._stored, task.log, task.part, first, end, task.directory / "stored.cells")
 
     def _on_chunk(self, count: ChunkCount) -> None:
         if self._tail_cells is None:
@@ -227,7 +227,7 @@ class PartitionCheck:
         task = self._task
         self._tail_cells = {}
         if self._is_events:
-            self._tail_cells = self._stored.cells(task.log, task.part, -(-start // task.rules.chunk))
+            self._tail_cells = cells_from(self._stored, task.log, task.part, -(-start // task.rules.chunk))
         self._hours = self._stored.touched_hours(task.log, task.part)
         self._feeds = self._stored.feeds(task.log, task.part)
         self._tail_refused = {row.off: row for row in self._stored.refused(task.log, task.part, start, 1 << 62)}

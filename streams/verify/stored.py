@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,12 +13,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import Struct
 
 from schemas.connections import ClickHouseConnection
-from schemas.events import KINDS
 from streams.verify.ledger import PersonKey, Refused
 from streams.verify.marks import Heard
-from streams.verify.recount import Cells
-from streams.verify.replay import Fact
-from streams.verify.sorted_cells import SortedCells, add_cell
 
 #: Members of the aggregated tuple after the position, as the recount orders them.
 FACT_MEMBERS: Final = {
@@ -89,23 +84,6 @@ class StoredReading(Struct, frozen=True, array_like=True, gc=False):
     part: int
     off: int
     said: tuple[Any, ...]
-
-
-class StoredFate(Struct, frozen=True, array_like=True, gc=False):
-    """What is recorded of an appeal under one day; ``version`` is how many facts were known, 0 before the first time.
-
-    Times in ms UTC.
-    """
-
-    day: str
-    version: int
-    state: str
-    first_answer_at: int | None
-    answered_at: int | None
-    closed_at: int | None
-    withdrawn_at: int | None
-    topic: str | None
-    responder: str | None
 
 
 class StoreUnreadableError(Exception):
@@ -222,36 +200,6 @@ class StoredRows:
         )
         return facts, counted
 
-    def sorted_cells(self, log: int, part: int, first_chunk: int, end_chunk: int, path: Path) -> SortedCells:
-        """Counts of the chunks from ``first_chunk`` (inclusive) to ``end_chunk`` (exclusive), by the file ``path``.
-
-        The table is ordered by hour, so that each question about chunks reads its key columns from end to end: it is
-        asked once, and ClickHouse sorts the answer, on disk where it is large.
-        """
-        sql = (
-            f"SELECT chunk, {self._cells_of(log, part)} AND chunk >= {first_chunk} AND chunk < {end_chunk}"
-            " GROUP BY hour, place, page, chunk ORDER BY chunk"
-        )
-        with path.open("wb") as file:
-            file.writelines(self.rows(sql, ON_DISK))
-        return SortedCells(path)
-
-    def cells(self, log: int, part: int, first_chunk: int) -> dict[int, Cells]:
-        """Counts by chunk from ``first_chunk`` (inclusive) to the last."""
-        sql = f"SELECT chunk, {self._cells_of(log, part)} AND chunk >= {first_chunk} GROUP BY hour, place, page, chunk"
-        decode = msgspec.json.Decoder(tuple[int, int, str, str, list[tuple[int, int]]]).decode
-        found: dict[int, Cells] = {}
-        for chunk, hour, page, place, kinds in map(decode, self.rows(sql)):
-            add_cell(found.setdefault(chunk, {}), hour, page, place, kinds)
-        return found
-
-    def _cells_of(self, log: int, part: int) -> str:
-        counts = ", ".join(f"max({kind})" for kind in KINDS)
-        return (
-            f"toUnixTimestamp(hour), page, place, arrayFilter(x -> x.2 > 0, arrayZip(range({len(KINDS)}), [{counts}]))"
-            f" FROM {self.table('page_hour')} WHERE log = {log} AND part = {part}"
-        )
-
     def touched_hours(self, log: int, part: int) -> dict[int, int]:
         """Hour (seconds UTC) to the highest mark that this partition left."""
         sql = (
@@ -268,52 +216,6 @@ class StoredRows:
             f" FROM {self.table('sources')} WHERE log = {log} AND part = {part} GROUP BY source)"
         )
         return {source: Heard(*heard) for source, *heard in self.values(sql)}
-
-    def conversations(self) -> Iterator[tuple[str, Fact, list[StoredFate]]]:
-        """The facts of all conversations, one conversation after the other: its name, a fact, and for a receipt what
-        is recorded of the appeal under each of its days.
-
-        What names an appeal that was never received is left out. ClickHouse joins and sorts on disk.
-        """
-        moment = "toUnixTimestamp64Milli({})".format
-        life = ", ".join(
-            ["toString(day)", "life.version", "life.state"]
-            + [moment(f"life.{name}") for name in ("first_answer_at", "answered_at", "closed_at", "withdrawn_at")]
-            + ["life.topic", "life.responder"]
-        )
-        appeals = (
-            f"SELECT appeal, min(tuple(f.at, day, ifNull(f.thread, ''))) AS first, groupArray(tuple({life})) AS fates,"
-            " if(first.3 = '', concat('appeal ', appeal), concat('thread ', first.3)) AS conversation"
-            f" FROM (SELECT day, appeal, min(first) AS f, max(life) AS life FROM {self.table('appeals')}"
-            f" GROUP BY day, appeal) WHERE f.log < {NO_LOG} GROUP BY appeal"
-        )
-        told = " UNION ALL ".join(
-            f"SELECT f.kind AS kind, id, {moment('f.at')} AS at, ifNull(f.appeal, '') AS appeal, {thread} AS thread,"
-            f" {topic} AS topic, f.responder AS responder"
-            f" FROM (SELECT id, min(first) AS f FROM {self.table(table)} GROUP BY day, id)"
-            for table, thread, topic in (
-                ("answers", "ifNull(f.thread, '')", "CAST(NULL, 'Nullable(String)')"),
-                ("appeal_changes", "''", "f.topic"),
-            )
-        )
-        fact = "tuple(kind, id, at, appeal, topic, responder)"
-        moments = ", ".join(["Nullable(Int64)"] * 4)
-        nothing = f"CAST([], 'Array(Tuple(String, UInt64, String, {moments}, Nullable(String), Nullable(String)))')"
-        sql = (
-            f"SELECT conversation, tuple('appeal_received', appeal, {moment('first.1')}, '', NULL, NULL), fates"
-            f" FROM ({appeals})"
-            f" UNION ALL SELECT concat('thread ', thread), {fact}, {nothing} FROM ({told}) WHERE appeal = ''"
-            f" UNION ALL SELECT conversation, {fact}, {nothing} FROM ({told}) AS t"
-            f" INNER JOIN (SELECT appeal, conversation FROM ({appeals})) AS a ON a.appeal = t.appeal"
-            " WHERE t.appeal != ''"
-        )
-        decode = msgspec.json.Decoder(tuple[str, Fact, list[StoredFate]]).decode
-        settings = ON_DISK | {
-            "output_format_json_named_tuples_as_objects": 0,
-            "join_algorithm": "grace_hash",
-            "max_bytes_in_join": 1 << 28,
-        }
-        return map(decode, self.rows(f"SELECT * FROM ({sql}) ORDER BY 1", settings))
 
     def refused(self, log: int, part: int, start: int, end: int) -> Iterator[Refused]:
         """Rows of ``rejected`` from offset ``start`` (inclusive) to ``end`` (exclusive), by offset."""
