@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
 
-#: Records of one flush of a worker that lags: five chunks' worth, so that the cells of a chunk are written once or twice.
+#: Records of one flush of a worker that lags, five chunks' worth: the cells of a chunk are then written once or twice.
 FLUSH_RECORDS: Final = 163_840
 #: Records in memory, fetched and not yet acknowledged by ClickHouse, beyond which a worker stops fetching.
 MAX_UNFLUSHED_RECORDS: Final = 400_000

@@ -155,10 +155,10 @@ async def test_fetching_stops_while_too_much_is_not_acknowledged(owned: Ownershi
         assert owned.deliver(TP0, owned.partitions[TP0].epoch, _records(8 + step, 1)) is not None
     assert set(owned.with_room()) == {TP1}
     await _fold(owned, TP1, _records(4, 4))
-    await _fold(owned, TP1, _records(8, 97))
+    await _fold(owned, TP1, _records(8, 100 - QUEUED_BATCHES))
     assert owned.held == 100
     assert owned.with_room() == {}
-    owned.partitions[TP1].written = 105
+    owned.partitions[TP1].written = 108 - QUEUED_BATCHES
     assert set(owned.with_room()) == {TP1}
 
 
