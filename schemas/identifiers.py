@@ -74,4 +74,6 @@ def are_hex32(texts: Iterable[str]) -> bool:
 
 def are_labels(texts: Collection[str]) -> bool:
     """Whether all of ``texts`` are labels (:func:`is_label`), judged together."""
-    return "".join(texts).isprintable() and not any(map(str.isspace, texts))
+    joined = "".join(texts)
+    # The only blank that is printable is the space: where there is none, no text is blank.
+    return joined.isprintable() and (" " not in joined or not any(map(str.isspace, texts)))
