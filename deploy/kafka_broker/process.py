@@ -114,7 +114,8 @@ def _start(
 
 
 def _format(base: Sequence[str], properties: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # One id in 64 would begin with a dash, which Kafka's tool takes for an option.
+    cluster = "g" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
     command = [part for part in base if not part.startswith("-XX:ArchiveClassesAtExit")]
     command += ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), "--ignore-formatted"]
     done = subprocess.run(
