@@ -58,6 +58,7 @@ def test_a_rebuild_under_load_that_is_killed_on_the_way(stack: Machine, tmp_path
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.chaos  # Half a minute; tests/streams/test_rebuild.py holds the same with folds instead of processes.
 def test_another_definition_and_then_a_cut(stack: Machine, tmp_path: Path) -> None:
     """A load is excluded and a page moved; then the log is trimmed and the next generation begins at a cut."""
     before = _shown(stack)
