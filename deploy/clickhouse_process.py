@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.processes import Process, StartError, await_port, demand_free, spawn, stop
+from deploy.workers import local_host
 
 START_PATIENCE_S: Final = 60.0
 #: Inserts that are under way end before the engine stops.
@@ -44,7 +45,7 @@ def start_clickhouse(
     process = spawn("clickhouse", command, run=run, log=log, environ=environ, address=f"{host}:{port}")
     try:
         # It listens only when the engine is there.
-        await_port(process, {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, START_PATIENCE_S)
+        await_port(process, local_host(host), port, START_PATIENCE_S)
     except StartError:
         stop([process], 0.0)
         raise
