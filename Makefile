@@ -21,8 +21,11 @@ help: ## this list
 demo: ready ## everything on this machine: a synthetic week, a killed worker, a verified report
 	@$(BIN)/gospulse demo $(ARGS)
 
+# Tests wait for servers most of the time: three processes keep two cores busy.
+PARALLEL ?= 3
+
 test: check ready ## lint, types and all tests, on real parts
-	$(CLEAN_ENV) $(BIN)/python -m pytest $(ARGS)
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +16,17 @@ from deploy.clickhouse_client import clickhouse as open_clickhouse
 from deploy.clickhouse_process import STOP_PATIENCE_S as CLICKHOUSE_PATIENCE_S
 from deploy.clickhouse_process import start_clickhouse
 from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.processes import Process, free_port, stop
+from deploy.processes import Process, stop
 from deploy.settings_sources import load
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
+from tests.ports import free_port
+from tests.prepared_tables import PreparedTables, drop
 
 HOST = "127.0.0.1"
+
+
+#: What the engine's and the broker's files take at most while all tests run side by side, and memory to spare.
+SCRATCH_MB, MEMORY_MB = 4_000, 8_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,20 +37,53 @@ def pytest_configure(config: pytest.Config) -> None:
     # everybody, and new examples are found at developers' desks.
     settings.register_profile("gospulse", deadline=None, derandomize="CI" in os.environ)
     settings.load_profile("gospulse")
+    if (memory := _folder_in_memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _folder_in_memory() -> Path | None:
+    """Where data of the tests' servers stand in memory; None where there is not enough of it.
+
+    The engine makes and removes thousands of small files: on a disk it waits for them most of the time.
+    """
+    try:
+        room = os.statvfs("/dev/shm")
+        available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
+        if room.f_bavail * room.f_frsize < SCRATCH_MB << 20 or not available or int(available[1]) < MEMORY_MB << 10:
+            return None
+        folder = Path(f"/dev/shm/gospulse-tests-{os.getuid()}")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Not a folder that somebody else has put there.
+        return folder if folder.stat().st_uid == os.getuid() and not folder.is_symlink() else None
+    except OSError:
+        return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # The quick ones first: a mistake shows within seconds, before any server is started.
-    items.sort(key=_weight)
+    parallel = hasattr(config, "workerinput")
+    items.sort(key=lambda item: _weight(item, parallel=parallel))
+    for item in items:
+        # The tests of a file share servers, and those of some files a whole stack.
+        stack = "stack" in getattr(item, "fixturenames", ()) and "stack" in Path(item.path).parts
+        shared = stack and Path(item.path).name.startswith("test_faults_")
+        item.add_marker(pytest.mark.xdist_group("faults" if shared else item.nodeid.partition("::")[0]))
 
 
-def _weight(item: pytest.Item) -> int:
+#: Files of tests/stack that take longest, the longest first: side by side they begin before all that needs servers, so
+#: that no process is left alone with one of them at the end.
+LONGEST = ("test_chaos", "test_real_data", "test_faults_of_servers", "test_worker_starts", "test_rebuild_live")
+
+
+def _weight(item: pytest.Item, *, parallel: bool) -> int:
     fixtures = getattr(item, "fixturenames", ())
-    if "stack" in Path(item.path).parts:
-        return 3
+    path = Path(item.path)
+    if "stack" in path.parts:
+        order = LONGEST.index(path.stem) if path.stem in LONGEST else len(LONGEST)
+        return (10 if parallel else 100) + order
     if "clickhouse_server" in fixtures or "clickhouse_factory" in fixtures:
-        return 2
-    return 1 if "kafka_bootstrap" in fixtures else 0
+        return 30
+    return 20 if "kafka_bootstrap" in fixtures else 0
 
 
 class ClickHouseServer:
@@ -53,6 +93,7 @@ class ClickHouseServer:
         self.folder = folder
         self.port = port
         self.process: Process
+        self._tables = PreparedTables()
 
     def start(self) -> None:
         """Starts it, or starts it again after it was ended. Without fsync: the machine does not lose power here."""
@@ -67,6 +108,11 @@ class ClickHouseServer:
             memory_mb=3000,
             fsync=False,
         )
+
+    def prepare(self) -> None:
+        """Leaves it with the tables and views of generation 1, as right after ``gospulse migrate``."""
+        with open_clickhouse(self.connection, timeout_s=60) as client:
+            self._tables.give(client)
 
     @property
     def connection(self) -> ClickHouseConnection:
@@ -95,7 +141,7 @@ def kafka_broker(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The session's broker. A test that kills it must start one of its own instead."""
     folder = tmp_path_factory.mktemp("kafka")
     process = start_broker(
-        folder / "kafka", HOST, free_port(HOST), cache=cache, run=folder / "run", log=folder / "kafka.log", heap_mb=384
+        folder / "kafka", HOST, free_port(), cache=cache, run=folder / "run", log=folder / "kafka.log", heap_mb=384
     )
     yield process
     stop([process], STOP_PATIENCE_S)
@@ -116,7 +162,7 @@ def clickhouse_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
     def start() -> ClickHouseServer:
         folder = tmp_path_factory.mktemp("clickhouse")
         passwords.generate(folder)
-        server = ClickHouseServer(folder, free_port(HOST))
+        server = ClickHouseServer(folder, free_port())
         server.start()
         started.append(server)
         return server
@@ -135,8 +181,14 @@ def clickhouse_server(clickhouse_factory: Callable[[], ClickHouseServer]) -> Cli
 def clickhouse(clickhouse_server: ClickHouseServer) -> ClickHouseConnection:
     """The login that writes on the session's endpoint, without any table of an earlier test."""
     with open_clickhouse(clickhouse_server.connection) as client:
-        for database in ("gospulse", "gospulse_data"):
-            client.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+        drop(client)
+    return clickhouse_server.connection
+
+
+@pytest.fixture
+def tables(clickhouse_server: ClickHouseServer) -> ClickHouseConnection:
+    """The login that writes on the session's endpoint, with the tables of generation 1 as ``gospulse migrate`` does."""
+    clickhouse_server.prepare()
     return clickhouse_server.connection
 
 

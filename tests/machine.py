@@ -6,16 +6,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from clickhouse_connect.driver.client import Client
 
 from deploy.cli.errors import UserError
 from deploy.clickhouse_client import clickhouse
-from deploy.processes import Process, free_port, recorded
+from deploy.processes import Process, recorded
 from deploy.settings_sources import load
+from schemas.connections import ClickHouseConnection
 from streams.refresh import Refresher
+from tests.ports import free_port
+
+Answer = TypeVar("Answer")
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
@@ -33,15 +39,17 @@ class Machine:
         self.data = folder / "data"
         given = {
             "DATA": str(self.data),
-            "KAFKA_PORT": str(free_port(HOST)),
-            "CLICKHOUSE_PORT": str(free_port(HOST)),
-            "WEB_PORT": str(free_port(HOST)),
+            "KAFKA_PORT": str(free_port()),
+            "CLICKHOUSE_PORT": str(free_port()),
+            "WEB_PORT": str(free_port()),
             **(settings or {}),
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("GOSPULSE_")}
         self.environ = inherited | {f"GOSPULSE_{name}": value for name, value in given.items()}
         # Commands run in the machine's folder, where no gospulse.toml of the developer's is found.
         self.environ["PYTHONPATH"] = str(ROOT)
+        #: The client of the last question, with what closes it: a test that waits asks many times.
+        self._kept: tuple[ClickHouseConnection, Client, ExitStack] | None = None
 
     def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen[bytes]:
         """Starts ``gospulse ARGUMENTS`` in the background; its output goes to ``output``, else nowhere."""
@@ -89,13 +97,32 @@ class Machine:
 
     def query(self, sql: str) -> Sequence[Sequence[Any]]:
         """Rows of a query, as the login that writes. Raises UserError while the engine is away or refuses."""
-        with clickhouse(load(self.environ, self.folder).clickhouse) as client:
-            return client.query(sql).result_rows
+        return self._ask(lambda client: client.query(sql).result_rows)
 
     def command_sql(self, sql: str) -> None:
         """A statement without rows, as the login that writes. Raises UserError as ``query`` does."""
-        with clickhouse(load(self.environ, self.folder).clickhouse) as client:
-            client.command(sql)
+        self._ask(lambda client: client.command(sql))
+
+    def close(self) -> None:
+        """Lets go of the connection that questions share."""
+        if self._kept is not None:
+            self._kept[2].close()
+            self._kept = None
+
+    def _ask(self, ask: Callable[[Client], Answer]) -> Answer:
+        connection = load(self.environ, self.folder).clickhouse
+        if self._kept is None or self._kept[0] != connection:
+            self.close()
+            opened = ExitStack()
+            self._kept = connection, opened.enter_context(clickhouse(connection)), opened
+        _, client, opened = self._kept
+        try:
+            return ask(client)
+        except Exception:
+            # It raises a UserError with one sentence.
+            self._kept = None
+            opened.__exit__(*sys.exc_info())
+            raise
 
     def folded(self, generation: int = 1, log: int = 1) -> int | None:
         """Records of a log that are folded and acknowledged; None while the engine is away."""
@@ -121,6 +148,7 @@ def machine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
     try:
         yield made
     finally:
+        made.close()
         for process in made.processes().values():
             # A stopped process does not hear SIGTERM.
             os.kill(process.pid, signal.SIGCONT)

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from deploy.processes import free_port
 from deploy.settings_sources import load
 from ingest.publisher import Publisher
 from ingest.simulator.federation import Federation
 from ingest.simulator.spec import FederationSpec
 from schemas.events import KINDS
 from tests.chaos.run import active, await_drained, prepare
-from tests.machine import HOST, ROOT, Machine
+from tests.machine import ROOT, Machine
+from tests.ports import free_port
 
 _KEY: Final = "hour, page, place, log, part"
 
@@ -53,7 +53,7 @@ def without_rewind(machine: Machine, events: int = 16_000) -> bool:
 
 def _forgetful(machine: Machine) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.chaos.forgetful_worker", "--name", "forgetful"]
-    command += ["--web-port", str(free_port(HOST)), "--generation", "1"]
+    command += ["--web-port", str(free_port()), "--generation", "1"]
     with (machine.folder / "forgetful.log").open("ab") as log:
         return subprocess.Popen(command, cwd=ROOT, env=machine.environ, stdout=log, stderr=log)
 

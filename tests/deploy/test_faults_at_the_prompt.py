@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.main import COMMANDS, main
-from deploy.processes import free_port
 from schemas.connections import ClickHouseConnection
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NESTED = ("import appeals", "topics apply", "partitions resume", "rejected replay", "rebuild list")
@@ -36,7 +36,7 @@ ASK_CLICKHOUSE = (
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without a stack; the servers' addresses are those of nobody."""
     monkeypatch.chdir(tmp_path)
-    nobody = free_port("127.0.0.1")
+    nobody = free_port()
     monkeypatch.setenv("GOSPULSE_KAFKA", f"127.0.0.1:{nobody}")
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE", f"http://127.0.0.1:{nobody}")
     for login in ("CLICKHOUSE", "ANALYST"):

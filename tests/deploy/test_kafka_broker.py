@@ -13,8 +13,9 @@ from kafka.errors import KafkaError
 from deploy import topics
 from deploy.kafka_broker import jars
 from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.processes import Process, StartError, free_port, stop
+from deploy.processes import Process, StartError, stop
 from schemas.connections import KafkaConnection
+from tests.ports import free_port
 
 
 def _program(folder: Path, name: str, script: str) -> None:
@@ -67,14 +68,12 @@ def test_a_broker_that_cannot_write_its_data_says_so_in_its_own_words(cache: Pat
     (data / "log").mkdir(parents=True)
     (data / "log" / "meta.properties").write_text("version=7\n")  # another format than this broker knows
     with pytest.raises(StartError, match="kafka ended by itself") as caught:
-        start_broker(
-            data, "127.0.0.1", free_port("127.0.0.1"), cache=cache, run=tmp_path / "run", log=tmp_path / "kafka.log"
-        )
+        start_broker(data, "127.0.0.1", free_port(), cache=cache, run=tmp_path / "run", log=tmp_path / "kafka.log")
     assert any("meta.properties" in line for line in caught.value.lines)
 
 
 def test_acknowledged_records_outlive_kill_9_and_topics_never_make_themselves(cache: Path, tmp_path: Path) -> None:
-    port = free_port("127.0.0.1")
+    port = free_port()
     kafka = KafkaConnection(bootstrap=(f"127.0.0.1:{port}",))
 
     def start() -> Process:

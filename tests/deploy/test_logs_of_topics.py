@@ -9,17 +9,13 @@ import pytest
 from deploy import topics
 from deploy.clickhouse_client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection
-from schemas.migrate import migrate
-from schemas.sql_files import Rendering
-from streams.generation import current_definition, encode_definition
 from streams.logs import recorded_logs
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def test_each_topic_id_has_one_number_for_ever(clickhouse: ClickHouseConnection) -> None:
-    with open_clickhouse(clickhouse) as client:
-        migrate(client, Rendering(), encode_definition(current_definition(1)))
+def test_each_topic_id_has_one_number_for_ever(tables: ClickHouseConnection) -> None:
+    with open_clickhouse(tables) as client:
         first = topics.register(client, {"events": "id-a", "readings": "id-b"}, NOW)
         assert sorted(first.values()) == [1, 2]
         assert topics.register(client, {"events": "id-a", "readings": "id-b"}, NOW) == first
@@ -29,9 +25,8 @@ def test_each_topic_id_has_one_number_for_ever(clickhouse: ClickHouseConnection)
         assert recorded_logs(client) == {"id-a": first["events"], "id-b": first["readings"], "id-c": 3}
 
 
-def test_one_number_for_two_topics_is_noticed(clickhouse: ClickHouseConnection) -> None:
-    with open_clickhouse(clickhouse) as client:
-        migrate(client, Rendering(), encode_definition(current_definition(1)))
+def test_one_number_for_two_topics_is_noticed(tables: ClickHouseConnection) -> None:
+    with open_clickhouse(tables) as client:
         topics.register(client, {"events": "id-a"}, NOW)
         client.insert(topics.LOGS, [["id-x", "events", 1, NOW]], ["topic_id", "topic", "log", "registered_at"])
         with pytest.raises(topics.TopicsError, match="one number to two topics"):

@@ -15,9 +15,8 @@ import pytest
 
 from deploy.clickhouse_client import clickhouse as open_clickhouse
 from deploy.reading.answers import sentence
-from schemas.migrate import migrate, show_generation
+from schemas.migrate import show_generation
 from schemas.sql_files import Rendering
-from streams.generation import current_definition, encode_definition
 from streams.refresh import Refresher
 from tests.conftest import ClickHouseServer
 from tests.streams.records import HOUR, T0, event, hex32
@@ -30,10 +29,8 @@ GENERATION = 77
 @pytest.fixture(scope="module")
 def filled(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseServer]:
     """A server with a small log: three appeals on two days, one of them by phone, and some engagement."""
+    clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.connection) as client:
-        for database in ("gospulse", "gospulse_data"):
-            client.command(f"DROP DATABASE IF EXISTS {database} SYNC")
-        migrate(client, Rendering(), encode_definition(current_definition(1)))
         log = StoredLog(client, GENERATION)
         log.append(
             event("a", "appeal_received", appeal=hex32("a"), topic="housing.heating"),

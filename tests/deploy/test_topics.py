@@ -6,9 +6,9 @@ import pytest
 from kafka import KafkaAdminClient
 
 from deploy import topics
-from deploy.processes import free_port
 from schemas.connections import KafkaConnection
 from schemas.topics import TOPICS
+from tests.ports import free_port
 
 
 def test_topics_are_made_once_and_then_left_alone(kafka: KafkaConnection) -> None:
@@ -56,7 +56,7 @@ def test_a_topic_made_again_has_another_id(kafka: KafkaConnection) -> None:
 
 
 def test_a_broker_that_is_away_is_one_sentence(topic_prefix: str) -> None:
-    nobody = KafkaConnection(bootstrap=(f"127.0.0.1:{free_port('127.0.0.1')}",), topic_prefix=topic_prefix)
+    nobody = KafkaConnection(bootstrap=(f"127.0.0.1:{free_port()}",), topic_prefix=topic_prefix)
     with pytest.raises(topics.TopicsError, match="does not answer"):
         topics.apply(nobody, 1, patience_s=0.2)
 

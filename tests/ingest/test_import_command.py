@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.main import main
-from deploy.processes import free_port
 from schemas.connections import KafkaConnection
 from schemas.topics import EVENTS
 from tests.ingest.conftest import Records
+from tests.ports import free_port
 
 MAPPING = """
 shape = "appeals"
@@ -46,7 +46,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     Path("m.toml").write_text(MAPPING)
 
     def run(*arguments: str, kafka: KafkaConnection | None = None) -> tuple[int, str, str]:
-        address = kafka.bootstrap[0] if kafka else f"127.0.0.1:{free_port('127.0.0.1')}"
+        address = kafka.bootstrap[0] if kafka else f"127.0.0.1:{free_port()}"
         monkeypatch.setenv("GOSPULSE_KAFKA", address)
         monkeypatch.setenv("GOSPULSE_TOPIC_PREFIX", kafka.topic_prefix if kafka else "")
         try:

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from deploy.processes import free_port
 from ingest.file_bytes import FileError
 from ingest.import_job import ImportJob, ImportUseError, Summary
 from ingest.importer import Importer
@@ -22,6 +21,7 @@ from schemas.connections import KafkaConnection
 from schemas.topics import EVENTS, READINGS, REJECTED
 from tests.ingest.conftest import Records
 from tests.ingest.sample_mappings import APPEALS, COLUMNS, KEY, NOW_MS, TOTALS, made
+from tests.ports import free_port
 
 Read = Callable[[str], Records]
 SECRET = "Иван-Петров"
@@ -174,7 +174,7 @@ def test_a_broker_that_goes_away_leaves_a_place_to_go_on_from(run: Runs, read_to
 
 
 def test_no_broker_at_all_loses_nothing(tmp_path: Path) -> None:
-    away = Runs(KafkaConnection(bootstrap=(f"127.0.0.1:{free_port('127.0.0.1')}",)), tmp_path)
+    away = Runs(KafkaConnection(bootstrap=(f"127.0.0.1:{free_port()}",)), tmp_path)
     file = write(tmp_path / "a.csv", [row(1)])
     job = ImportJob(file=file, mapping=made(APPEALS), state=tmp_path / "imports")
     importer = Importer(job, KEY, now_ms=NOW_MS)

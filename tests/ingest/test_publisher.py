@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.processes import Process, free_port, stop
+from deploy.processes import Process, stop
 from deploy.topics import apply
 from ingest.partitioner import Partitioner
 from ingest.publisher import Publisher, PublishError
 from schemas.connections import KafkaConnection
 from schemas.topics import EVENTS
 from tests.ingest.conftest import Records, read_whole
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 
@@ -72,7 +73,7 @@ def test_a_missing_topic_is_named_and_not_made(kafka: KafkaConnection) -> None:
 
 
 def test_no_broker_is_one_sentence_within_the_time_given() -> None:
-    address = f"{HOST}:{free_port(HOST)}"
+    address = f"{HOST}:{free_port()}"
     with pytest.raises(PublishError, match=f"does not answer at {address}.*gospulse up"):
         Publisher(KafkaConnection(bootstrap=(address,)), connect_timeout=0.5)
 
@@ -95,7 +96,7 @@ class OwnBroker:
     def __init__(self, folder: Path, cache: Path) -> None:
         self._folder = folder
         self._cache = cache
-        self._port = free_port(HOST)
+        self._port = free_port()
         self.process = self._start()
         self.connection = KafkaConnection(bootstrap=(f"{HOST}:{self._port}",))
 

@@ -20,18 +20,16 @@ from kafka import KafkaProducer
 from msgspec.structs import replace
 
 from deploy import topics
-from deploy.processes import free_port
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.events import APPEAL_KINDS, KINDS
 from schemas.generations import FIRST, record_definition
-from schemas.migrate import migrate
-from schemas.sql_files import Rendering
 from schemas.topics import EVENTS
 from streams.config import WorkerConfig
 from streams.generation import current_definition, encode_definition
 from streams.offsets import KafkaOffsets
 from streams.sink import connect
 from streams.worker import Worker
+from tests.ports import free_port
 from tests.streams.plain_count import PlainCount
 from tests.streams.records import T0, event, hex32
 
@@ -43,10 +41,9 @@ DEFINITION = replace(current_definition(FIRST), chunk=64, window_chunks=2)
 PATIENCE_S = 30.0
 
 
-def prepare(connection: ClickHouseConnection) -> None:
-    """Fresh tables of generation 1 with small chunks."""
+def small_chunks(connection: ClickHouseConnection) -> None:
+    """The fresh tables of generation 1 hold small chunks."""
     client = connect(connection)
-    migrate(client, Rendering(), encode_definition(current_definition(FIRST)))
     record_definition(client, FIRST, encode_definition(DEFINITION))
     client.close()
 
@@ -198,7 +195,7 @@ class Folding:
             generation=FIRST,
             name=name,
             data=self.folder,
-            web_port=free_port(HOST),
+            web_port=free_port(),
             flush_interval_s=0.2,
             inserts_per_s=1000,
             session_timeout_s=2.0,
@@ -231,7 +228,7 @@ class Folding:
             "GOSPULSE_SESSION_TIMEOUT_S": "2",
         }
         command = [sys.executable, "-P", "-m", "deploy.cli.main", "worker", "--name", name, *options]
-        command += ["--web-port", str(free_port(HOST))]
+        command += ["--web-port", str(free_port())]
         with (self.folder / f"{name}.log").open("ab") as output:
             return subprocess.Popen(command, cwd=self.folder, env=environ, stdout=output, stderr=output)
 
@@ -247,7 +244,7 @@ def until(condition: Callable[[], object], what: str, patience_s: float = PATIEN
     end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end, f"waited {patience_s:g} s for: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 async def soon(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:

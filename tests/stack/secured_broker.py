@@ -10,7 +10,8 @@ import pytest
 
 from deploy.kafka_broker import configuration
 from deploy.kafka_broker.process import start_broker
-from deploy.processes import Process, free_port
+from deploy.processes import Process
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 USER = "gospulse"
@@ -26,13 +27,13 @@ class SecuredBroker:
         make_certificates(folder)
         self.ports: dict[str, int] = {}
         for protocol in PROTOCOLS:
-            self.ports[protocol] = free_port(HOST, taken=self.ports.values())
+            self.ports[protocol] = free_port()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(configuration, "server_properties", self._properties(configuration.server_properties))
             self.process: Process = start_broker(
                 folder / "kafka",
                 HOST,
-                free_port(HOST, taken=self.ports.values()),
+                free_port(),
                 cache=cache,
                 run=folder / "run",
                 log=folder / "kafka.log",

@@ -12,8 +12,9 @@ import pytest
 
 from deploy.clickhouse_process import start_clickhouse
 from deploy.kafka_broker.process import start_broker
-from deploy.processes import StartError, free_port
+from deploy.processes import StartError
 from tests.machine import Machine
+from tests.ports import free_port
 from tests.stack.folding import until
 
 HOST = "127.0.0.1"
@@ -138,12 +139,12 @@ def test_a_signal_ends_every_long_command_without_a_trace(stack: Machine, number
 
 def test_a_data_directory_is_used_once(stack: Machine, cache: Path, tmp_path: Path) -> None:
     with pytest.raises(StartError, match="another broker works on the data directory"):
-        start_broker(stack.data / "kafka", HOST, free_port(HOST), cache=cache, run=tmp_path, log=tmp_path / "kafka.log")
+        start_broker(stack.data / "kafka", HOST, free_port(), cache=cache, run=tmp_path, log=tmp_path / "kafka.log")
     with pytest.raises(StartError) as caught:
         start_clickhouse(
             stack.data / "clickhouse",
             HOST,
-            free_port(HOST),
+            free_port(),
             passwords=stack.data / "passwords",
             run=tmp_path,
             log=tmp_path / "clickhouse.log",

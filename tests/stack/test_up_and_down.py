@@ -16,9 +16,10 @@ from kafka import KafkaAdminClient
 
 from deploy import workers
 from deploy.cli.main import main
-from deploy.processes import Process, find, free_port, recorded
+from deploy.processes import Process, find, recorded
 from deploy.settings import Settings
 from deploy.settings_sources import load
+from tests.ports import free_port
 
 
 class Stack:
@@ -58,7 +59,7 @@ class Stack:
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stack]:
     monkeypatch.chdir(tmp_path)
-    first = free_port("127.0.0.1")
+    first = free_port()
     for offset, name in enumerate(("KAFKA_PORT", "CLICKHOUSE_PORT", "WEB_PORT")):
         monkeypatch.setenv(f"GOSPULSE_{name}", str(min(first, 64_000) + 100 * offset))
     monkeypatch.setenv("GOSPULSE_WORKERS", "1")
@@ -177,7 +178,7 @@ def test_an_existing_kafka_and_clickhouse_are_used_and_left_running(
 
 
 def test_a_server_that_is_away_is_one_sentence(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = free_port("127.0.0.1")
+    nobody = free_port()
     monkeypatch.setenv("GOSPULSE_KAFKA", f"127.0.0.1:{nobody}")
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE", f"http://127.0.0.1:{nobody}")
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE_PASSWORD", "x")

@@ -10,16 +10,15 @@ import pytest
 
 from schemas.connections import KafkaConnection
 from tests.conftest import ClickHouseServer
-from tests.stack.folding import Folding, ended, prepare, until
+from tests.stack.folding import Folding, ended, small_chunks, until
 
 
 @pytest.fixture(scope="module")
-def engine(clickhouse_factory: object) -> ClickHouseServer:
-    """An endpoint whose tables no other test drops."""
-    assert callable(clickhouse_factory)
-    server: ClickHouseServer = clickhouse_factory()
-    prepare(server.connection)
-    return server
+def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
+    """Tables with small chunks, shared by the tests of this module."""
+    clickhouse_server.prepare()
+    small_chunks(clickhouse_server.connection)
+    return clickhouse_server
 
 
 @pytest.fixture

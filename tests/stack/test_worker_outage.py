@@ -8,18 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.processes import free_port, stop
+from deploy.processes import stop
 from schemas.connections import KafkaConnection
 from tests.conftest import HOST, ClickHouseServer
-from tests.stack.folding import Folding, ended, prepare, until
+from tests.ports import free_port
+from tests.stack.folding import Folding, ended, small_chunks, until
 
 
 def test_engine_and_broker_go_and_come_back(
     clickhouse_factory: Callable[[], ClickHouseServer], cache: Path, tmp_path: Path
 ) -> None:
     engine = clickhouse_factory()
-    prepare(engine.connection)
-    port = free_port(HOST)
+    engine.prepare()
+    small_chunks(engine.connection)
+    port = free_port()
 
     def broker() -> int:
         process = start_broker(

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.generations import FIRST, record_state
-from tests.stack.folding import Folding, ended, prepare, until
+from tests.stack.folding import Folding, ended, small_chunks, until
 
 
 def test_a_worker_whose_generation_is_retired_ends_and_none_starts(
-    kafka: KafkaConnection, clickhouse: ClickHouseConnection, tmp_path: Path
+    kafka: KafkaConnection, tables: ClickHouseConnection, tmp_path: Path
 ) -> None:
-    prepare(clickhouse)
-    folding = Folding(kafka, clickhouse, tmp_path)
+    small_chunks(tables)
+    folding = Folding(kafka, tables, tmp_path)
     folding.publish(300)
     workers: list[subprocess.Popen[bytes]] = [folding.spawn("old")]
     try:

@@ -17,16 +17,15 @@ from streams.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
 from streams.partition import State
 from streams.worker import Worker
 from tests.conftest import ClickHouseServer
-from tests.stack.folding import DEFINITION, Folding, prepare, soon
+from tests.stack.folding import DEFINITION, Folding, small_chunks, soon
 
 
 @pytest.fixture(scope="module")
-def engine(clickhouse_factory: object) -> ClickHouseServer:
-    """An endpoint whose tables no other test drops."""
-    assert callable(clickhouse_factory)
-    server: ClickHouseServer = clickhouse_factory()
-    prepare(server.connection)
-    return server
+def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
+    """Tables with small chunks, shared by the tests of this module."""
+    clickhouse_server.prepare()
+    small_chunks(clickhouse_server.connection)
+    return clickhouse_server
 
 
 @pytest.fixture

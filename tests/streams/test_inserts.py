@@ -10,26 +10,15 @@ import polars as pl
 import pytest
 
 from schemas.connections import ClickHouseConnection, Secret
-from schemas.migrate import migrate
-from schemas.sql_files import Rendering
 from streams.fold import EventFold
-from streams.generation import current_definition, encode_definition
 from streams.inserts import CELLS, MAX_PARTITIONS, inserts
 from streams.progress import Progress, folded_offsets, live_workers, progress_frame
 from streams.rows import TABLES, frame
-from streams.sink import Sink, SinkState, StoppedError, connect
+from streams.sink import Sink, SinkState, StoppedError
 from tests.stack.folding import until
 from tests.streams.records import batch, definition, event
 
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def migrated(clickhouse: ClickHouseConnection) -> ClickHouseConnection:
-    client = connect(clickhouse)
-    migrate(client, Rendering(), encode_definition(current_definition(1)))
-    client.close()
-    return clickhouse
 
 
 def _cells(hours: list[datetime]) -> pl.DataFrame:
@@ -54,13 +43,13 @@ def test_a_flush_of_one_month_is_one_insert() -> None:
     assert [insert.rows for insert in made] == [500]
 
 
-async def test_rows_of_every_table_arrive_as_they_were_folded(migrated: ClickHouseConnection) -> None:
+async def test_rows_of_every_table_arrive_as_they_were_folded(tables: ClickHouseConnection) -> None:
     fold = EventFold(7, 2, 0, definition())
     kinds = ("appeal_received", "appeal_answered", "appeal_closed", "reaction_added")
     fold.fold(batch([event(kind, kind, thread=None, topic="housing.heating") for kind in kinds] + [b"rubbish"]))
     rows = fold.flush()
     assert rows is not None
-    sink = Sink(migrated)
+    sink = Sink(tables)
     # An insert of many years of months, which one statement could not hold, goes in as well.
     old = _cells([datetime(1990 + number // 12, 1 + number % 12, 1, tzinfo=UTC) for number in range(200)])
     await sink.write([one for table, cells in rows.tables.items() for one in inserts(table, cells, 1)])
@@ -95,8 +84,8 @@ async def test_rows_of_every_table_arrive_as_they_were_folded(migrated: ClickHou
     assert set(rows.tables) - {"touched"} <= set(CELLS)
 
 
-async def test_progress_never_falls_and_tells_who_lives(migrated: ClickHouseConnection) -> None:
-    sink = Sink(migrated)
+async def test_progress_never_falls_and_tells_who_lives(tables: ClickHouseConnection) -> None:
+    sink = Sink(tables)
     now = int(datetime.now(UTC).timestamp() * 1000)
 
     def row(worker: str, part: int, folded: int, heartbeat: int) -> Progress:
@@ -113,11 +102,11 @@ async def test_progress_never_falls_and_tells_who_lives(migrated: ClickHouseConn
 
 
 async def test_a_table_that_is_missing_is_refused_once_in_the_log_and_tried_until_it_is_there(
-    migrated: ClickHouseConnection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tables: ClickHouseConnection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.sink.REFUSED_PAUSE_S", 0.05)
     caplog.set_level("INFO", "streams.sink")
-    sink = Sink(migrated)
+    sink = Sink(tables)
     cells: dict[str, object] = {key: [1] for key in ("log", "part", "off", "size")} | {"appended": [MIDNIGHT]}
     cells |= {key: ["x"] for key in ("stage", "field", "reason", "source", "origin")}
     writing = asyncio.ensure_future(sink.write(list(inserts("rejected", frame("rejected", cells), 2))))

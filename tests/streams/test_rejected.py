@@ -18,9 +18,6 @@ from deploy.clickhouse_client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.events import Event, EventValidator
 from schemas.generations import record_state
-from schemas.migrate import migrate
-from schemas.sql_files import Rendering
-from streams.generation import current_definition, encode_definition
 from streams.rejected import MendingError, Origin, mend, mended_id, parse_line, parse_origin, structure
 from tests.streams.folded_log import START_MS, FoldedLog, some_events, some_rejections
 
@@ -98,22 +95,21 @@ def test_positions_are_read_strictly() -> None:
 
 
 @pytest.fixture
-def client(clickhouse: ClickHouseConnection) -> Iterator[Client]:
-    with open_clickhouse(clickhouse) as client:
-        migrate(client, Rendering(), encode_definition(current_definition(1)))
+def client(tables: ClickHouseConnection) -> Iterator[Client]:
+    with open_clickhouse(tables) as client:
         yield client
 
 
 @pytest.fixture
 def command(
-    kafka: KafkaConnection, clickhouse: ClickHouseConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaConnection, tables: ClickHouseConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ``gospulse`` command finds the tests' servers."""
     monkeypatch.setenv("GOSPULSE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("GOSPULSE_KAFKA", kafka.bootstrap[0])
     monkeypatch.setenv("GOSPULSE_TOPIC_PREFIX", kafka.topic_prefix)
-    monkeypatch.setenv("GOSPULSE_CLICKHOUSE", f"http://{clickhouse.host}:{clickhouse.port}")
-    monkeypatch.setenv("GOSPULSE_CLICKHOUSE_PASSWORD", clickhouse.password.reveal())
+    monkeypatch.setenv("GOSPULSE_CLICKHOUSE", f"http://{tables.host}:{tables.port}")
+    monkeypatch.setenv("GOSPULSE_CLICKHOUSE_PASSWORD", tables.password.reveal())
     monkeypatch.chdir(tmp_path)
 
 

@@ -16,11 +16,10 @@ from msgspec.structs import replace
 from deploy.clickhouse_client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.events import Event, encode_event
-from schemas.migrate import migrate
 from schemas.retention import retention_statements
 from schemas.sql_files import Rendering, Retention
 from streams.batch import Batch
-from streams.generation import Stamp, current_definition, encode_definition
+from streams.generation import Stamp, encode_definition
 from streams.offsets import KafkaOffsets
 from streams.refresh import Refresher
 from streams.verify.report import Report
@@ -74,10 +73,8 @@ def bench(
 ) -> Iterator[Bench]:
     rng = random.Random(20261001)
     kafka = KafkaConnection(bootstrap=(kafka_bootstrap,), topic_prefix=f"verify-{rng.getrandbits(32)}.")
+    clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.connection) as client:
-        for database in ("gospulse", "gospulse_data"):
-            client.command(f"DROP DATABASE IF EXISTS {database} SYNC")
-        migrate(client, Rendering(), encode_definition(current_definition(1)))
         bench = Bench(kafka, clickhouse_server, client, tmp_path_factory.mktemp("verify"))
         log = bench.generation()
         for part in (0, 1):

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.processes import Process, free_port
+from deploy.processes import Process
 from schemas.connections import ClickHouseConnection
 from tests.conftest import HOST, ClickHouseServer
 from tests.deploy.endpoint.plain_http import ask, begin
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_it_says_in_one_sentence_why_it_does_not_start(own: ClickHouseServer, tm
     options = ("--host", HOST, "--data", str(tmp_path / "data"))
     code, text = _refused(*options, "--port", str(own.port), "--passwords", str(passwords))
     assert (code, text) == (1, f"clickhouse-endpoint: cannot listen on {HOST}:{own.port}: Address already in use\n")
-    port = str(free_port(HOST))
+    port = str(free_port())
     data = own.folder / "data"
     code, text = _refused("--data", str(data), "--port", port, "--passwords", str(passwords))
     assert code == 1

@@ -11,9 +11,10 @@ import pytest
 
 from deploy import passwords
 from deploy.clickhouse_process import STOP_PATIENCE_S
-from deploy.processes import free_port, stop
-from tests.conftest import HOST, ClickHouseServer
+from deploy.processes import stop
+from tests.conftest import ClickHouseServer
 from tests.deploy.endpoint.plain_http import ask
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def _fill(path: Path) -> None:
 
 def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
     passwords.generate(small_disk)
-    server = ClickHouseServer(small_disk, free_port(HOST))
+    server = ClickHouseServer(small_disk, free_port())
     server.start()
     try:
         connection = server.connection

@@ -15,11 +15,12 @@ import pytest
 
 from deploy import passwords
 from deploy.clickhouse_process import STOP_PATIENCE_S, start_clickhouse
-from deploy.processes import Process, free_port, stop
+from deploy.processes import Process, stop
 from schemas.connections import ClickHouseConnection
 from tests.conftest import HOST
 from tests.deploy.endpoint.figures import show
 from tests.deploy.endpoint.plain_http import ask
+from tests.ports import free_port
 
 ENDS = 10
 WRITERS = 3
@@ -30,7 +31,7 @@ class _Durable:
     # An endpoint with fsync on that can be ended and started again.
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port(HOST)
+        self.port = free_port()
         passwords.generate(folder)
         self.process: Process
 

@@ -17,8 +17,7 @@ from ingest.simulator.federation import Federation
 from ingest.simulator.spec import DAY_MS, FederationSpec
 from ingest.simulator.truth import Truth, truth_of
 from schemas.connections import ClickHouseConnection
-from schemas.migrate import migrate
-from schemas.sql_files import Rendering
+from schemas.generations import FIRST, record_definition
 from streams.batch import Batch
 from streams.fold import EventFold
 from streams.generation import current_definition, encode_definition
@@ -48,9 +47,9 @@ DEFINITION = replace(current_definition(1), chunk=SPEC.chunk, window_chunks=SPEC
 
 
 @pytest.fixture
-def client(clickhouse: ClickHouseConnection) -> Iterator[Client]:
-    with open_clickhouse(clickhouse) as client:
-        migrate(client, Rendering(), encode_definition(DEFINITION))
+def client(tables: ClickHouseConnection) -> Iterator[Client]:
+    with open_clickhouse(tables) as client:
+        record_definition(client, FIRST, encode_definition(DEFINITION))
         yield client
 
 
