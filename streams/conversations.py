@@ -10,7 +10,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from streams.lifecycle import Happening, Life, Received, lives
-from streams.rollups import DATA, days_of_facts
+from streams.rollups import DATA, Earliest, among, days_of_facts
 
 #: Identities in one question: two megabytes of SQL are read within milliseconds, and bound the memory of a step.
 KEYS_A_QUESTION: Final = 20_000
@@ -37,29 +37,36 @@ def _changed(
     client: Client, generation: int, hours: Sequence[int], since: Since
 ) -> Iterator[tuple[set[str], set[str]]]:
     """In portions: appeals whose conversation the news does not tell, and the conversations that it does tell."""
-    days = days_of_facts(hours)
-    moments = ", ".join(f"toDateTime({hour}, 'UTC')" for hour in hours)
+    days = among("day", days_of_facts(hours))
     partitions = ", ".join(str((log << 16) + part) for log, part in since) or "0"
-    offsets = ", ".join(f"toUInt64({offset})" for offset in since.values()) or "toUInt64(0)"
+    offsets = ", ".join(map(str, since.values())) or "0"
 
-    def news(table: str, key: str, appeal: str, thread: str) -> str:
-        # An answer that names its appeal belongs to it alone, whatever conversation it was seen in.
+    def news(table: str, key: str, columns: Sequence[str]) -> str:
+        fact = Earliest("at", *columns)
+        appeal, thread = key, "''"
+        if "appeal" in columns:
+            appeal = f"ifNull({fact['appeal']}, '')"
+        if "thread" in columns:
+            thread = f"ifNull({fact['thread']}, '')"
+        if table == "answers":
+            # An answer that names its appeal belongs to it alone, whatever conversation it was seen in.
+            thread = f"if({appeal} = '', {thread}, '')"
+        in_hours = among(f"toStartOfHour({fact['at']})", hours)
         return (
-            f"SELECT {appeal} AS appeal, {thread} AS thread FROM (SELECT {key}, min(first) AS fact "
-            f"FROM {DATA}.{table}_g{generation} WHERE day IN ({days}) GROUP BY day, {key}) "
-            f"WHERE toStartOfHour(tupleElement(fact, 'at')) IN ({moments}) AND tupleElement(fact, 'off') >= transform("
-            "bitShiftLeft(toUInt32(tupleElement(fact, 'log')), 16) + tupleElement(fact, 'part'), "
-            f"[{partitions}], [{offsets}], toUInt64(0))"
+            f"SELECT {appeal} AS appeal, {thread} AS thread FROM (SELECT {key}, {fact.sql} "
+            f"FROM {DATA}.{table}_g{generation} WHERE {days} GROUP BY day, {key}) "
+            f"WHERE {in_hours} AND {fact['off']} >= transform("
+            f"bitShiftLeft(toUInt32({fact['log']}), 16) + {fact['part']}, "
+            f"[{partitions}], CAST([{offsets}], 'Array(UInt64)'), toUInt64(0))"
         )
 
-    named = "ifNull(tupleElement(fact, 'appeal'), '')"
     rows = client.query(
         "SELECT DISTINCT appeal, thread FROM ("
         + " UNION ALL ".join(
             (
-                news("appeals", "appeal", "appeal", "ifNull(tupleElement(fact, 'thread'), '')"),
-                news("answers", "id", named, f"if({named} = '', ifNull(tupleElement(fact, 'thread'), ''), '')"),
-                news("appeal_changes", "id", "tupleElement(fact, 'appeal')", "''"),
+                news("appeals", "appeal", ["thread"]),
+                news("answers", "id", ["appeal", "thread"]),
+                news("appeal_changes", "id", ["appeal"]),
             )
         )
         + ")",
@@ -71,14 +78,15 @@ def _changed(
 
 
 def _refresh(client: Client, generation: int, appeals: set[str], threads: set[str]) -> int:
+    table = f"{DATA}.appeals_g{generation}"
     # An appeal that an answer or a change names brings its whole conversation.
-    if appeals:
-        threads = threads | {each.thread for each in _received(client, generation, appeals, set())[0] if each.thread}
-    received, known = _received(client, generation, appeals, threads)
+    found = _received(client, table, _among("appeal", appeals))
+    threads = threads | {each.thread for each, _ in found.values() if each.thread}
+    found |= _received(client, table, _among("ifNull(tupleElement(first, 'thread'), '')", threads))
     # A copy that does not stand may name another conversation than the fact.
-    received = [each for each in received if each.thread is None or each.thread in threads]
-    found = lives(received, _happenings(client, generation, {each.appeal for each in received}, threads))
-    changed = {key: life for key, life in found.items() if life.version > known[key]}
+    received = [each for each, _ in found.values() if each.thread is None or each.thread in threads]
+    told = lives(received, _happenings(client, generation, {each.appeal for each in received}, threads))
+    changed = {key: life for key, life in told.items() if life.version > found[key][1]}
     if changed:
         client.raw_insert(
             f"{DATA}.appeals_g{generation}",
@@ -90,54 +98,45 @@ def _refresh(client: Client, generation: int, appeals: set[str], threads: set[st
     return len(changed)
 
 
-def _received(
-    client: Client, generation: int, appeals: set[str], threads: set[str]
-) -> tuple[list[Received], dict[tuple[str, str], int]]:
-    """The appeals by identity or conversation, and the version of the life that each (day, appeal) has."""
-    table = f"{DATA}.appeals_g{generation}"
-    selected = " UNION DISTINCT ".join(
-        f"SELECT day, appeal FROM {table} WHERE {condition}"
-        for condition in (
-            _among("appeal", appeals),
-            _among("ifNull(tupleElement(first, 'thread'), '')", threads),
-        )
-        if condition
-    )
-    if not selected:
-        return [], {}
+def _received(client: Client, table: str, condition: str) -> dict[tuple[str, str], tuple[Received, int]]:
+    """The appeals that meet a condition, by (day, appeal), with the version of the life that each has."""
+    if not condition:
+        return {}
+    fact = Earliest("at", "thread")
     # Copies of one appeal are merged over all its rows, not only over those that the condition met.
     rows = client.query(
-        "SELECT toString(day), appeal, tupleElement(fact, 'thread'), toUnixTimestamp64Milli(tupleElement(fact, 'at')), "
-        "tupleElement(known, 'version') FROM (SELECT day, appeal, min(first) AS fact, max(life) AS known "
-        f"FROM {table} WHERE (day, appeal) IN ({selected}) GROUP BY day, appeal)",
+        f"SELECT toString(day), appeal, {fact['thread']}, toUnixTimestamp64Milli({fact['at']}), version "
+        f"FROM (SELECT day, appeal, {fact.sql}, max(life.version) AS version FROM {table} "
+        f"WHERE (day, appeal) IN (SELECT day, appeal FROM {table} WHERE {condition}) GROUP BY day, appeal)",
         settings=_LONG,
     ).result_rows
-    return (
-        [Received(day, appeal, thread or None, at) for day, appeal, thread, at, _ in rows],
-        {(day, appeal): version for day, appeal, _, _, version in rows},
-    )
+    return {
+        (day, appeal): (Received(day, appeal, thread or None, at), version) for day, appeal, thread, at, version in rows
+    }
 
 
 def _happenings(client: Client, generation: int, appeals: set[str], threads: set[str]) -> Iterator[Happening]:
-    answers, changes = f"{DATA}.answers_g{generation}", f"{DATA}.appeal_changes_g{generation}"
-    named = "ifNull(tupleElement(first, 'appeal'), '')"
-    by_thread = _among("ifNull(tupleElement(first, 'thread'), '')", threads)
-    for table, topic, thread, conditions in (
-        (answers, "NULL", "tupleElement(fact, 'thread')", [_among(named, appeals), by_thread]),
-        (changes, "tupleElement(fact, 'topic')", "NULL", [_among("tupleElement(first, 'appeal')", appeals)]),
-    ):
+    def told(table: str, conditions: Sequence[str], columns: Sequence[str]) -> str:
         selected = " UNION DISTINCT ".join(
-            f"SELECT day, id FROM {table} WHERE {condition}" for condition in conditions if condition
+            f"SELECT day, id FROM {DATA}.{table}_g{generation} WHERE {condition}" for condition in conditions
         )
-        if not selected:
-            continue
-        rows = client.query(
-            "SELECT id, tupleElement(fact, 'kind'), toUnixTimestamp64Milli(tupleElement(fact, 'at')), "
-            f"tupleElement(fact, 'appeal'), {thread}, {topic}, tupleElement(fact, 'responder') "
-            f"FROM (SELECT id, min(first) AS fact FROM {table} WHERE (day, id) IN ({selected}) GROUP BY day, id)",
-            settings=_LONG,
-        ).result_rows
-        for row in rows:
+        fact = Earliest("at", "kind", "appeal", "responder", *columns)
+        thread, topic = (fact[column] if column in columns else "NULL" for column in ("thread", "topic"))
+        return (
+            f"SELECT id, {fact['kind']}, toUnixTimestamp64Milli({fact['at']}), {fact['appeal']}, {thread}, {topic}, "
+            f"{fact['responder']} FROM (SELECT id, {fact.sql} FROM {DATA}.{table}_g{generation} "
+            f"WHERE (day, id) IN ({selected}) GROUP BY day, id)"
+        )
+
+    named = _among("ifNull(tupleElement(first, 'appeal'), '')", appeals)
+    by_thread = _among("ifNull(tupleElement(first, 'thread'), '')", threads)
+    questions = []
+    if named or by_thread:
+        questions.append(told("answers", [each for each in (named, by_thread) if each], ["thread"]))
+    if named:
+        questions.append(told("appeal_changes", [_among("tupleElement(first, 'appeal')", appeals)], ["topic"]))
+    if questions:
+        for row in client.query(" UNION ALL ".join(questions), settings=_LONG).result_rows:
             yield Happening(*row)
 
 

@@ -20,6 +20,7 @@ from schemas.sql_files import Rendering
 from streams.generation import current_definition, encode_definition
 from streams.refresh import Refresher
 from streams.rollups import COLUMNS, COUNTERS
+from streams.step_size import FACT_WEIGHT, LEAST_HOURS
 from tests.conftest import ClickHouseServer
 from tests.streams.records import HOUR, T0, event, hex32
 from tests.streams.stored_log import StoredLog
@@ -268,6 +269,47 @@ def test_late_events_change_old_days_and_days_are_cut_where_people_live(log: Sto
     log.append(event("late", place="98701000", at=evening - long_ago), appended=LATER)
     assert refresher.drain() == 1
     assert (third - timedelta(days=4_000), "98701000") in stored(log)["place_day"]
+
+
+def test_sparse_history_of_a_thousand_hours_takes_one_step(log: StoredLog) -> None:
+    # Eleven years, so more months than an insert may have partitions by default.
+    records = [
+        (0, event(i, "appeal_received" if i % 2 else "reaction_added", at=T0 - i * 97 * HOUR, place=PLACES[i % 4]))
+        for i in range(1000)
+    ]
+    flush(log, records[:500])
+    flush(log, records[500:])
+    refresher = Refresher(log.client, log.generation)
+    assert refresher.step(hurry=True) == 1000
+    assert refresher.pending().nothing
+    assert stored(log) == plain_count(records)
+
+
+def test_a_step_takes_the_latest_hours_that_hold_few_enough_rows(log: StoredLog) -> None:
+    def hour(number: int, pages: int = 1) -> list[tuple[int, bytes]]:
+        return [(0, event((number, i), at=T0 - number * HOUR, page=f"vk:{i}")) for i in range(pages)]
+
+    heavy, many = 110, 400
+    records = [record for number in range(240) for record in hour(number, many if number == heavy else 1)]
+    flush(log, records)
+    refresher = Refresher(log.client, log.generation, rows_a_step=many)
+    # The hours before the heavy one, then it and no more others than a step takes in any case, then the rest.
+    assert [refresher.step(hurry=True) for _ in range(3)] == [heavy, LEAST_HOURS, 240 - heavy - LEAST_HOURS]
+    refresher.drain()
+    assert stored(log) == plain_count(records)
+
+
+def test_hours_of_a_day_full_of_facts_are_taken_in_steps(log: StoredLog) -> None:
+    facts = 40
+    late = [(0, event(("late", i), at=T0 + i * HOUR)) for i in range(50)]
+    full = [(0, event(("full", i), "appeal_received", at=T0 - 240 * HOUR + i)) for i in range(facts)]
+    early = [(0, event(("early", i), at=T0 - 250 * HOUR - i * HOUR)) for i in range(50)]
+    flush(log, late + full + early)
+    refresher = Refresher(log.client, log.generation, rows_a_step=facts * FACT_WEIGHT)
+    # One hour of the full day is read with all facts of that day, and they are too many.
+    assert refresher.step(hurry=True) == len(late)
+    refresher.drain()
+    assert stored(log) == plain_count(late + full + early)
 
 
 async def test_the_worker_s_way_of_calling_it(log: StoredLog) -> None:
