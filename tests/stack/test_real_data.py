@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("real")) as made:
+    with machine(tmp_path_factory.mktemp("real"), {"WORKERS": "1"}) as made:
         made.run("up")
         yield made
 
@@ -93,7 +93,7 @@ def shuffled(source: Path, target: Path) -> Path:
     with gzip.open(source, "rt", encoding="utf-8", newline="") as file:
         head, *lines = file.readlines()
     random.Random(1).shuffle(lines)
-    with gzip.open(target, "wt", encoding="utf-8", newline="") as file:
+    with gzip.open(target, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
         file.writelines([head, *lines])
     return target
 
