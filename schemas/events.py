@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -16,8 +15,6 @@ from schemas.identifiers import (
     SOURCE,
     TOPIC,
     KnownTexts,
-    are_hex32,
-    are_labels,
     is_label,
 )
 from schemas.refusal import Refusal, from_decoder
@@ -67,10 +64,6 @@ ANSWER_KINDS: Final = frozenset({"appeal_interim", "appeal_answered"})
 #: Changes of an appeal's state; they name their appeal.
 CHANGE_KINDS: Final = frozenset(APPEAL_KINDS) - ANSWER_KINDS - {"appeal_received"}
 _OF_APPEALS: Final = frozenset(APPEAL_KINDS)
-#: Kinds whose records must name their appeal; an answer may name its thread instead.
-_NAMES_APPEAL: Final = _OF_APPEALS - ANSWER_KINDS
-#: Records that are judged together: few enough that one bad record makes little work for its neighbours.
-_BLOCK: Final = 256
 #: What makes an account active on a page that day. Joining or leaving is audience, removing is not activity.
 ACTIVE_KINDS: Final = frozenset(
     {"appeal_received", "comment_added", "reaction_added", "repost_added", "vote_added", "service_used"}
@@ -170,33 +163,6 @@ class EventValidator:
             return self._second_look(raw)
         return self._check(event) or event
 
-    def judge(self, values: Sequence[bytes | None]) -> list[Event | Refusal]:
-        """Judge records, each alone, in order: the verdicts of a call one by one, at a third of the time.
-
-        A value of None (a tombstone) is judged as an empty one. Never raises.
-        """
-        decode = self._strict
-        verdicts: list[Event | Refusal] = []
-        for begin in range(0, len(values), _BLOCK):
-            events: list[Event] = []
-            refused: list[tuple[int, Refusal]] = []
-            for place, raw in enumerate(values[begin : begin + _BLOCK]):
-                try:
-                    events.append(decode(raw or b""))
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    verdict = self._second_look(raw or b"")
-                    if isinstance(verdict, Refusal):
-                        refused.append((place, verdict))
-                    else:
-                        events.append(verdict)
-            block: list[Event | Refusal] = [*events]
-            if not self._all_pass(events):
-                block = [self._check(event) or event for event in events]
-            for place, refusal in refused:
-                block.insert(place, refusal)
-            verdicts += block
-        return verdicts
-
     def _second_look(self, raw: bytes) -> Event | Refusal:
         try:
             event: Event = self._lenient(raw)
@@ -244,28 +210,6 @@ class EventValidator:
             if event.thread is None:
                 return Refusal("appeal", f"An {event.kind} names its `appeal` or its `thread`.")
         return None
-
-    def _all_pass(self, events: Sequence[Event]) -> bool:
-        """Whether :meth:`_check` would pass every event, found column by column; False where that is not certain."""
-        return (
-            {event.v for event in events} <= {VERSION}
-            and are_hex32([event.id for event in events])
-            and are_hex32([event.author for event in events if event.author is not None])
-            and self._places.holds_all([event.place for event in events])
-            and self._pages.holds_all([event.page for event in events if event.page is not None])
-            and self._sources.holds_all({event.source for event in events})
-            and self._channels.holds_all({event.channel for event in events})
-            and self._topics.holds_all([event.topic for event in events if event.topic is not None])
-            and self._sources.holds_all([event.load for event in events if event.load is not None])
-            and are_hex32([event.appeal for event in events if event.appeal is not None])
-            and are_hex32([event.thread for event in events if event.thread is not None])
-            and are_labels([event.responder for event in events if event.responder is not None])
-            and are_labels([event.object for event in events if event.object is not None])
-            and _NAMES_APPEAL.isdisjoint([event.kind for event in events if event.appeal is None])
-            and ANSWER_KINDS.isdisjoint(
-                [event.kind for event in events if event.appeal is None and event.thread is None]
-            )
-        )
 
 
 def ahead_refusal(field: str) -> Refusal:

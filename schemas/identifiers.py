@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
@@ -17,6 +18,8 @@ UNKNOWN_PLACE: Final = "00000000"
 
 #: A cache of texts that passed is bounded: an adversary may send a new text with every record.
 KNOWN_LIMIT: Final = 65_536
+#: What is printable of ASCII.
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 
 
 class KnownTexts:
@@ -59,21 +62,29 @@ def is_label(text: str) -> bool:
     return text.isprintable() and not text.isspace()
 
 
-def are_hex32(texts: Iterable[str]) -> bool:
-    """Whether texts of 32 characters each are all lower-case hexadecimal digits, judged together.
+def hex32_bytes(texts: Iterable[str]) -> bytes | None:
+    """The bytes that texts of 32 lower-case hexadecimal digits each stand for; None where one has anything else.
 
-    What survives the way through bytes unchanged has nothing but such digits: blanks, which ``fromhex`` skips,
-    and upper case come back differently, anything else raises.
+    Judged together: the texts are known to have 32 characters each.
     """
     joined = "".join(texts)
     try:
-        return bytes.fromhex(joined).hex() == joined
+        found = unhexlify(joined)
     except ValueError:
-        return False
+        return None
+    # Nothing but digits of either case came so far.
+    return found if joined == joined.lower() else None
+
+
+def are_hex32(texts: Iterable[str]) -> bool:
+    """Whether texts of 32 characters each are all lower-case hexadecimal digits, judged together."""
+    return hex32_bytes(texts) is not None
 
 
 def are_labels(texts: Collection[str]) -> bool:
     """Whether all of ``texts`` are labels (:func:`is_label`), judged together."""
     joined = "".join(texts)
+    # The same as ``isprintable``, at a quarter of the time.
+    printable = not joined.encode().translate(None, _PRINTABLE) if joined.isascii() else joined.isprintable()
     # The only blank that is printable is the space: where there is none, no text is blank.
-    return joined.isprintable() and (" " not in joined or not any(map(str.isspace, texts)))
+    return printable and (" " not in joined or not any(map(str.isspace, texts)))

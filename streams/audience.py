@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
-from streams.codes import TextCodes
-from streams.counters import Numbers, cells_of, hour_of, page_of, place_of, texts_of
+from schemas.numbered_texts import Numbers
+from streams.codes import TextColumn
+from streams.counters import cells_of, hour_of, page_of, place_of
 from streams.judge import Times
 from streams.rows import TABLES
 from streams.zones import DAY_MS, day_at, offset_in_hour, zone_of_place
 
 
-def people_rows(cells: Numbers, at: Times, authors: Numbers, places: TextCodes, pages: TextCodes) -> pl.DataFrame:
+def people_rows(cells: Numbers, at: Times, authors: Numbers, places: TextColumn, pages: TextColumn) -> pl.DataFrame:
     """Rows for active records: their cells, times (milliseconds UTC) and authors (upper 64 bits of the keyed hash).
 
     The union of sketches is idempotent: each flush gives its own authors only, whoever was there before.
     """
     # A day has the place of an hour in the number, so that the same packing serves.
-    days = local_days(hour_of(cells), place_of(cells), at, list(places))
+    days = local_days(hour_of(cells), place_of(cells), at, list(places.texts))
     groups = (
         pl.DataFrame({"group": cells_of(days, place_of(cells), page_of(cells)), "people": authors})
         .group_by("group")
@@ -27,8 +30,8 @@ def people_rows(cells: Numbers, at: Times, authors: Numbers, places: TextCodes, 
     group = groups["group"].to_numpy()
     columns = {
         "day": pl.Series(hour_of(group).astype(np.int32)).cast(pl.Date),
-        "place": texts_of(places, place_of(group)),
-        "page": texts_of(pages, page_of(group)),
+        "place": places.of(place_of(group)),
+        "page": pages.of(page_of(group)),
         "people": groups["people"],
     }
     return pl.DataFrame(columns, schema=TABLES["people_day"])
@@ -36,9 +39,14 @@ def people_rows(cells: Numbers, at: Times, authors: Numbers, places: TextCodes, 
 
 def local_days(hours: Numbers, places: Numbers, at: Times, names: list[str]) -> Numbers:
     """The local calendar days (since 1970-01-01) of records, from their hours and times (UTC) and places' codes."""
-    count = np.uint64(max(1, len(names)))
-    pairs, pair_of = np.unique(hours * count + places, return_inverse=True)
-    zones = [zone_of_place(names[place]) for place in (pairs % count).tolist()]
+    return days_in_zones(hours, places, at, lambda place: zone_of_place(names[place]))
+
+
+def days_in_zones(hours: Numbers, groups: Numbers, at: Times, zone_of: Callable[[int], str]) -> Numbers:
+    """The same for records in groups that have a zone each, found once for each hour of a group."""
+    count = np.uint64(1) + (groups.max() if len(groups) else np.uint64(0))
+    pairs, pair_of = np.unique(hours * count + groups, return_inverse=True)
+    zones = [zone_of(group) for group in (pairs % count).tolist()]
     offsets = [offset_in_hour(zone, hour) for zone, hour in zip(zones, (pairs // count).tolist(), strict=True)]
     ahead = np.array([0 if offset is None else offset for offset in offsets], np.int64)
     days: Times = np.maximum((at + ahead[pair_of]) // DAY_MS, 0)

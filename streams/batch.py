@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -24,7 +25,7 @@ class Batch(Struct, gc=False):
 
     first_offset: int
     values: list[bytes | None]
-    appended: list[int]
+    appended: list[int] | array[int]
 
     @property
     def next_offset(self) -> int:

@@ -1,22 +1,23 @@
-"""Codes: small numbers for texts that repeat, so that the columns of a chunk are numbers."""
+"""Codes: the texts that numbers stand for, as columns."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from itertools import count
+import polars as pl
 
-import numpy as np
-import numpy.typing as npt
+from schemas.numbered_texts import NumberedTexts, Numbers
 
 
-class TextCodes(defaultdict[str, int]):
-    """Numbers texts 0, 1, 2 ... as they first appear; iterating gives the texts in the order of their numbers."""
+class TextColumn:
+    """The texts of one numbering as a column that grows with it, so that numbers become texts outside the lock."""
 
-    def __init__(self) -> None:
-        # No step of the interpreter for a new text either: a third of a chunk's texts may be new.
-        super().__init__(count().__next__)
+    def __init__(self, texts: NumberedTexts) -> None:
+        self.texts = texts
+        self._column = pl.Series([], dtype=pl.String)
 
-    def encode(self, texts: Iterable[str], size: int) -> npt.NDArray[np.uint64]:
-        """The codes of ``size`` texts."""
-        return np.fromiter(map(self.__getitem__, texts), np.uint64, size)
+    def of(self, codes: Numbers) -> pl.Series:
+        """The texts that the codes stand for."""
+        known = len(self._column)
+        if known < len(self.texts):
+            new = pl.Series(self.texts.since(known), dtype=pl.String)
+            self._column = pl.concat([self._column, new], rechunk=True)
+        return self._column.gather(codes)

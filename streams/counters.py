@@ -7,24 +7,23 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from msgspec import Struct
 
 from schemas.events import APPEAL_KINDS, KINDS
-from streams.codes import TextCodes
+from schemas.numbered_texts import Numbers
+from streams.codes import TextColumn
+from streams.columns import RecordColumns
 from streams.rows import TABLES
 from streams.zones import HOUR_MS
 
-Numbers = npt.NDArray[np.uint64]
-
-#: Number of each kind: its column in the table.
-KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
 #: Kinds below this number count records, the others sum amounts.
 COUNTED_KINDS: Final = len(APPEAL_KINDS)
 
-#: A cell is one number: hour (21 bits reach the year 2209), place and page (codes within the chunk, 20 bits each:
-#: a chunk has at most 2**20 records). Ascending cells are ordered by hour, then place, then page.
-_TEXT_BITS: Final = np.uint64(20)
-_TEXT_MASK: Final = np.uint64((1 << 20) - 1)
+#: Codes of pages and of places in a chunk are below this.
+MOST_TEXTS: Final = 1 << 21
+#: A cell is one number: hour (21 bits reach the year 2209), place and page (their codes). Ascending cells are ordered
+#: by hour, then place, then page.
+_TEXT_BITS: Final = np.uint64(21)
+_TEXT_MASK: Final = np.uint64(MOST_TEXTS - 1)
 
 
 def cells_of(hours: Numbers, places: Numbers, pages: Numbers) -> Numbers:
@@ -47,16 +46,12 @@ def page_of(cells: Numbers) -> Numbers:
     return cells & _TEXT_MASK
 
 
-class Counted(Struct, gc=False):
+class Counted(RecordColumns):
     """Counted records as columns: their cells, the codes of their kinds, and what each adds to its kind."""
 
     cells: Numbers
     kinds: npt.NDArray[np.uint8]
     amounts: npt.NDArray[np.uint32]
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> Counted:
-        """The records that the mask names."""
-        return Counted(self.cells[mask], self.kinds[mask], self.amounts[mask])
 
 
 class ChangedCells:
@@ -78,24 +73,16 @@ class ChangedCells:
         within = self._cells.take(cell_of, mode="clip") == counted.cells
         self.add(cell_of[within], counted.where(within))
 
-    def rows(self, log: int, partition: int, chunk: int, places: TextCodes, pages: TextCodes) -> pl.DataFrame:
+    def rows(self, log: int, partition: int, chunk: int, places: TextColumn, pages: TextColumn) -> pl.DataFrame:
         """Rows of ``page_hour``, one a changed cell."""
         count = len(self._cells)
         columns: dict[str, object] = {
             "hour": hour_of(self._cells).astype(np.int64) * HOUR_MS,
-            "page": texts_of(pages, page_of(self._cells)),
-            "place": texts_of(places, place_of(self._cells)),
+            "page": pages.of(page_of(self._cells)),
+            "place": places.of(place_of(self._cells)),
             "log": np.full(count, log, np.uint16),
             "part": np.full(count, partition, np.uint16),
             "chunk": np.full(count, chunk, np.uint32),
         }
         by_kind = self._sums.reshape(len(KINDS), count)
         return pl.DataFrame(columns | dict(zip(KINDS, by_kind, strict=True)), schema=TABLES["page_hour"])
-
-
-def texts_of(texts: TextCodes, codes: Numbers) -> pl.Series:
-    """The texts that the codes stand for."""
-    names = list(texts)
-    if len(names) < len(codes):
-        return pl.Series(names, dtype=pl.String).gather(codes)
-    return pl.Series([names[code] for code in codes.tolist()], dtype=pl.String)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.errors import CorruptRecordException
 
 from streams.batch import Batch
 
-_VALUE = attrgetter("value")
-_TIMESTAMP = attrgetter("timestamp")
+_VALUE: Final = attrgetter("value")
+#: Type of the times of a record batch that the broker stamped as a whole: all its records have the latest one.
+_APPENDED: Final = 1
 
 
 def read_batch(records: Any) -> Batch:
@@ -21,7 +23,7 @@ def read_batch(records: Any) -> Batch:
     which is noticed. Advances ``next_fetch_offset``. Raises CorruptRecordException for a wrong checksum.
     """
     values: list[bytes | None] = []
-    appended: list[int] = []
+    appended = array("q")
     first = position = records.next_fetch_offset
     raw = records._records
     while raw.has_next():
@@ -41,8 +43,11 @@ def read_batch(records: Any) -> Batch:
             if not values:
                 first = position = block[0].offset
             fitting = block if _consecutive(block, position) else _prefix(block, position)
-            values += [record.value for record in fitting]
-            appended += [record.timestamp for record in fitting]
+            values += map(_VALUE, fitting)
+            if getattr(chunk, "timestamp_type", None) == _APPENDED:
+                appended += array("q", (chunk.max_timestamp,)) * len(fitting)
+            else:
+                appended.extend([record.timestamp for record in fitting])
             position += len(fitting)
             if len(fitting) < len(block):
                 break

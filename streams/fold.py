@@ -18,7 +18,7 @@ from streams.marks import SourceMarks, touched_rows
 from streams.partition_fold import PartitionFold
 from streams.refused_rows import RefusedRows
 from streams.rows import Span
-from streams.window import IdentityWindow, Words, identity_words
+from streams.window import IdentityWindow, Words
 
 
 class EventFold(PartitionFold):
@@ -46,16 +46,18 @@ class EventFold(PartitionFold):
         self._kinds = np.zeros(len(KINDS), np.int64)
 
     def _new_chunk(self, offset: int) -> ChunkFold:
-        return ChunkFold(self.log, self.partition, chunk_of(offset, self.definition.chunk))
+        judge = self._judge
+        judge.begin_chunk()
+        return ChunkFold(self.log, self.partition, chunk_of(offset, self.definition.chunk), judge.places, judge.pages)
 
     def _read_ahead(self, batch: Batch) -> None:
         for part in batch.by_chunk(self.definition.chunk):
-            judged = self._judged(part)
-            self._ahead.append(identity_words([event.id for event in judged.events]))
+            self._ahead.append(self._judged(part).columns.identities)
             if self._completes_chunk(part):
                 self._window.admit(np.concatenate(self._ahead))
                 self._ahead = []
                 self._window.close_chunk()
+                self._chunk = self._new_chunk(part.next_offset)
         self._unknown_before = self._judge.unknown_fields
 
     def _take(self, batch: Batch) -> None:
@@ -71,13 +73,16 @@ class EventFold(PartitionFold):
         self._refused.add(judged.refused)
         self._counts["refused"] += len(judged.refused)
         self._counts["excluded"] += judged.excluded
-        if not judged.events:
+        events = judged.columns
+        if not len(events.offsets):
             return
-        kinds = self._chunk.take(judged)
-        self._kinds += np.bincount(kinds, minlength=len(KINDS))
-        self._sources.add([event.source for event in judged.events], judged.offsets, judged.appended, judged.at)
-        for i in np.flatnonzero(kinds < COUNTED_KINDS).tolist():
-            self._facts.add(judged.events[i], int(judged.offsets[i]), int(judged.appended[i]))
+        self._chunk.take(events)
+        self._kinds += np.bincount(events.kinds, minlength=len(KINDS))
+        self._sources.add_numbered(
+            list(self._judge.sources), events.sources, events.offsets, events.appended, events.at
+        )
+        of_appeals = np.flatnonzero(events.kinds < COUNTED_KINDS)
+        self._facts.add(judged.appeals, events.offsets[of_appeals], events.appended[of_appeals])
 
     def _judged(self, part: Batch) -> Judged:
         judged = self._judge.judge(part)

@@ -8,7 +8,7 @@ from typing import Final
 CHUNK: Final = 32_768
 #: Whole chunks before the current one in which the identity of a repeat is still known.
 WINDOW_CHUNKS: Final = 4
-#: The largest chunk that a definition may ask for: codes of a chunk's pages and places have 20 bits.
+#: The largest chunk that a definition may ask for: codes of its pages and of its places have 21 bits.
 MAX_CHUNK: Final = 1_048_576
 
 

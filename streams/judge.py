@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.events import MAX_AHEAD_MS, Event, EventValidator, ahead_refusal
+from schemas.event_blocks import Block, BlockValidator
+from schemas.events import MAX_AHEAD_MS, Event, ahead_refusal
+from schemas.identifiers import KNOWN_LIMIT
+from schemas.numbered_texts import Numbers
 from schemas.refusal import MENDED, Refusal
 from streams.batch import Batch
+from streams.codes import TextColumn
+from streams.columns import RecordColumns
+from streams.counters import COUNTED_KINDS, MOST_TEXTS
 from streams.generation import Definition, Stamp
+from streams.window import Words, words_of
 
 Times = npt.NDArray[np.int64]
 
@@ -30,15 +36,31 @@ class RefusedRecord(Struct, frozen=True):
     size: int
 
 
-class Judged(Struct):
-    """The accepted events of a batch in the order of the log, column by column, and what became of the others."""
+class Columns(RecordColumns):
+    """Accepted events as columns of one length, in the order of the log."""
 
-    #: With the places that the generation's stamps give them.
-    events: list[Event]
     offsets: Times
     #: When each happened and when it was appended, milliseconds UTC.
     at: Times
     appended: Times
+    identities: Words
+    kinds: npt.NDArray[np.uint8]
+    amounts: npt.NDArray[np.uint32]
+    #: Numbers of the judge's texts; the places are those that the generation's stamps give.
+    pages: Numbers
+    places: Numbers
+    sources: Numbers
+    #: Upper 64 bits of the authors, where ``known`` says that there is one.
+    authors: Numbers
+    known: npt.NDArray[np.bool_]
+
+
+class Judged(Struct):
+    """The accepted events of a batch, column by column, and what became of the others."""
+
+    columns: Columns
+    #: Those of the appeal kinds, with the places that the generation's stamps give them.
+    appeals: list[Event]
     refused: list[RefusedRecord]
     #: Records of excluded loads.
     excluded: int
@@ -53,55 +75,106 @@ class EventJudge:
     """
 
     def __init__(self, log: int, partition: int, definition: Definition) -> None:
-        self._validator = EventValidator()
+        self._validator = BlockValidator()
         self._mended = mended_offsets(log, partition, definition)
         self._excluded = frozenset(definition.excluded_loads)
         self._stamps = _by_page(definition.stamps)
+        # A record has a page and a place, and a stamp may give another place.
+        self._most_texts = min(KNOWN_LIMIT, MOST_TEXTS - 2 * definition.chunk)
+        self._name_columns()
 
     @property
     def unknown_fields(self) -> int:
         """Records so far, accepted by the contract, that carried fields which it does not know."""
         return self._validator.unknown_fields
 
+    def begin_chunk(self) -> None:
+        """To be called before a chunk's first record: numbers of texts hold for a chunk, below ``MOST_TEXTS``."""
+        if self._validator.forget(self._most_texts):
+            self._name_columns()
+
+    def _name_columns(self) -> None:
+        #: The texts that the numbers of the present chunk stand for.
+        self.pages = TextColumn(self._validator.pages)
+        self.places = TextColumn(self._validator.places)
+        self.sources = self._validator.sources
+
     def judge(self, batch: Batch) -> Judged:
-        """Judge a batch. Never raises, whatever its records are."""
-        verdicts = self._validator.judge(batch.values)
-        refusals = {place: verdict for place, verdict in enumerate(verdicts) if type(verdict) is Refusal}
-        valid: Sequence[int] = range(len(verdicts))
-        if refusals:
-            valid = [place for place in valid if place not in refusals]
-        events = cast(list[Event], [verdicts[place] for place in valid])
-        places = np.fromiter(valid, np.int64, len(valid))
-        at = np.fromiter([event.at for event in events], np.int64, len(events))
-        appended = np.array(batch.appended, np.int64)[places]
-        accepted = at <= appended + MAX_AHEAD_MS
+        """Judge a batch, which lies within one chunk. Never raises, whatever its records are."""
+        appended = np.array(batch.appended, np.int64)
+        refusals: dict[int, Refusal] = {}
+        parts: list[Columns] = []
+        appeals: list[Event] = []
+        excluded: list[npt.NDArray[np.bool_]] = []
+        begin = 0
+        for block in self._validator.blocks(batch.values):
+            refusals |= {begin + place: refusal for place, refusal in block.refused.items()}
+            parts.append(_columns(block, batch.first_offset + begin, appended[begin : begin + block.size]))
+            appeals += block.appeals
+            if self._excluded:
+                absent = [event.load in self._excluded for event in block.events]
+                excluded.append(np.fromiter(absent, np.bool_, len(absent)))
+            begin += block.size
+        columns = Columns.joined(parts)
+        accepted = columns.at <= columns.appended + MAX_AHEAD_MS
+        places = columns.offsets - batch.first_offset
         refusals |= dict.fromkeys(places[~accepted].tolist(), ahead_refusal("at"))
         mended = [offset - batch.first_offset for offset in offsets_within(self._mended, batch)]
         if mended:
             refusals = dict.fromkeys(mended, MENDED) | refusals
             accepted &= ~np.isin(places, mended)
-        excluded = 0
-        if self._excluded:
-            absent = np.fromiter([event.load in self._excluded for event in events], np.bool_, len(events))
-            excluded = int(np.count_nonzero(accepted & absent))
-            accepted &= ~absent
+        absent_count = 0
+        if excluded:
+            absent_mask = np.concatenate(excluded)
+            absent_count = int(np.count_nonzero(accepted & absent_mask))
+            accepted &= ~absent_mask
         if not accepted.all():
-            events = [events[i] for i in np.flatnonzero(accepted).tolist()]
-            places, at, appended = places[accepted], at[accepted], appended[accepted]
-        return Judged(
-            events=[self._stamped(event) for event in events] if self._stamps else events,
-            offsets=places + batch.first_offset,
-            at=at,
-            appended=appended,
-            refused=refused_records(batch, refusals),
-            excluded=excluded,
-        )
+            of_appeals = accepted[columns.kinds < COUNTED_KINDS].tolist()
+            appeals = [event for event, stays in zip(appeals, of_appeals, strict=True) if stays]
+            columns = columns.where(accepted)
+        if self._stamps:
+            self._stamp(columns)
+            appeals = [self._stamped(event) for event in appeals]
+        return Judged(columns, appeals, refused_records(batch, refusals), absent_count)
+
+    def _stamp(self, columns: Columns) -> None:
+        """Put the places that the stamps give into the columns."""
+        pages = self.pages.texts
+        stamps = {pages[page]: self._stamps[page] for page in self._stamps.keys() & pages.keys()}
+        columns.places = columns.places.copy()
+        for i in np.flatnonzero(np.isin(columns.pages, list(stamps))).tolist():
+            place = _place(stamps[int(columns.pages[i])], int(columns.at[i]))
+            if place is not None:
+                columns.places[i] = self.places.texts[place]
 
     def _stamped(self, event: Event) -> Event:
-        for stamp in self._stamps.get(event.page or "", ()):
-            if stamp.from_ms <= event.at < stamp.to_ms:
-                return replace(event, place=stamp.place)
-        return event
+        place = _place(self._stamps.get(event.page or "", ()), event.at)
+        return event if place is None else replace(event, place=place)
+
+
+def _columns(block: Block, first_offset: int, appended: Times) -> Columns:
+    """The accepted events of a block whose first record stands at ``first_offset``."""
+    accepted = np.fromiter(block.accepted, np.int64, len(block.accepted))
+    known = np.ones(len(accepted), np.bool_)
+    known[block.nobody] = False
+    return Columns(
+        offsets=accepted + first_offset,
+        at=block.at,
+        appended=appended[accepted],
+        identities=words_of(block.ids),
+        kinds=block.kinds,
+        amounts=block.amounts,
+        pages=block.pages,
+        places=block.places,
+        sources=block.sources,
+        authors=words_of(block.authors)[:, 0],
+        known=known,
+    )
+
+
+def _place(stamps: Iterable[Stamp], at: int) -> str | None:
+    """The place that stamps of a page give at a time (milliseconds UTC); None where they leave what was stamped."""
+    return next((stamp.place for stamp in stamps if stamp.from_ms <= at < stamp.to_ms), None)
 
 
 def mended_offsets(log: int, partition: int, definition: Definition) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from streams.codes import TextCodes
+from schemas.numbered_texts import Numbers
 from streams.judge import Times
 from streams.rows import TABLES
 from streams.zones import HOUR_MS
@@ -28,15 +28,23 @@ class SourceMarks:
 
     def add(self, sources: Sequence[str], offsets: Times, appended: Times, happened: Times) -> None:
         """Accepted records in the order of the log; times in milliseconds UTC."""
-        codes = TextCodes()
-        of = codes.encode(sources, len(sources)).astype(np.int64)
+        names = list(dict.fromkeys(sources))
+        codes = {source: code for code, source in enumerate(names)}
+        self.add_numbered(
+            names, np.array([codes[source] for source in sources], np.uint64), offsets, appended, happened
+        )
+
+    def add_numbered(
+        self, names: Sequence[str], sources: Numbers, offsets: Times, appended: Times, happened: Times
+    ) -> None:
+        """The same with the sources as numbers, which are places in ``names``."""
         # Where a place is assigned more than once the last value stays: the last record of each source.
-        last = np.zeros(len(codes), np.int64)
-        last[of] = np.arange(len(sources))
-        latest = np.zeros(len(codes), np.int64)
-        np.maximum.at(latest, of, happened)
-        for source, code in codes.items():
-            at = int(last[code])
+        last = np.full(len(names), -1, np.int64)
+        last[sources] = np.arange(len(sources))
+        latest = np.zeros(len(names), np.int64)
+        np.maximum.at(latest, sources, happened)
+        for code in np.flatnonzero(last >= 0).tolist():
+            source, at = names[code], int(last[code])
             before = self._marks.get(source, (0, 0, 0))
             self._marks[source] = (int(offsets[at]), int(appended[at]), max(before[2], int(latest[code])))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,10 +15,9 @@ Mask = npt.NDArray[np.bool_]
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def identity_words(identities: Sequence[str]) -> Words:
-    """Identities (32 lower-case hex digits each) as an array of shape (n, 2): their upper and lower 64 bits."""
-    packed = np.frombuffer(bytes.fromhex("".join(identities)), dtype=">u8")
-    return packed.astype(np.uint64).reshape(-1, 2)
+def words_of(identities: bytes) -> Words:
+    """Identities (16 bytes each) as an array of shape (n, 2): their upper and lower 64 bits."""
+    return np.frombuffer(identities, dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
 class _Identities:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from schemas.event_blocks import BlockValidator
 from schemas.events import Event, EventValidator
 from schemas.readings import Reading, ReadingValidator
 from schemas.refusal import Refusal
@@ -82,4 +83,4 @@ def test_a_refusal_repeats_nothing_of_the_record(
 @PATIENT
 @given(raws=st.lists(st.binary(max_size=60) | st.sampled_from([json.dumps(fields("event.comment_added")).encode()])))
 def test_neighbours_do_not_change_a_verdict(raws: list[bytes]) -> None:
-    assert EventValidator().judge(raws) == [EventValidator()(raw) for raw in raws]
+    assert BlockValidator().judge(raws) == [EventValidator()(raw) for raw in raws]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from schemas.event_blocks import BlockValidator
 from schemas.events import MAX_TIME_MS, Event, EventValidator, encode_event
 from schemas.readings import MAX_VALUE, Reading, ReadingValidator, encode_reading
 from schemas.refusal import Refusal
@@ -72,7 +73,7 @@ def judge_event(raw: bytes) -> object:
     """The verdict, which must be the same one by one and among others."""
     verdict = EventValidator()(raw)
     good = json.dumps(fields("event.comment_added")).encode()
-    together = EventValidator().judge([good, raw, good])
+    together = BlockValidator().judge([good, raw, good])
     assert together[1] == verdict
     assert isinstance(together[0], Event)
     assert isinstance(together[2], Event)

@@ -15,6 +15,7 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from faust.app import App
 from faust.serializers.schemas import Schema
 from faust.tables.recovery import Recovery
@@ -98,8 +99,24 @@ def test_blocks_become_one_batch_from_the_asked_offset_on() -> None:
     records = _records([(10, [b"a", None, b"c"]), (13, [b"d"])], 11)
     batch = read_batch(records)
     assert (batch.first_offset, batch.values) == (11, [None, b"c", b"d"])
-    assert batch.appended == [1_700_000_000_001, 1_700_000_000_002, 1_700_000_000_000]
+    assert list(batch.appended) == [1_700_000_000_001, 1_700_000_000_002, 1_700_000_000_000]
     assert records.next_fetch_offset == batch.next_offset == 14
+
+
+def test_times_of_the_log_are_those_of_the_whole_block() -> None:
+    """What the broker stamped: aiokafka's own records say the same."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    for index in range(3):
+        builder.append(index, 1_700_000_000_000 + index, None, b"x", [])
+    raw = bytearray(builder.build())
+    raw[22] |= 0x08  # The times are those of the log.
+    raw[35:43] = (1_800_000_000_000).to_bytes(8, "big")
+    raw[17:21] = calc_crc32c(bytes(raw[21:])).to_bytes(4, "big")
+    block = MemoryRecords(bytes(raw)).next_batch()
+    assert block is not None
+    records = fetcher.PartitionRecords(("events", 0), MemoryRecords(bytes(raw)), [], 1, None, None, True, 0)
+    batch = read_batch(records)
+    assert list(batch.appended) == [record.timestamp for record in block][1:] == [1_800_000_000_000] * 2
 
 
 def test_a_hole_ends_the_batch_so_that_the_next_one_shows_it() -> None:

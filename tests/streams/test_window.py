@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.window import IdentityWindow, Words, identity_words
+from streams.window import IdentityWindow, Words, words_of
 from tests.streams.records import hex32
 
 #: ``upper ^ lower * odd`` is zero for each of these: three identities that share the window's sort key.
@@ -20,9 +20,9 @@ def admit(window: IdentityWindow, identities: list[int]) -> list[bool]:
 
 
 def test_identities_become_their_two_halves() -> None:
-    words: Words = identity_words(["00112233445566778899aabbccddeeff", "f" * 32])
+    words: Words = words_of(bytes.fromhex("00112233445566778899aabbccddeeff" + "f" * 32))
     assert words.tolist() == [[0x0011223344556677, 0x8899AABBCCDDEEFF], [2**64 - 1, 2**64 - 1]]
-    assert identity_words([]).shape == (0, 2)
+    assert words_of(b"").shape == (0, 2)
 
 
 def test_identities_that_differ_in_one_half_only_are_strangers() -> None:
