@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: A worker that lags waits for a full flush, but never longer than this many intervals.
 PATIENCE: Final = 4
+#: How often it is asked whether a flush is due; more often while catching up, where nothing else may be left to do.
+LOOK_S: Final = 0.05
+SHORT_LOOK_S: Final = 0.01
 #: How often the budget is shared out among the workers that live.
 SHARE_S: Final = 10.0
 
@@ -82,7 +85,7 @@ class Flusher:
         started = self._monotonic()
         while not self._stopping.is_set():
             if not self._due(self._monotonic() - started):
-                await asyncio.sleep(min(0.05, self.interval_s / 4))
+                await asyncio.sleep(SHORT_LOOK_S if self.catching_up else min(LOOK_S, self.interval_s / 4))
                 continue
             started, at_end = self._monotonic(), self._at_end
             try:

@@ -47,11 +47,14 @@ log = logging.getLogger(__name__)
 #: a handful, and at full speed nothing waits.
 FETCH_WAIT_MS: Final = 100
 FETCH_BYTES: Final = 65_536
+#: The same while the log holds more: the rest of a backlog may be smaller than that.
+BEHIND_WAIT_MS: Final = 10
 #: How long an empty fetch lasts before the partitions that have room are looked at again.
 POLL_S: Final = 0.25
 #: Pause after Kafka refused the group as a whole.
 REFUSED_S: Final = 5.0
-#: How long a fetch lasts while no partition has room.
+#: How long a fetch lasts while no partition has room, or none of those for which there are records: what is queued
+#: for a fold lasts longer.
 IDLE_S: Final = 0.02
 
 
@@ -127,7 +130,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 await asyncio.sleep(IDLE_S)
                 return {}
             waiter = fetcher._create_fetch_waiter()
-            await asyncio.wait([waiter], timeout=timeout)
+            # Nobody tells when a partition has room again, and while its records wait aiokafka fetches no others.
+            await asyncio.wait([waiter], timeout=IDLE_S if fetcher._records else timeout)
             if not waiter.done():
                 waiter.cancel()
                 return {}
@@ -158,6 +162,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 result._update_position()
                 if batch.values:
                     found[tp] = batch
+        states = map(assignment.state_value, assignment.tps)
+        behind = any(state.has_valid_position and (state.highwater or 0) > state.position for state in states)
+        fetcher._fetch_max_wait_ms = BEHIND_WAIT_MS if behind else FETCH_WAIT_MS
         return found
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
