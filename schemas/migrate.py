@@ -165,32 +165,28 @@ def show_generation(
             view = name[5:].removesuffix(".sql")
             on_cluster = "ON CLUSTER '{cluster}'" if rendering.replicated else ""
             client.command(f"DROP VIEW IF EXISTS {VIEWS}.{view} {on_cluster}".rstrip())
-            _record(client, Migration("views", 0, name, "", ()))
+            _record(client, [Migration("views", 0, name, "", ())])
     return done
 
 
 def _apply(client: Client, migrations: Iterable[Migration], note: Callable[[str], None]) -> tuple[Migration, ...]:
+    """Apply files in order, then record them: every statement can be repeated, should the run end in between."""
     done: list[Migration] = []
-    unrecorded: list[Migration] = []
-    recordable = False
     for migration in migrations:
         for statement in migration.statements:
             client.command(statement)
         note(migration.name)
         done.append(migration)
-        unrecorded.append(migration)
-        # The very first files make the table that the records go into.
-        recordable = recordable or has_table(client, _TABLE_OF_RECORDS)
-        if recordable:
-            for each in unrecorded:
-                _record(client, each)
-            unrecorded.clear()
+    if done:
+        _record(client, done)
     return tuple(done)
 
 
-def _record(client: Client, migration: Migration) -> None:
+def _record(client: Client, migrations: Iterable[Migration]) -> None:
+    rows = ", ".join(
+        f"({literal(each.scope)}, {each.generation}, {literal(each.file)}, {literal(each.checksum)}, now64(3))"
+        for each in migrations
+    )
     client.command(
-        f"INSERT INTO {DATA}.{_TABLE_OF_RECORDS} (scope, generation, file, checksum, applied_at) SELECT "
-        f"{literal(migration.scope)}, {migration.generation}, {literal(migration.file)}, "
-        f"{literal(migration.checksum)}, now64(3)"
+        f"INSERT INTO {DATA}.{_TABLE_OF_RECORDS} (scope, generation, file, checksum, applied_at) VALUES {rows}"
     )

@@ -156,7 +156,7 @@ def _await_folded(machine: Machine, at: int, feeder: subprocess.Popen[bytes]) ->
             return
         if feeder.poll() is not None and feeder.returncode != 0:
             raise AssertionError("the simulator ended early")
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def _await_holding(machine: Machine, worker: str, holds: bool, patience_s: float = 60.0) -> None:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -48,16 +49,32 @@ def test_real_data_is_counted_exactly_and_a_second_import_changes_nothing(stack:
         "SELECT toString(toDate(received_at, 'America/Los_Angeles')), channel, count() "
         "FROM gospulse.appeals GROUP BY ALL"
     )
-    assert {(day, channel): count for day, channel, count in stored} == dict(counted_requests())
+    by_day = {(day, channel): count for day, channel, count in stored}
+    assert by_day == dict(counted_requests())
+    assert by_day == table_of_readme(REQUESTS.with_name("README.md"))
+    places = counts(stack, "place")
+    assert (len(places), places["la:unknown"], places["la:cd-13"]) == (16, 13, 2_035)
+    assert counts(stack, "entrance") == {
+        "phone": 8_976,
+        "app": 4_373,
+        "other": 3_409,
+        "portal": 3_171,
+        "email": 55,
+        "office": 15,
+    }
+    assert stack.query("SELECT count() FROM gospulse.appeals WHERE topic IS NULL OR topic = ''") == [(0,)]
+    # Some were closed before they were received, by their source's clock.
+    assert stack.query(
+        "SELECT countIf(closed_at IS NOT NULL), countIf(closed_at < received_at) FROM gospulse.appeals"
+    ) == [(19_994, 25)]
 
-    assert stack.query("SELECT sum(value) FROM gospulse.outside_totals") == [(4_101_446,)]
+    assert stack.query("SELECT sum(value), uniqExact(place) FROM gospulse.outside_totals") == [(4_101_446, 239)]
     stored = stack.query(
         "SELECT toString(toDate(period_from, 'Europe/London')), channel, sum(value) "
         "FROM gospulse.outside_totals GROUP BY ALL"
     )
     assert {(day, channel): count for day, channel, count in stored} == dict(counted_calls())
 
-    stack.run("verify")
     before = figures(stack)
 
     stack.run("down")
@@ -73,10 +90,28 @@ def test_real_data_is_counted_exactly_and_a_second_import_changes_nothing(stack:
     stack.run("verify")
 
 
+def counts(stack: Machine, column: str) -> dict[str, int]:
+    """Appeals by a column of their view."""
+    rows = stack.query(f"SELECT {column}, count() FROM gospulse.appeals GROUP BY {column}")
+    return {str(row[0]): int(row[1]) for row in rows}
+
+
 def counted_requests() -> Counter[tuple[str, str]]:
     """Requests by local day and channel, counted from the file itself."""
     with gzip.open(REQUESTS, "rt", encoding="utf-8", newline="") as file:
         return Counter((row["CreatedDate"][:10], row["RequestSource"]) for row in csv.DictReader(file))
+
+
+def table_of_readme(readme: Path) -> dict[tuple[str, str], int]:
+    """Requests by (day, channel) as the data's own description counts them."""
+    lines = [line for line in readme.read_text().splitlines() if line.startswith("| day |") or re.match(r"\| 20", line)]
+    head, *days = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {
+        (cells[0][:10], channel): int(number.replace(",", ""))
+        for cells in days
+        for channel, number in zip(head[2:], cells[2:], strict=True)
+        if number != "0"
+    }
 
 
 def counted_calls() -> Counter[tuple[str, str]]:

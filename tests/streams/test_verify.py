@@ -195,6 +195,17 @@ def test_rows_that_nobody_wrote_are_missed(bench: Bench) -> None:
     assert [d.where for d in report.findings.kept if d.table == "commits"] == ["events partition 1"]
 
 
+def test_a_worker_without_the_rewind_is_noticed(bench: Bench) -> None:
+    """It goes on where the rows end, in the middle of a chunk, whose cells are then those of its larger part."""
+    log = bench.generation()
+    chunk = log.definition.chunk
+    log.fold(ends={("events", 0): chunk + chunk // 2})
+    log.without("events", 0, range(chunk, chunk + chunk // 2)).fold()
+    report = bench.verify(log)
+    assert set(report.findings.differences) == {"page_hour"}
+    assert all("chunk 1" in d.where for d in report.findings.kept)
+
+
 def test_the_definition_is_honoured(bench: Bench) -> None:
     """Stamps, excluded loads and mended origins: green against the same definition, red against a plain one."""
     stamp = Stamp("vk:1", START_MS, START_MS + 3_600_000, "98646000")
