@@ -59,6 +59,7 @@ def _folder_in_memory() -> Path | None:
         return None
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist writes the groups into the names.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # The quick ones first: a mistake shows within seconds, before any server is started.
     parallel = hasattr(config, "workerinput")
