@@ -25,7 +25,7 @@ demo: ready ## everything on this machine: a synthetic week, a killed worker, a 
 PARALLEL ?= 3
 
 test: check ready ## lint, types and all tests, on real parts
-	$(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
 	$(BIN)/ruff format --check .

@@ -7,9 +7,11 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy import passwords
 from deploy.clickhouse_client import clickhouse as open_clickhouse
@@ -59,16 +61,26 @@ def _folder_in_memory() -> Path | None:
         return None
 
 
-@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist writes the groups into the names.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # The quick ones first: a mistake shows within seconds, before any server is started.
     parallel = hasattr(config, "workerinput")
     items.sort(key=lambda item: _weight(item, parallel=parallel))
-    for item in items:
-        # The tests of a file share servers, and those of some files a whole stack.
-        stack = "stack" in getattr(item, "fixturenames", ()) and "stack" in Path(item.path).parts
-        shared = stack and Path(item.path).name.startswith("test_faults_")
-        item.add_marker(pytest.mark.xdist_group("faults" if shared else item.nodeid.partition("::")[0]))
+
+
+class ByServers(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives whole files to processes: the tests of a file share servers, and those of some files a whole stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "shared stack" if file in SHARING else file
+
+
+#: Files whose tests take the stack of tests/stack/conftest.py.
+SHARING = ("tests/stack/test_faults_of_servers.py", "tests/stack/test_faults_and_personal_data.py")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers:
+    return ByServers(config, log)
 
 
 #: Files of tests/stack that take longest, the longest first: side by side they begin before all that needs servers, so
