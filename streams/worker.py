@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 
 #: A clean end takes at most this long in each of its steps; what is not reached is folded again by the next owner.
 LAST_FLUSH_S: Final = 1.5
-LAST_COMMIT_S: Final = 1.0
+#: Where two workers end together, the later one hears of the earlier's leave with a heartbeat, a third of the session
+#: timeout away, and commits when the group has joined anew.
+LAST_COMMIT_S: Final = 5.0
 LEAVE_S: Final = 3.0
 REFRESH_PAUSE_S: Final = 1.0
 #: The same while the worker catches up: the hours of a backlog change with every flush, and recomputing them each time

@@ -26,8 +26,8 @@ def _own() -> int:
     return _FIRST + int(name.removeprefix("gw")) % 8 * _PORTS
 
 
-# Begins elsewhere each time: a run that was killed may have left servers behind.
-_offered = itertools.count(os.getpid() * _STRIDE, _STRIDE)
+# Begins elsewhere each time: a run that was killed may have left servers behind, and another one may be under way.
+_offered = itertools.count(os.getpid() * 67 * _STRIDE, _STRIDE)
 
 
 def free_port() -> int:
