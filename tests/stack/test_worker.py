@@ -45,6 +45,10 @@ def test_every_cell_is_right_after_a_kill_a_zombie_and_a_clean_end(folding: Fold
         until(lambda: folding.folded() == folding.published(), "c folds what the sleeper owned")
         workers[1].send_signal(signal.SIGCONT)
         folding.publish(1000)
+        until(lambda: folding.folded() == folding.published(), "all folded, by whomever")
+        # The group has come to rest, with both: what each ends with is committed.
+        until(lambda: folding.committed() == folding.published(), "all committed")
+        folding.publish(500)
         until(lambda: folding.folded() == folding.published(), "both fold again")
         for worker in workers[1:]:
             worker.send_signal(signal.SIGTERM)
