@@ -7,6 +7,7 @@ field 22), so that nothing but what was started here is ever signalled.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -172,6 +173,14 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether a server that binds to ``host`` listens on every address of the machine, where no client can be sent."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def free_port(host: str, first: int | None = None, taken: Iterable[int] = ()) -> int:

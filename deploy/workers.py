@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.processes import Process, await_port, free_port, recorded, spawn, stop
+from deploy.processes import Process, await_port, free_port, is_wildcard, recorded, spawn, stop
 from deploy.settings import Settings, variable
 
 PREFIX: Final = "worker-"
@@ -32,7 +32,9 @@ def log_file(data: Path, name: str) -> Path:
 
 def local_host(bind: str) -> str:
     """The address at which a server that binds to ``bind`` is reached from this machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
+    if not is_wildcard(bind):
+        return bind
+    return "::1" if ":" in bind else "127.0.0.1"
 
 
 def environment(settings: Settings) -> dict[str, str]:

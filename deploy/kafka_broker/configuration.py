@@ -6,6 +6,8 @@ from pathlib import Path
 from socket import gethostname
 from typing import Final
 
+from deploy.processes import is_wildcard
+
 #: To standard output, warnings only; the process's log file is bounded by whoever started it.
 LOG4J2: Final = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -32,7 +34,7 @@ def _settings(log_directory: Path, host: str, port: int, controller_port: int) -
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller_port}",
         # Clients go where the broker says it is: "everywhere" is no address.
-        "advertised.listeners": f"PLAINTEXT://{gethostname() if host in ('0.0.0.0', '::') else host}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{gethostname() if is_wildcard(host) else host}:{port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
