@@ -5,27 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct
 
-from streams.verify.replay import Fact
+from streams.verify.replay import Fact, Fate
 from streams.verify.stored import NO_LOG, ON_DISK, StoredRows
 
 
-class StoredFate(Struct, frozen=True, array_like=True, gc=False):
-    """What is recorded of an appeal under one day; ``version`` is how many facts were known, 0 before the first time.
-
-    Times in ms UTC.
-    """
+class StoredFate(Fate, frozen=True, array_like=True, gc=False):
+    """What is recorded of an appeal under a day; ``version`` is how many facts were known, 0 before the first time."""
 
     day: str
     version: int
-    state: str
-    first_answer_at: int | None
-    answered_at: int | None
-    closed_at: int | None
-    withdrawn_at: int | None
-    topic: str | None
-    responder: str | None
 
 
 def conversations(stored: StoredRows) -> Iterator[tuple[str, Fact, list[StoredFate]]]:
@@ -36,9 +25,9 @@ def conversations(stored: StoredRows) -> Iterator[tuple[str, Fact, list[StoredFa
     """
     moment = "toUnixTimestamp64Milli({})".format
     life = ", ".join(
-        ["toString(day)", "life.version", "life.state"]
+        ["life.state"]
         + [moment(f"life.{name}") for name in ("first_answer_at", "answered_at", "closed_at", "withdrawn_at")]
-        + ["life.topic", "life.responder"]
+        + ["life.topic", "life.responder", "toString(day)", "life.version"]
     )
     appeals = (
         f"SELECT appeal, min(tuple(f.at, day, ifNull(f.thread, ''))) AS first, groupArray(tuple({life})) AS fates,"
@@ -57,7 +46,7 @@ def conversations(stored: StoredRows) -> Iterator[tuple[str, Fact, list[StoredFa
     )
     fact = "tuple(kind, id, at, appeal, topic, responder)"
     moments = ", ".join(["Nullable(Int64)"] * 4)
-    nothing = f"CAST([], 'Array(Tuple(String, UInt64, String, {moments}, Nullable(String), Nullable(String)))')"
+    nothing = f"CAST([], 'Array(Tuple(String, {moments}, Nullable(String), Nullable(String), String, UInt64))')"
     sql = (
         f"SELECT conversation, tuple('appeal_received', appeal, {moment('first.1')}, '', NULL, NULL), fates"
         f" FROM ({appeals})"

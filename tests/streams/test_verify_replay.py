@@ -7,20 +7,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events import ANSWER_KINDS, CHANGE_KINDS
 from streams.lifecycle import Happening, Received, lives
 from streams.verify.replay import Fact, Fate, replay
 
-KINDS = (
-    "appeal_assigned",
-    "appeal_interim",
-    "appeal_answered",
-    "appeal_closed",
-    "appeal_reopened",
-    "appeal_withdrawn",
-    "appeal_removed",
-    "appeal_restored",
-    "appeal_reclassified",
-)
+KINDS = sorted(ANSWER_KINDS | CHANGE_KINDS)
 APPEALS = ("a", "b", "c")
 
 
