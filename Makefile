@@ -37,7 +37,7 @@ chaos: ready ## a million events under kill -9 of every part, then every number 
 	$(CLEAN_ENV) $(BIN)/python -m pytest -m chaos --timeout 600
 
 endpoint: ready ## what real ClickHouse clients need from the one-machine endpoint (long)
-	$(CLEAN_ENV) $(BIN)/python -m pytest tests/deploy/endpoint -m "endpoint or not endpoint" --timeout 1200 $(ARGS)
+	$(CLEAN_ENV) $(BIN)/python -m pytest tests/deploy/clickhouse_endpoint -m "endpoint or not endpoint" --timeout 1200 $(ARGS)
 
 bench: ready $(BENCH_VENV)/.ready ## speed, latency, memory, beside peers (long)
 	$(CLEAN_ENV) $(BIN)/python -m tests.bench $(ARGS)
@@ -58,8 +58,8 @@ $(BENCH_VENV)/.ready: requirements/bench.txt
 	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-.cache/kafka/.ready: $(VENV)/.ready deploy/kafka_broker/pom.xml
-	@$(CLEAN_ENV) $(BIN)/python -m deploy.kafka_broker
+.cache/kafka/.ready: $(VENV)/.ready deploy/machine/kafka_broker/pom.xml
+	@$(CLEAN_ENV) $(BIN)/python -m deploy.machine.kafka_broker
 	@touch $@
 
 # Locks: exact versions with hashes, for every Python from 3.11 on, without addresses of an index. Kept pins stay;

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from deploy.cli.errors import WRONG_USE, UserError
+from deploy.errors import WRONG_USE, UserError
 from schemas.connections import Secret
 
 #: The login that writes, and the read-only one; the files in the passwords' folder bear the same names.

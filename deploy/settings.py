@@ -15,10 +15,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from deploy import addresses, passwords
-from deploy.cli.errors import UserError
+from deploy.errors import UserError
+from schemas.clickhouse.sql_files import Rendering, Retention
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
-from schemas.sql_files import Rendering, Retention
-from schemas.topics import EVENTS, READINGS, TOPICS, Topic
+from schemas.contract.topics import EVENTS, READINGS, TOPICS, Topic
 
 PREFIX: Final = "GOSPULSE_"
 DEFAULT: Final = "default"

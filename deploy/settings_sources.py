@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from deploy.cli.errors import WRONG_USE, UserError
+from deploy.errors import WRONG_USE, UserError
 from deploy.settings import DEFAULT, PREFIX, SECRETS, Settings, field_of, kind_of, names, variable
 from schemas.connections import Secret
 

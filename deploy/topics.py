@@ -17,10 +17,10 @@ from kafka.admin import ConfigResource
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from ingest.broker import BrokerAwayError, plain, quiet_library, refusal, security_settings, wait_for_port
+from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, refusal, security_settings, wait_for_port
 from schemas.connections import KafkaConnection
-from schemas.topics import TOPICS, Topic
-from streams.logs import recorded_logs
+from schemas.contract.topics import TOPICS, Topic
+from streams.bookkeeping.logs import recorded_logs
 
 LOGS: Final = "gospulse_data.logs"
 _TIMEOUT_MS: Final = 15_000

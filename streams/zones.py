@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from schemas.places import COUNTRY_ZONE, load_zone, zone_of
+from schemas.reference.places import COUNTRY_ZONE, load_zone, zone_of
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000

@@ -14,15 +14,15 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy import passwords
-from deploy.clickhouse_client import clickhouse as open_clickhouse
-from deploy.clickhouse_process import STOP_PATIENCE_S as CLICKHOUSE_PATIENCE_S
-from deploy.clickhouse_process import start_clickhouse
-from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.processes import Process, stop
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from deploy.machine.clickhouse_process import STOP_PATIENCE_S as CLICKHOUSE_PATIENCE_S
+from deploy.machine.clickhouse_process import start_clickhouse
+from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
+from deploy.machine.processes import Process, stop
 from deploy.settings_sources import load
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
-from tests.ports import free_port
-from tests.prepared_tables import PreparedTables, drop
+from tests.servers.ports import free_port
+from tests.servers.prepared_tables import PreparedTables, drop
 
 HOST = "127.0.0.1"
 

@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from deploy.cli.errors import GOOD
 from deploy.cli.tables import show
+from deploy.errors import GOOD
 from deploy.settings import Settings, description, names, value, variable
 
 NAME = "config"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from deploy.cli.errors import GOOD
+from deploy.errors import GOOD
 from deploy.settings import Settings
 
 NAME = "down"
@@ -20,7 +20,7 @@ def configure(_parser: argparse.ArgumentParser) -> None:
 
 def run(_args: argparse.Namespace, settings: Settings) -> int:
     """Exit code 0, also when nothing was running."""
-    from deploy import stack
+    from deploy.machine import stack
 
     ended = stack.down(settings, lambda line: print(line, flush=True))
     print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")

@@ -6,8 +6,8 @@ import argparse
 import time
 from pathlib import Path
 
-from deploy.cli.errors import GOOD, WRONG_USE, UserError
-from deploy.processes import last_lines
+from deploy.errors import GOOD, WRONG_USE, UserError
+from deploy.machine.processes import last_lines
 from deploy.settings import Settings
 
 NAME = "logs"

@@ -16,13 +16,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol, cast
 
-from deploy.cli.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
+from deploy.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
 from deploy.settings import Settings
 from deploy.settings_sources import load
 
 #: Commands in the order of ``gospulse --help``, with the module that holds each.
 COMMANDS: Final[Mapping[str, str]] = {
-    "demo": "deploy.cli.demo",
+    "demo": "deploy.cli.demo.command",
     "up": "deploy.cli.up",
     "down": "deploy.cli.down",
     "status": "deploy.cli.status",
@@ -30,15 +30,15 @@ COMMANDS: Final[Mapping[str, str]] = {
     "config": "deploy.cli.config",
     "topics": "deploy.cli.topics",
     "migrate": "deploy.cli.migrate",
-    "import": "deploy.cli.import_",
-    "simulate": "deploy.cli.simulate",
+    "import": "deploy.cli.import_.command",
+    "simulate": "deploy.cli.simulate.command",
     "worker": "deploy.cli.worker",
     "partitions": "deploy.cli.partitions",
     "query": "deploy.cli.query",
-    "report": "deploy.cli.report",
-    "verify": "deploy.cli.verify",
+    "report": "deploy.cli.report.command",
+    "verify": "deploy.cli.verify.command",
     "rejected": "deploy.cli.rejected",
-    "rebuild": "deploy.cli.rebuild",
+    "rebuild": "deploy.cli.rebuild.command",
     "trim": "deploy.cli.trim",
 }
 

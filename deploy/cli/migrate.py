@@ -7,15 +7,15 @@ import secrets
 
 from msgspec.structs import replace
 
-from deploy.cli.errors import FAILURE, GOOD, UserError
 from deploy.cli.tables import show
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import FAILURE, GOOD, UserError
 from deploy.settings import Settings
-from schemas.generations import FIRST, Client, NoGenerationError, active_generation
-from schemas.migrate import ChangedFileError, migrate, pending
-from schemas.schema_check import schema_differences
-from schemas.sql_files import Rendering
-from streams.generation import current_definition, encode_definition
+from schemas.clickhouse.generations import FIRST, Client, NoGenerationError, active_generation
+from schemas.clickhouse.migrate import ChangedFileError, migrate, pending
+from schemas.clickhouse.schema_check import schema_differences
+from schemas.clickhouse.sql_files import Rendering
+from streams.definition import current_definition, encode_definition
 
 NAME = "migrate"
 HELP = "make ClickHouse's tables and views from the numbered SQL files, once each"

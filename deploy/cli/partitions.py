@@ -7,16 +7,16 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.cli.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.cli.tables import show
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.settings import Settings
-from schemas.generations import NoGenerationError, active_generation, definition_of
-from streams.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
-from streams.generation import DefinitionError, decode_definition
-from streams.offsets import KafkaOffsets, KafkaUnavailableError, PartitionRange
-from streams.progress import folded_offsets
-from streams.start import Known, refuse_resume
+from schemas.clickhouse.generations import NoGenerationError, active_generation, definition_of
+from streams.bookkeeping.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
+from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError, PartitionRange
+from streams.bookkeeping.progress import folded_offsets
+from streams.definition import DefinitionError, decode_definition
+from streams.worker.start_rule import Known, refuse_resume
 
 NAME = "partitions"
 HELP = "show where partitions stand, or decide that one goes on behind a gap"

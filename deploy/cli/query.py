@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from deploy.cli.errors import GOOD, WRONG_USE, UserError
 from deploy.cli.tables import show
-from deploy.clickhouse_client import clickhouse
-from deploy.reading.answers import Answer, QueryError, ask
+from deploy.clickhouse.answers import Answer, QueryError, ask
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import GOOD, WRONG_USE, UserError
 from deploy.settings import Settings
 
 NAME = "query"

@@ -11,17 +11,17 @@ from typing import Any, Final
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from deploy.cli.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.cli.tables import show
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.settings import Settings
-from ingest.publisher import Publisher, PublishError
-from schemas.generations import NoGenerationError, active_generation
-from schemas.topics import EVENTS, READINGS
-from streams.decisions import MENDED, record
-from streams.offsets import KafkaOffsets, KafkaUnavailableError
-from streams.original import Original, OriginalUnreadableError, read_original
-from streams.rejected import Mended, MendingError, Origin, parse_line, parse_origin, structure
+from ingest.kafka.publisher import Publisher, PublishError
+from schemas.clickhouse.generations import NoGenerationError, active_generation
+from schemas.contract.topics import EVENTS, READINGS
+from streams.bookkeeping.decisions import MENDED, record
+from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
+from streams.rejected.mending import Mended, MendingError, Origin, parse_line, parse_origin, structure
+from streams.rejected.original import Original, OriginalUnreadableError, read_original
 
 NAME = "rejected"
 HELP = "refused records: list them, look at one, send mended ones again"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy.cli.errors import FAILURE, WRONG_USE, UserError
-from deploy.kafka_broker.jars import PrerequisiteError
-from deploy.processes import StartError
+from deploy.errors import FAILURE, WRONG_USE, UserError
+from deploy.machine.kafka_broker.jars import PrerequisiteError
+from deploy.machine.processes import StartError
 from deploy.topics import TopicsError
-from schemas.migrate import ChangedFileError
-from schemas.sql_files import SqlFileError
+from schemas.clickhouse.migrate import ChangedFileError
+from schemas.clickhouse.sql_files import SqlFileError
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import argparse
 
 import msgspec
 
-from deploy.cli.errors import FAILURE, GOOD
 from deploy.cli.tables import show
+from deploy.errors import FAILURE, GOOD
 from deploy.settings import Settings
 
 NAME = "status"
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit code 1 when nothing runs, a part died, or a partition stands still."""
-    from deploy.stack_status import Status, read_status
+    from deploy.machine.status import Status, read_status
 
     status: Status = read_status(settings)
     if args.json:
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show_partitions(status: object) -> None:
-    from deploy.stack_status import Status
+    from deploy.machine.status import Status
 
     assert isinstance(status, Status)
     figures = ("partition", "end", "folded", "lag", "heartbeat s ago")

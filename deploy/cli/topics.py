@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from deploy import topics
-from deploy.cli.errors import FAILURE, GOOD, UserError
 from deploy.cli.tables import show
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import FAILURE, GOOD, UserError
 from deploy.settings import Settings
 from schemas.connections import KafkaConnection
-from streams.logs import recorded_logs
+from streams.bookkeeping.logs import recorded_logs
 
 NAME = "topics"
 HELP = "make Kafka's topics and record their ids (apply), or show them (list)"

@@ -10,18 +10,18 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.cli.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.cli.tables import show
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.settings import Settings
-from schemas.generations import generations, has_table
-from schemas.topics import TOPICS
-from streams import trim
-from streams.decisions import TRIM, record
-from streams.generation import DefinitionError, decode_definition
-from streams.logs import recorded_logs, unregistered
-from streams.offsets import KafkaOffsets, KafkaUnavailableError, Partition, PartitionRange
-from streams.progress import folded_offsets
+from schemas.clickhouse.generations import generations, has_table
+from schemas.contract.topics import TOPICS
+from streams.bookkeeping.decisions import TRIM, record
+from streams.bookkeeping.logs import recorded_logs, unregistered
+from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError, Partition, PartitionRange
+from streams.bookkeeping.progress import folded_offsets
+from streams.definition import DefinitionError, decode_definition
+from streams.rebuild import trim
 
 NAME = "trim"
 HELP = "delete whole chunks of the log that lie well behind every generation"

@@ -6,9 +6,9 @@ import argparse
 
 import msgspec
 
-from deploy.cli.errors import FAILURE, GOOD, UserError
 from deploy.cli.starting import explained
 from deploy.cli.topics import show_differences
+from deploy.errors import FAILURE, GOOD, UserError
 from deploy.settings import Settings
 
 NAME = "up"
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit code 1 when something does not come up or a topic is not as it must be."""
-    from deploy import stack
+    from deploy.machine import stack
 
     if args.workers is not None:
         if not 1 <= args.workers <= 64:

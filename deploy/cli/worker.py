@@ -14,17 +14,17 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy import addresses
-from deploy.cli.errors import FAILURE, WRONG_USE, UserError
-from deploy.processes import free_port
+from deploy.errors import FAILURE, WRONG_USE, UserError
+from deploy.machine.processes import free_port
 from deploy.settings import Settings
-from schemas.generations import NoGenerationError, active_generation, definition_of, state_of
-from streams import memory, retirement
-from streams.config import WorkerConfig
-from streams.generation import Definition, DefinitionError, decode_definition, obstacle
-from streams.refresh import Refresher
-from streams.sink import SinkState, connect, state_after
-from streams.worker import Worker, run_worker
-from streams.worker_log import log_to
+from schemas.clickhouse.generations import NoGenerationError, active_generation, definition_of, state_of
+from streams.clients import SinkState, connect, state_after
+from streams.definition import Definition, DefinitionError, decode_definition, obstacle
+from streams.refresh.refresher import Refresher
+from streams.worker import memory, retirement
+from streams.worker.config import WorkerConfig
+from streams.worker.log import log_to
+from streams.worker.worker import Worker, run_worker
 
 NAME = "worker"
 HELP = "fold events, readings and rejections of a generation into ClickHouse"

@@ -7,12 +7,12 @@ import logging
 import sys
 from pathlib import Path
 
-from deploy.clickhouse_endpoint.configuration import EngineLimits
-from deploy.clickhouse_endpoint.engine import DataDirectoryLockedError
+from deploy.clickhouse_endpoint.engine.configuration import EngineLimits
+from deploy.clickhouse_endpoint.engine.engine import DataDirectoryLockedError
+from deploy.clickhouse_endpoint.engine.guard import AnalystLimits
 from deploy.clickhouse_endpoint.errors import ClickHouseError
-from deploy.clickhouse_endpoint.guard import AnalystLimits
-from deploy.clickhouse_endpoint.logins import PasswordFileError, Passwords
 from deploy.clickhouse_endpoint.server import EndpointOptions, PortInUseError, serve
+from deploy.clickhouse_endpoint.wire.logins import PasswordFileError, Passwords
 
 _EXAMPLES = """examples:
   python -m deploy.clickhouse_endpoint --data .gospulse/clickhouse --port 8123 --passwords .gospulse/passwords

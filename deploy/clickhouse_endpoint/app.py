@@ -12,8 +12,8 @@ from aiohttp import web
 
 from deploy.clickhouse_endpoint.errors import AUTHENTICATION_FAILED, NETWORK_ERROR, ClickHouseError
 from deploy.clickhouse_endpoint.execution import Execution, Services
-from deploy.clickhouse_endpoint.logins import Passwords, has_credentials
-from deploy.clickhouse_endpoint.requests import external_names, read_wish
+from deploy.clickhouse_endpoint.wire.logins import Passwords, has_credentials
+from deploy.clickhouse_endpoint.wire.requests import external_names, read_wish
 
 _LOG = logging.getLogger("clickhouse-endpoint")
 _SWEEP_SECONDS = 5.0

@@ -15,24 +15,24 @@ from typing import TypeVar
 from aiohttp import web
 from msgspec import Struct
 
-from deploy.clickhouse_endpoint.bodies import Body
-from deploy.clickhouse_endpoint.cancellation import Queries, Running
-from deploy.clickhouse_endpoint.completeness import check_complete
-from deploy.clickhouse_endpoint.compression import decoder, encoder
-from deploy.clickhouse_endpoint.configuration import DISPLAY_NAME
-from deploy.clickhouse_endpoint.engine import Engine, Outcome
+from deploy.clickhouse_endpoint.engine.cancellation import Queries, Running
+from deploy.clickhouse_endpoint.engine.configuration import DISPLAY_NAME
+from deploy.clickhouse_endpoint.engine.engine import Engine, Outcome
+from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, check_writer
+from deploy.clickhouse_endpoint.engine.pipes import Pipe
+from deploy.clickhouse_endpoint.engine.sessions import Lease, Sessions
 from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, QUERY_WAS_CANCELLED, READONLY, ClickHouseError
 from deploy.clickhouse_endpoint.externals import ExternalTable, read_form
-from deploy.clickhouse_endpoint.guard import AnalystGuard, check_writer
-from deploy.clickhouse_endpoint.hello import hello_block, is_hello
 from deploy.clickhouse_endpoint.inserts import Insert
-from deploy.clickhouse_endpoint.logins import Login
-from deploy.clickhouse_endpoint.pipes import Pipe
-from deploy.clickhouse_endpoint.replies import Reply
-from deploy.clickhouse_endpoint.requests import Wish
-from deploy.clickhouse_endpoint.sessions import Lease, Sessions
-from deploy.clickhouse_endpoint.statements import Statement, kill_condition
-from deploy.clickhouse_endpoint.tokens import tokens
+from deploy.clickhouse_endpoint.sql.completeness import check_complete
+from deploy.clickhouse_endpoint.sql.statements import Statement, kill_condition
+from deploy.clickhouse_endpoint.sql.tokens import tokens
+from deploy.clickhouse_endpoint.wire.bodies import Body
+from deploy.clickhouse_endpoint.wire.compression import decoder, encoder
+from deploy.clickhouse_endpoint.wire.hello import hello_block, is_hello
+from deploy.clickhouse_endpoint.wire.logins import Login
+from deploy.clickhouse_endpoint.wire.replies import Reply
+from deploy.clickhouse_endpoint.wire.requests import Wish
 
 T = TypeVar("T")
 

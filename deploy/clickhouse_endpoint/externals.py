@@ -9,11 +9,11 @@ from pathlib import Path
 from aiohttp import BodyPartReader, web
 from msgspec import Struct
 
-from deploy.clickhouse_endpoint.engine import EngineConnection
+from deploy.clickhouse_endpoint.engine.engine import EngineConnection
 from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, ClickHouseError
-from deploy.clickhouse_endpoint.quoting import identifier
-from deploy.clickhouse_endpoint.requests import Wish
-from deploy.clickhouse_endpoint.spool import Spool
+from deploy.clickhouse_endpoint.sql.quoting import identifier
+from deploy.clickhouse_endpoint.wire.requests import Wish
+from deploy.clickhouse_endpoint.wire.spool import Spool
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST = 256 << 20

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from deploy.clickhouse_endpoint.bodies import Body
-from deploy.clickhouse_endpoint.engine import EngineConnection, Outcome
+from deploy.clickhouse_endpoint.engine.engine import EngineConnection, Outcome
 from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, ClickHouseError
-from deploy.clickhouse_endpoint.spool import Spool
-from deploy.clickhouse_endpoint.statements import Statement
-from deploy.clickhouse_endpoint.tokens import Token, tokens
+from deploy.clickhouse_endpoint.sql.statements import Statement
+from deploy.clickhouse_endpoint.sql.tokens import Token, tokens
+from deploy.clickhouse_endpoint.wire.bodies import Body
+from deploy.clickhouse_endpoint.wire.spool import Spool
 
 T = TypeVar("T")
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0", b"b": b"\b", b"f": b"\f"}

@@ -13,13 +13,13 @@ from aiohttp import web
 from msgspec import Struct
 
 from deploy.clickhouse_endpoint.app import make_application
-from deploy.clickhouse_endpoint.cancellation import Queries
-from deploy.clickhouse_endpoint.configuration import EngineLimits, write_configuration
-from deploy.clickhouse_endpoint.engine import Engine
+from deploy.clickhouse_endpoint.engine.cancellation import Queries
+from deploy.clickhouse_endpoint.engine.configuration import EngineLimits, write_configuration
+from deploy.clickhouse_endpoint.engine.engine import Engine
+from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, AnalystLimits
+from deploy.clickhouse_endpoint.engine.sessions import Sessions
 from deploy.clickhouse_endpoint.execution import Services
-from deploy.clickhouse_endpoint.guard import AnalystGuard, AnalystLimits
-from deploy.clickhouse_endpoint.logins import Login, Passwords
-from deploy.clickhouse_endpoint.sessions import Sessions
+from deploy.clickhouse_endpoint.wire.logins import Login, Passwords
 
 _LOG = logging.getLogger("clickhouse-endpoint")
 # How long inserts that are under way may take to end after SIGTERM, in seconds.

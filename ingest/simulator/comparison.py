@@ -9,7 +9,7 @@ import polars as pl
 from msgspec import Struct
 
 from ingest.simulator.truth import Truth
-from schemas.events import APPEAL_KINDS, KINDS
+from schemas.contract.events import APPEAL_KINDS, KINDS
 
 #: Runs one SQL statement and gives its rows as sequences of Python values.
 Query = Callable[[str], Sequence[Sequence[Any]]]

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ingest.partitioner import Partitioner
+from ingest.kafka.partitioner import Partitioner
 from ingest.simulator.activity import Activity
 from ingest.simulator.copies import Copies
 from ingest.simulator.geography import choose_places
@@ -21,7 +21,7 @@ from ingest.simulator.records import Writer
 from ingest.simulator.rows import APPEAL_KIND_COUNT, KIND, Rows, no_rows
 from ingest.simulator.spec import DAY_MS, FederationSpec, check
 from ingest.simulator.tally import SentReading, Tally
-from schemas.topics import EVENTS, READINGS
+from schemas.contract.topics import EVENTS, READINGS
 
 #: Records that are made at a time: enough to make columns worth their while, few enough to stay small.
 _BLOCK: Final = 40_000
@@ -44,8 +44,8 @@ class Federation:
     """A synthetic federation. Deterministic: an equal spec gives the same records, however fast they are taken.
 
     ``records()`` may be iterated once; ``tally`` holds the truth of what was taken from it so far, also where one
-    stops in the middle. Records are ``(topic, key, value)``: the contract's name of the topic (schemas.topics), the
-    Kafka key and the value, both UTF-8.
+    stops in the middle. Records are ``(topic, key, value)``: the contract's name of the topic
+    (schemas.contract.topics), the Kafka key and the value, both UTF-8.
 
     Raises SpecError for a spec that contradicts itself.
     """

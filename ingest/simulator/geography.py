@@ -9,9 +9,9 @@ import numpy as np
 from msgspec import Struct
 
 from ingest.simulator.spec import FederationSpec, SpecError
-from schemas import reference_data
-from schemas.places import zone_of
-from schemas.reference_data import Region
+from schemas.reference import reference_data
+from schemas.reference.places import zone_of
+from schemas.reference.reference_data import Region
 
 _INVENTED_PER_REGION: Final = 1000
 

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ingest.partitioner import Partitioner
+from ingest.kafka.partitioner import Partitioner
 from ingest.simulator.geography import Place
 from ingest.simulator.spec import FederationSpec
 

@@ -16,7 +16,7 @@ from ingest.simulator.pages import Pages
 from ingest.simulator.rhythm import LocalTime
 from ingest.simulator.spec import DAY_MS, HOUR_MS, FederationSpec
 from ingest.simulator.tally import SentReading
-from schemas.identifiers import UNKNOWN_PLACE
+from schemas.contract.identifiers import UNKNOWN_PLACE
 
 _MINUTE_MS: Final = 60_000
 #: A page's levels are read at noon of the day they belong to, and again after midnight.

@@ -18,7 +18,7 @@ from ingest.simulator.rows import (
     Rows,
 )
 from ingest.simulator.spec import FederationSpec
-from schemas.events import ENTRANCES, FORMATS, KINDS
+from schemas.contract.events import ENTRANCES, FORMATS, KINDS
 
 
 class Writer:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.simulator.spec import DAY_MS, HOUR_MS
-from schemas.places import load_zone
+from schemas.reference.places import load_zone
 
 #: Activity by local hour, 0 to 23: asleep at four, at work from nine, on the sofa at eight in the evening.
 _HOURS: Final = np.array(

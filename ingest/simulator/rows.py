@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import reference_data
-from schemas.events import APPEAL_KINDS, ENTRANCES, FORMATS, KINDS
+from schemas.contract.events import APPEAL_KINDS, ENTRANCES, FORMATS, KINDS
+from schemas.reference import reference_data
 
 CHANNELS: Final = ("vk", "ok", "telegram", "max", "pos", "email", "office", "other")
 RESPONDERS: Final = ("Администратор страницы", "МЦУ", "ЦУР", "Профильное ведомство")

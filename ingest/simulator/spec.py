@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from schemas.reference_data import regions
+from schemas.reference.reference_data import regions
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000

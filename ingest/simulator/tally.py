@@ -14,7 +14,7 @@ from ingest.simulator.identities import APPEAL, Identities
 from ingest.simulator.rhythm import LocalTime
 from ingest.simulator.rows import KIND, THREAD_ONLY, Rows
 from ingest.simulator.spec import DAY_MS, HOUR_MS, FederationSpec
-from schemas.events import ACTIVE_KINDS, ANSWER_KINDS, KINDS
+from schemas.contract.events import ACTIVE_KINDS, ANSWER_KINDS, KINDS
 
 #: What a record is to the counters. Whether one between is dropped depends on where it falls on the grid of chunks.
 FIRST: Final = 0

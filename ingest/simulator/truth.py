@@ -15,7 +15,7 @@ from ingest.simulator.pages import Page
 from ingest.simulator.rows import CHANNELS, TOPICS
 from ingest.simulator.spec import FederationSpec
 from ingest.simulator.tally import Repeats
-from schemas.events import ENTRANCES, KINDS
+from schemas.contract.events import ENTRANCES, KINDS
 
 FORMAT: Final = 1
 _CELLS: Final = {

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from schemas.sql_files import literal
-from streams.generation import Definition, Stamp
+from schemas.clickhouse.sql_files import literal
+from streams.definition import Definition, Stamp
 from streams.rebuild.plan import RebuildRefusedError, changed_loads, changed_stamps
 
 DATA: Final = "gospulse_data"

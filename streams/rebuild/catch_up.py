@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from streams.generation import Definition
-from streams.offsets import Partition, PartitionRange
+from streams.bookkeeping.offsets import Partition, PartitionRange
+from streams.definition import Definition
 
 
 class Distance(Struct, frozen=True):

@@ -9,9 +9,9 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
-from schemas.events import KINDS
-from streams.generation import Definition
-from streams.progress import folded_offsets
+from schemas.contract.events import KINDS
+from streams.bookkeeping.progress import folded_offsets
+from streams.definition import Definition
 from streams.rebuild.carry import DATA, FACTS
 from streams.rebuild.plan import ACCOUNTS
 

@@ -9,10 +9,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.events import KINDS
-from schemas.topics import EVENTS
-from streams.generation import Definition, Stamp, check_definition
-from streams.offsets import Partition, PartitionRange
+from schemas.contract.events import KINDS
+from schemas.contract.topics import EVENTS
+from streams.bookkeeping.offsets import Partition, PartitionRange
+from streams.definition import Definition, Stamp, check_definition
 
 #: The figure of distinct active accounts in a comparison of two generations.
 ACCOUNTS: Final = "active accounts"

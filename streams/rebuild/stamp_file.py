@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from streams.generation import Stamp
+from streams.definition import Stamp
 
 COLUMNS: Final = ("page", "from", "to", "place")
 

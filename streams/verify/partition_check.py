@@ -9,20 +9,20 @@ from typing import Final, Protocol
 
 from msgspec import Struct, field
 
-from schemas import topics
 from schemas.connections import ClickHouseConnection, KafkaConnection
-from streams.verify.compare_cells import COUNTERS, REFUSALS, compare_cells, compare_refused
+from schemas.contract import topics
+from streams.verify.compare.cells import COUNTERS, REFUSALS, compare_cells, compare_refused
 from streams.verify.findings import Difference, Findings
-from streams.verify.ledger import Ledger, Refused
-from streams.verify.log import LogReader
-from streams.verify.marks import HOURS, Heard, Marks, compare_feeds, compare_hours
-from streams.verify.recount import Cells, ChunkCount, EventRecount, Record
-from streams.verify.recount_readings import ReadingRecount
-from streams.verify.recount_rejections import RejectionRecount
-from streams.verify.retention import Limits
-from streams.verify.rules import Rules
-from streams.verify.sorted_cells import SortedCells, cells_from, sorted_cells
-from streams.verify.stored import StoredRows
+from streams.verify.recount.events import Cells, ChunkCount, EventRecount, Record
+from streams.verify.recount.ledger import Ledger, Refused
+from streams.verify.recount.log import LogReader
+from streams.verify.recount.marks import HOURS, Heard, Marks, compare_feeds, compare_hours
+from streams.verify.recount.readings import ReadingRecount
+from streams.verify.recount.rejections import RejectionRecount
+from streams.verify.recount.rules import Rules
+from streams.verify.stored.retention import Limits
+from streams.verify.stored.sorted_cells import SortedCells, cells_from, sorted_cells
+from streams.verify.stored.tables import StoredRows
 
 #: Counts and refusals that are held before they are compared: each comparison of refusals is a question.
 PENDING_CELLS: Final = 300_000

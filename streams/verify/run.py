@@ -14,23 +14,23 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from schemas import topics
 from schemas.connections import ClickHouseConnection, KafkaConnection
-from streams.offsets import KafkaOffsets, PartitionRange
-from streams.verify.compare_facts import RANGE_BYTES, FactTally, compare_facts
-from streams.verify.compare_people import TABLE as PEOPLE
-from streams.verify.compare_people import compare_people, spill_stored_people, uncertain_days
-from streams.verify.compare_readings import TABLE as READINGS
-from streams.verify.compare_readings import compare_readings
-from streams.verify.derived import compare_derived
+from schemas.contract import topics
+from streams.bookkeeping.offsets import KafkaOffsets, PartitionRange
+from streams.verify.compare.derived import compare_derived
+from streams.verify.compare.facts import RANGE_BYTES, FactTally, compare_facts
+from streams.verify.compare.people import TABLE as PEOPLE
+from streams.verify.compare.people import compare_people, spill_stored_people, uncertain_days
+from streams.verify.compare.readings import TABLE as READINGS
+from streams.verify.compare.readings import compare_readings
 from streams.verify.extents import Extent, Extents
 from streams.verify.findings import Findings
 from streams.verify.partition_check import PartitionCheck, PartitionResult, PartitionTask
+from streams.verify.recount.rules import Rules
+from streams.verify.recount.spill import SpillReader, step_for
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
-from streams.verify.retention import Limits, limits
-from streams.verify.rules import Rules
-from streams.verify.spill import SpillReader, step_for
-from streams.verify.stored import FACT_KEY, StoredRows
+from streams.verify.stored.retention import Limits, limits
+from streams.verify.stored.tables import FACT_KEY, StoredRows
 
 #: Fewer records than this are read faster by one process than two take to start.
 ONE_PROCESS_BELOW: Final = 400_000

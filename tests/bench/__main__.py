@@ -14,9 +14,9 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from deploy.workers import stop_workers
+from deploy.machine.workers import stop_workers
 from tests.bench import latency, recovery, speed
-from tests.machine import Machine, machine
+from tests.servers.machine import Machine, machine
 
 MILLION = 1_000_000
 

@@ -9,13 +9,13 @@ import uuid
 
 from msgspec import Struct
 
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
 from deploy.settings_sources import load
-from ingest.publisher import Publisher
-from schemas.events import Event, encode_event
-from schemas.topics import EVENTS
+from ingest.kafka.publisher import Publisher
+from schemas.contract.events import Event, encode_event
+from schemas.contract.topics import EVENTS
 from tests.bench.speed import resident_mb
-from tests.machine import Machine
+from tests.servers.machine import Machine
 
 SOURCE = "bench:latency"
 PAUSE_S = 0.04

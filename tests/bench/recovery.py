@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from deploy.settings_sources import load
 from tests.bench.speed import status
-from tests.machine import Machine
+from tests.servers.machine import Machine
 
 
 class Recovery(Struct, frozen=True):

@@ -14,13 +14,13 @@ from typing import Any
 from msgspec import Struct
 
 from deploy import passwords
-from deploy.clickhouse_client import clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.machine.workers import spawn_worker, stop_workers
 from deploy.settings import Settings
 from deploy.settings_sources import load
-from deploy.workers import spawn_worker, stop_workers
-from schemas.migrate import create_generation
-from streams.generation import current_definition, encode_definition
-from tests.machine import ROOT, Machine
+from schemas.clickhouse.migrate import create_generation
+from streams.definition import current_definition, encode_definition
+from tests.servers.machine import ROOT, Machine
 
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 #: A plain Faust agent needs minutes for a million; its speed shows in a tenth.

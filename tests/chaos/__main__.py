@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.chaos.controls import run_controls, without_rewind
 from tests.chaos.run import Course, run
 from tests.chaos.schedule import Dose
-from tests.machine import machine
+from tests.servers.machine import machine
 
 
 def main() -> int:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Final
 
 from deploy.settings_sources import load
-from ingest.publisher import Publisher
+from ingest.kafka.publisher import Publisher
 from ingest.simulator.federation import Federation
 from ingest.simulator.spec import FederationSpec
-from schemas.events import KINDS
+from schemas.contract.events import KINDS
 from tests.chaos.run import active, await_drained, prepare
-from tests.machine import ROOT, Machine
-from tests.ports import free_port
+from tests.servers.machine import ROOT, Machine
+from tests.servers.ports import free_port
 
 _KEY: Final = "hour, page, place, log, part"
 

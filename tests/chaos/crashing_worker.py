@@ -7,8 +7,8 @@ import signal
 import sys
 
 from deploy.cli.main import main
-from streams.inserts import Insert
-from streams.sink import Sink
+from streams.worker.inserts import Insert
+from streams.worker.sink import Sink
 
 
 def crash_between_inserts(flushes: int, after: str = "page_hour") -> None:

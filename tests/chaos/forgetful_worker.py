@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from deploy.cli.main import main
-from streams import starter
-from streams.generation import Definition
-from streams.partition_fold import PartitionFold
-from streams.start import Known, Start, Stop, decide_start
+from streams.definition import Definition
+from streams.fold.partition_fold import PartitionFold
+from streams.worker import starter
+from streams.worker.start_rule import Known, Start, Stop, decide_start
 
 
 def forget_the_chunk() -> None:

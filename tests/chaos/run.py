@@ -18,19 +18,19 @@ import msgspec
 from msgspec import Struct
 
 from deploy import addresses
-from deploy.cli.errors import UserError
-from deploy.clickhouse_client import clickhouse
-from deploy.clickhouse_process import start_clickhouse
+from deploy.clickhouse.client import clickhouse
+from deploy.errors import UserError
+from deploy.machine.clickhouse_process import start_clickhouse
+from deploy.machine.processes import stop
 from deploy.passwords import generate, passwords_directory
-from deploy.processes import stop
 from deploy.settings_sources import load
 from ingest.simulator.comparison import compare
 from ingest.simulator.truth import load_truth
-from schemas.migrate import migrate
-from streams.generation import current_definition, encode_definition
+from schemas.clickhouse.migrate import migrate
+from streams.definition import current_definition, encode_definition
 from tests.chaos.schedule import Dose, Step, schedule
-from tests.machine import HOST, ROOT, Machine
-from tests.ports import free_port
+from tests.servers.machine import HOST, ROOT, Machine
+from tests.servers.ports import free_port
 
 Say = Callable[[str], None]
 

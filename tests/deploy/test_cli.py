@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import config
-from deploy.cli.errors import UserError
 from deploy.cli.main import COMMANDS, commands, main
+from deploy.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.cli.main import COMMANDS, main
 from schemas.connections import ClickHouseConnection
-from tests.ports import free_port
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NESTED = ("import appeals", "topics apply", "partitions resume", "rejected replay", "rebuild list")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy import topics
-from deploy.clickhouse_client import clickhouse as open_clickhouse
+from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection
-from streams.logs import recorded_logs
+from streams.bookkeeping.logs import recorded_logs
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

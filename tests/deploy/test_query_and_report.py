@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.clickhouse_client import clickhouse as open_clickhouse
-from deploy.reading.answers import sentence
-from schemas.migrate import show_generation
-from schemas.sql_files import Rendering
-from streams.refresh import Refresher
+from deploy.clickhouse.answers import sentence
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.migrate import show_generation
+from schemas.clickhouse.sql_files import Rendering
+from streams.refresh.refresher import Refresher
 from tests.conftest import ClickHouseServer
-from tests.streams.records import HOUR, T0, event, hex32
-from tests.streams.stored_log import StoredLog
+from tests.streams.builders.records import HOUR, T0, event, hex32
+from tests.streams.builders.stored_log import StoredLog
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATION = 77

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import addresses, passwords
-from deploy.cli.errors import UserError
 from deploy.cli.main import main
+from deploy.errors import UserError
 from deploy.settings import Settings, description, names, variable
 from deploy.settings_sources import load
 

@@ -7,8 +7,8 @@ from kafka import KafkaAdminClient
 
 from deploy import topics
 from schemas.connections import KafkaConnection
-from schemas.topics import TOPICS
-from tests.ports import free_port
+from schemas.contract.topics import TOPICS
+from tests.servers.ports import free_port
 
 
 def test_topics_are_made_once_and_then_left_alone(kafka: KafkaConnection) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.clickhouse_client import clickhouse as open_clickhouse
-from schemas.migrate import migrate
-from streams.generation import current_definition, encode_definition
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.migrate import migrate
+from streams.definition import current_definition, encode_definition
 from tests.conftest import ClickHouseServer
-from tests.schemas.shown_log import RENDERING, Shown
+from tests.schemas.builders.shown_log import RENDERING, Shown
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.machine import Machine, machine
+from tests.servers.machine import Machine, machine
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """The small chaos run: every part is killed while 150,000 events with faults flow, and every number is right.
 
-That a green verification means something: ``tests/streams/test_verify.py`` tampers with rows in many ways and folds
-without the rewind; ``make chaos`` damages whole chunks and runs a live worker that forgets the start of its chunk.
+That a green verification means something: ``tests/streams/verify/test_verify.py`` tampers with rows in many ways and
+folds without the rewind; ``make chaos`` damages whole chunks and runs a live worker that forgets the start of
+its chunk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pytest
 
 from tests.chaos.run import Course, run
 from tests.chaos.schedule import Dose
-from tests.machine import machine
+from tests.servers.machine import machine
 
 SMALL = Course(
     seed=20261121,

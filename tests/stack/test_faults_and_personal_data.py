@@ -10,9 +10,9 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from deploy.settings_sources import load
-from schemas.topics import TOPICS
-from tests.machine import Machine
-from tests.stack.folding import until
+from schemas.contract.topics import TOPICS
+from tests.servers.machine import Machine
+from tests.stack.builders.folding import until
 
 #: What a person is known by; each is unlike anything that may stay.
 MARKS = ("Markova-Zvezdina", "Маркова-Звездина", "+79991234567", "9991234567", "mark@personal.example", "1234 567890")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import Machine, machine
-from tests.stack.folding import until
+from tests.servers.machine import Machine, machine
+from tests.stack.builders.folding import until
 
 #: Fits an empty server with room for some thousand records.
 SIZES_MB = {"kafka": 64, "clickhouse": 96}

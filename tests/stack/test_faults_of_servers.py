@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.clickhouse_process import start_clickhouse
-from deploy.kafka_broker.process import start_broker
-from deploy.processes import StartError
-from tests.machine import Machine
-from tests.ports import free_port
-from tests.stack.folding import until
+from deploy.machine.clickhouse_process import start_clickhouse
+from deploy.machine.kafka_broker.process import start_broker
+from deploy.machine.processes import StartError
+from tests.servers.machine import Machine
+from tests.servers.ports import free_port
+from tests.stack.builders.folding import until
 
 HOST = "127.0.0.1"
 MAPPING = """

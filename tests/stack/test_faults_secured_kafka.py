@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka_broker.process import STOP_PATIENCE_S
-from deploy.processes import stop
-from tests.machine import Machine, machine
-from tests.stack.folding import until
-from tests.stack.secured_broker import PASSWORD, SecuredBroker
+from deploy.machine.kafka_broker.process import STOP_PATIENCE_S
+from deploy.machine.processes import stop
+from tests.servers.machine import Machine, machine
+from tests.stack.builders.folding import until
+from tests.stack.builders.secured_broker import PASSWORD, SecuredBroker
 
 TRIM = ("--keep-days", "1", "--dry-run")
 

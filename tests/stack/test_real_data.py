@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import ROOT, Machine, machine
+from tests.servers.machine import ROOT, Machine, machine
 
 DATA = ROOT.parent / "shared" / "data"
 REQUESTS = DATA / "la311" / "la311.csv.gz"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.run import prepare
-from tests.machine import ROOT, Machine, machine
+from tests.servers.machine import ROOT, Machine, machine
 
 EVENTS = 6_000
 REQUESTS = 150
@@ -58,7 +58,7 @@ def test_a_rebuild_under_load_that_is_killed_on_the_way(stack: Machine, tmp_path
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.chaos  # Half a minute; tests/streams/test_rebuild.py holds the same with folds instead of processes.
+@pytest.mark.chaos  # Half a minute; tests/streams/rebuild/test_rebuild.py does the same without processes.
 def test_another_definition_and_then_a_cut(stack: Machine, tmp_path: Path) -> None:
     """A load is excluded and a page moved; then the log is trimmed and the next generation begins at a cut."""
     before = _shown(stack)

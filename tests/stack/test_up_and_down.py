@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient
 
-from deploy import workers
 from deploy.cli.main import main
-from deploy.processes import Process, find, recorded
+from deploy.machine import workers
+from deploy.machine.processes import Process, find, recorded
 from deploy.settings import Settings
 from deploy.settings_sources import load
-from tests.ports import free_port
+from tests.servers.ports import free_port
 
 
 class Stack:

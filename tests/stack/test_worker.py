@@ -10,7 +10,7 @@ import pytest
 
 from schemas.connections import KafkaConnection
 from tests.conftest import ClickHouseServer
-from tests.stack.folding import Folding, ended, small_chunks, until
+from tests.stack.builders.folding import Folding, ended, small_chunks, until
 
 
 @pytest.fixture(scope="module")

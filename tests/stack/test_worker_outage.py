@@ -7,12 +7,12 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.processes import stop
+from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
+from deploy.machine.processes import stop
 from schemas.connections import KafkaConnection
 from tests.conftest import HOST, ClickHouseServer
-from tests.ports import free_port
-from tests.stack.folding import Folding, ended, small_chunks, until
+from tests.servers.ports import free_port
+from tests.stack.builders.folding import Folding, ended, small_chunks, until
 
 
 def test_engine_and_broker_go_and_come_back(

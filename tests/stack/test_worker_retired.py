@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from schemas.clickhouse.generations import FIRST, record_state
 from schemas.connections import ClickHouseConnection, KafkaConnection
-from schemas.generations import FIRST, record_state
-from tests.stack.folding import Folding, ended, small_chunks, until
+from tests.stack.builders.folding import Folding, ended, small_chunks, until
 
 
 def test_a_worker_whose_generation_is_retired_ends_and_none_starts(

@@ -10,14 +10,14 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from deploy import topics
+from schemas.clickhouse.generations import FIRST
 from schemas.connections import KafkaConnection
-from schemas.generations import FIRST
-from schemas.topics import EVENTS
-from streams.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
-from streams.partition import State
-from streams.worker import Worker
+from schemas.contract.topics import EVENTS
+from streams.bookkeeping.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
+from streams.worker.partition import State
+from streams.worker.worker import Worker
 from tests.conftest import ClickHouseServer
-from tests.stack.folding import DEFINITION, Folding, small_chunks, soon
+from tests.stack.builders.folding import DEFINITION, Folding, small_chunks, soon
 
 
 @pytest.fixture(scope="module")

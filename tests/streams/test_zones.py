@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import MAX_TIME_MS
-from streams.audience import local_days
+from schemas.contract.events import MAX_TIME_MS
+from streams.fold.audience import local_days
 from streams.zones import day_at, moscow_day
-from tests.streams.plain_count import local_day
+from tests.streams.builders.plain_count import local_day
 
 EPOCH = date(1970, 1, 1).toordinal()
 ZONES = [
@@ -45,7 +45,7 @@ def test_any_moment_falls_on_the_calendars_day(zone: str, at: int) -> None:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_columns_of_moments_fall_on_the_same_days(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.audience.zone_of_place", lambda _place: zone)
+    monkeypatch.setattr("streams.fold.audience.zone_of_place", lambda _place: zone)
     # Lord Howe moves its clocks by half an hour at 15:30 UTC; Kolkata's day begins at 18:30, Los Angeles' at 7 or 8.
     changes = [ms(2026, 4, 4, 15, 30), ms(2026, 3, 1, 18, 30), ms(2026, 3, 8, 10), ms(2026, 3, 8, 7), ms(1972, 1, 7)]
     at = np.array([moment + step for moment in changes for step in (-1_800_000, -1, 0, 1, 1_799_999, 5_400_000)])

@@ -20,7 +20,7 @@ from typing import Any
 import clickhouse_connect
 import faust
 
-from schemas.events import ACTIVE_KINDS, Event, EventValidator
+from schemas.contract.events import ACTIVE_KINDS, Event, EventValidator
 
 HOUR_MS = 3_600_000
 TABLES = """

@@ -10,23 +10,23 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
 
-from deploy.clickhouse_client import clickhouse as open_clickhouse
-from ingest.partitioner import Partitioner
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from ingest.kafka.partitioner import Partitioner
 from ingest.simulator.comparison import Query, compare
 from ingest.simulator.federation import Federation
 from ingest.simulator.spec import DAY_MS, FederationSpec
 from ingest.simulator.truth import Truth, truth_of
+from schemas.clickhouse.generations import FIRST, record_definition
 from schemas.connections import ClickHouseConnection
-from schemas.generations import FIRST, record_definition
-from streams.batch import Batch
-from streams.fold import EventFold
-from streams.generation import current_definition, encode_definition
-from streams.inserts import inserts
-from streams.partition_fold import PartitionFold
-from streams.readings_fold import ReadingFold
-from streams.refresh import Refresher
-from streams.rows import Rows
-from streams.sink import DURABLE
+from streams.definition import current_definition, encode_definition
+from streams.fold.batch import Batch
+from streams.fold.events import EventFold
+from streams.fold.partition_fold import PartitionFold
+from streams.fold.readings import ReadingFold
+from streams.fold.rows import Rows
+from streams.refresh.refresher import Refresher
+from streams.worker.inserts import inserts
+from streams.worker.sink import DURABLE
 
 SPEC = FederationSpec(
     seed=11,

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from ingest.simulator.federation import Federation
 from ingest.simulator.identities import EVENT, Identities
 from ingest.simulator.spec import DAY_MS, HOUR_MS, FederationSpec, SpecError, bench
-from schemas.events import ANSWER_KINDS, KINDS, Event, EventValidator
-from schemas.places import load_zone, region_of, zone_of
-from schemas.readings import Reading, ReadingValidator
-from schemas.reference_data import institution_kinds, topics
+from schemas.contract.events import ANSWER_KINDS, KINDS, Event, EventValidator
+from schemas.contract.readings import Reading, ReadingValidator
+from schemas.reference.places import load_zone, region_of, zone_of
+from schemas.reference.reference_data import institution_kinds, topics
 
 #: 2026-11-21T00:00:00Z.
 END_MS = 1_795_219_200_000

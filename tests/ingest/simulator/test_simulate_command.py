@@ -16,12 +16,12 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from deploy.cli.main import main
-from ingest.partitioner import Partitioner
+from ingest.kafka.partitioner import Partitioner
 from ingest.simulator.federation import Federation
 from ingest.simulator.spec import FederationSpec
 from ingest.simulator.truth import load_truth, truth_of
 from schemas.connections import KafkaConnection
-from tests.ingest.simulator.plain_truth import PlainTruth
+from tests.ingest.simulator.builders.plain_truth import PlainTruth
 from tests.ingest.simulator.test_truth import assert_true
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ingest.simulator.federation import Federation
 from ingest.simulator.spec import DAY_MS, HOUR_MS, FederationSpec
 from ingest.simulator.truth import Truth, TruthError, load_truth, truth_of, write_truth
-from schemas.events import KINDS
-from tests.ingest.simulator.plain_truth import PlainTruth
+from schemas.contract.events import KINDS
+from tests.ingest.simulator.builders.plain_truth import PlainTruth
 
 #: 2026-11-20T20:30:00Z, in the middle of an hour and shortly before midnight in Moscow.
 END_MS = 1_795_206_600_000

@@ -1,0 +1,182 @@
+"""The demonstration's course: a synthetic week flows in, a worker is killed on the way, everything is caught up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+from msgspec import Struct
+
+from deploy.clickhouse.client import clickhouse
+from deploy.machine import stack, workers
+from deploy.machine.processes import find
+from deploy.machine.status import read_status
+from deploy.settings import Settings
+from ingest.simulator.comparison import compare
+from ingest.simulator.truth import TruthError, load_truth
+from schemas.clickhouse.generations import active_generation
+from schemas.contract.topics import EVENTS
+from streams.refresh.refresher import Refresher
+
+SYNTHETIC: Final = "synthetic:"
+EVENTS_SENT: Final = 120_000
+EVENTS_PER_S: Final = 6_000
+KILL_AT: Final = 0.35
+RAISE_AFTER_S: Final = 5.0
+#: Catching up after the last event is a matter of seconds; beyond this something is broken.
+DRAIN_PATIENCE_S: Final = 120.0
+VICTIM: Final = "worker-2"
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; one sentence with the way out."""
+
+
+class Figures(Struct, frozen=True):
+    """What the live display shows. Counts are of the active generation."""
+
+    elapsed_s: float
+    sent: int
+    folded: int
+    folded_per_s: float
+    workers: int
+    appeals: int
+    in_social_networks: int
+    through_pages: int
+    reactions: int
+
+    @property
+    def lag(self) -> int:
+        """Events in the log that are not yet acknowledged."""
+        return max(0, self.sent - self.folded)
+
+    @property
+    def share(self) -> float | None:
+        """Share of the appeals in social networks that came through public pages."""
+        return self.through_pages / self.in_social_networks if self.in_social_networks else None
+
+
+Show = Callable[[Figures], None]
+Say = Callable[[str], None]
+
+
+def foreign_sources(client: Client) -> list[str]:
+    """Feeds in this system that are not synthetic: their figures must not be mixed with invented ones."""
+    generation = active_generation(client)
+    rows = client.query(f"SELECT DISTINCT source FROM gospulse_data.sources_g{generation} ORDER BY source").result_rows
+    return [source for (source,) in rows if not source.startswith(SYNTHETIC)]
+
+
+def next_seed(client: Client) -> int:
+    """A seed that no synthetic federation in this system has had yet."""
+    generation = active_generation(client)
+    rows = client.query(
+        f"SELECT max(toUInt32OrZero(substring(source, {len(SYNTHETIC) + 1}))) FROM gospulse_data.sources_g{generation} "
+        f"WHERE startsWith(source, '{SYNTHETIC}')"
+    ).result_rows
+    return int(rows[0][0]) + 1
+
+
+def feed(settings: Settings, seed: int, truth: Path) -> subprocess.Popen[bytes]:
+    """Starts ``gospulse simulate`` in the background: a week that ends now, with repeats and late events."""
+    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", "--seed", str(seed)]
+    command += ["--events", str(EVENTS_SENT), "--rate", str(EVENTS_PER_S), "--duplicates", "0.02", "--late", "0.02"]
+    command += ["--truth", str(truth)]
+    log = workers.log_file(settings.data, "simulate")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as sink:
+        return subprocess.Popen(
+            command, env=workers.environment(settings), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+        )
+
+
+def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, show: Show) -> None:
+    """Watches until everything that was sent is acknowledged; kills and raises a worker on the way.
+
+    Raises DemoError when the feeder fails or the workers do not catch up.
+    """
+    started = time.monotonic()
+    begin = _log_state(settings)[0]
+    killed_at: float | None = None
+    raised = False
+    drained_since: float | None = None
+    previous: tuple[float, int] | None = None
+    with clickhouse(settings.clickhouse) as client:
+        while True:
+            now = time.monotonic()
+            end, folded = _log_state(settings)
+            sent = end - begin
+            rate = (folded - previous[1]) / (now - previous[0]) if previous else 0.0
+            previous = (now, folded)
+            show(_figures(client, settings, now - started, sent, folded - begin, max(0.0, rate)))
+            if killed_at is None and sent >= KILL_AT * EVENTS_SENT:
+                _kill(settings, say)
+                killed_at = now
+            elif killed_at is not None and not raised and now - killed_at >= RAISE_AFTER_S:
+                say(f"{VICTIM} is started again; it takes up its partitions at the start of their chunks")
+                stack.up(settings, lambda _line: None)
+                raised = True
+            code = feeder.poll()
+            if code not in (None, 0):
+                raise DemoError(f"the simulator failed; see {workers.log_file(settings.data, 'simulate')}")
+            if code == 0:
+                drained_since = drained_since or now
+                if folded >= end and raised:
+                    return
+                if now - drained_since > DRAIN_PATIENCE_S:
+                    raise DemoError("the workers did not catch up; `gospulse status` and `gospulse logs` say more")
+            time.sleep(0.7)
+
+
+def await_rollups(settings: Settings) -> None:
+    """Brings every roll-up up to date, as the workers' refresher does in its own time, so that the report is whole."""
+    with clickhouse(settings.clickhouse) as client:
+        Refresher(client, active_generation(client)).drain()
+
+
+def untrue(settings: Settings, truth: Path) -> list[str]:
+    """What the views show otherwise than the simulator sent it, a line each. Raises DemoError without a truth."""
+    try:
+        sent = load_truth(truth)
+    except TruthError as error:
+        raise DemoError(str(error)) from error
+    with clickhouse(settings.clickhouse) as client:
+        return [str(difference) for difference in compare(sent, lambda sql: client.query(sql).result_rows)]
+
+
+def _kill(settings: Settings, say: Say) -> None:
+    process = find(workers.run_directory(settings.data), VICTIM)
+    if process is not None and process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+        say(f"{VICTIM} (pid {process.pid}) was killed with SIGKILL, in the middle of its work; events flow on")
+
+
+def _log_state(settings: Settings) -> tuple[int, int]:
+    """End of the log of events and how much of it is folded, summed over partitions."""
+    status = read_status(settings)
+    if status.unknown is not None:
+        raise DemoError(status.unknown)
+    rows = [row for row in status.partitions if row.topic == EVENTS]
+    return sum(row.end for row in rows), sum(row.folded or 0 for row in rows)
+
+
+def _figures(
+    client: Client, settings: Settings, elapsed_s: float, sent: int, folded: int, folded_per_s: float
+) -> Figures:
+    generation = active_generation(client)
+    ((appeals, social, pages),) = client.query(
+        "SELECT count(), countIf(entrance IN ('public_page', 'social_other')), countIf(entrance = 'public_page') FROM "
+        f"(SELECT min(first).entrance AS entrance FROM gospulse_data.appeals_g{generation} GROUP BY day, appeal)"
+    ).result_rows
+    ((reactions,),) = client.query("SELECT sum(reaction_added) FROM gospulse.page_hour").result_rows
+    run = workers.run_directory(settings.data)
+    names = workers.worker_names(settings.workers)
+    alive = sum(1 for name in names if (process := find(run, name)) is not None and process.is_alive())
+    return Figures(elapsed_s, sent, folded, folded_per_s, alive, appeals, social, pages, reactions)

@@ -1,0 +1,191 @@
+"""One run of the simulator: taking its records at the asked rate, sending or writing them, and what is shown of it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ingest.kafka.publisher import Publisher
+from ingest.simulator.federation import Federation
+from ingest.simulator.truth import Truth, truth_of, write_truth
+from schemas.connections import KafkaConnection
+from schemas.contract.topics import EVENTS
+
+#: How many records go by between two looks at the clock.
+_STRIDE: Final = 256
+#: How long a broker may take to answer at all, seconds; less where it must confirm sooner.
+_CONNECT_TIMEOUT_S: Final = 10.0
+
+Send = Callable[[str, bytes, bytes], None]
+
+
+class RunOptions(Struct, frozen=True):
+    """Where the records go: to ``kafka``, into ``to_file``, or nowhere.
+
+    ``rate`` is in events a second; ``timeout`` is how many seconds Kafka may take to confirm a record.
+    """
+
+    kafka: KafkaConnection | None
+    to_file: Path | None
+    rate: float | None
+    truth: Path | None
+    timeout: float
+
+
+class Outcome(Struct, frozen=True):
+    """What a run came to; ``seconds`` is its wall clock."""
+
+    truth: Truth
+    complete: bool
+    seconds: float
+    destination: str
+    truth_path: Path | None
+
+
+def run_simulation(federation: Federation, options: RunOptions) -> Outcome:
+    """Take every record, send it, write the truth.
+
+    SIGINT and SIGTERM end the run after the current record; what was sent until then is confirmed, and the truth is
+    that of what was sent.
+
+    Raises PublishError where Kafka did not take everything, TruthError and OSError where a file cannot be written.
+    """
+    began = time.monotonic()
+    with ExitStack() as stack:
+        stopped = stack.enter_context(_stop_on_signal())
+        send, finish, destination = _destination(options, stack)
+        advance = stack.enter_context(_progress(federation))
+        records = federation.records()
+        complete = True
+        sent = 0
+        for topic, key, value in records:
+            send(topic, key, value)
+            sent += topic == EVENTS
+            if options.rate is not None:
+                ahead = began + sent / options.rate - time.monotonic()
+                if ahead > 0.005:
+                    advance(sent)
+                    stopped.wait(ahead)
+            elif sent % _STRIDE == 0:
+                advance(sent)
+            if stopped.is_set():
+                complete = False
+                break
+        # Closing counts what was taken of the block under way.
+        records.close()
+        advance(sent)
+        finish()
+    if options.truth is not None:
+        truth = write_truth(federation, options.truth, complete=complete)
+    else:
+        truth = truth_of(federation, complete=complete)
+    return Outcome(truth, complete, time.monotonic() - began, destination, options.truth)
+
+
+def show(outcome: Outcome, console: Console | None = None) -> None:
+    """The summary of a run as a table."""
+    summary = outcome.truth.summary
+    table = Table(title=f"Synthetic federation, {summary.source}", show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    rate = summary.events / outcome.seconds if outcome.seconds else 0.0
+    table.add_row("Span (UTC)", f"{summary.start} to {summary.end}")
+    table.add_row("Records of events", f"{summary.events:,}")
+    table.add_row("Facts", f"{summary.facts:,}")
+    table.add_row("Appeals", f"{summary.appeals:,}")
+    table.add_row("Appeals with a reply", f"{summary.appeals_replied:,}")
+    table.add_row("Repeats within the window", f"{summary.repeats.within:,}")
+    if summary.repeats.between:
+        table.add_row("Repeats at the window's edge", f"{summary.repeats.between:,}")
+    table.add_row("Repeats beyond the window", f"{summary.repeats.beyond:,}")
+    if summary.copies_unsent:
+        table.add_row("Copies that the run was too short for", f"{summary.copies_unsent:,}")
+    table.add_row("Readings", f"{summary.readings:,}")
+    for spike in summary.spikes:
+        table.add_row(f"Spike in {spike.place}, {spike.topic}", f"{spike.appeals:,} appeals")
+    table.add_row("Took", f"{outcome.seconds:.1f} s, {rate:,.0f} events a second")
+    table.add_row("Went to", outcome.destination)
+    if outcome.truth_path is not None:
+        table.add_row("Truth", str(outcome.truth_path))
+    (console or Console()).print(table)
+
+
+def _destination(options: RunOptions, stack: ExitStack) -> tuple[Send, Callable[[], None], str]:
+    """How to send one record, how to make sure that all arrived, and what to call the place."""
+    if options.kafka is not None:
+        publisher = stack.enter_context(
+            Publisher(
+                options.kafka,
+                timeout=options.timeout,
+                connect_timeout=min(_CONNECT_TIMEOUT_S, options.timeout),
+                client_id="gospulse-simulate",
+            )
+        )
+
+        def publish(topic: str, key: bytes, value: bytes) -> None:
+            publisher.publish(topic, key.decode(), value)
+
+        return publish, publisher.flush, f"Kafka at {', '.join(options.kafka.bootstrap)}"
+    if options.to_file is not None:
+        file = stack.enter_context(options.to_file.open("wb"))
+
+        def write(topic: str, key: bytes, value: bytes) -> None:
+            file.write(b'{"topic":"%s","key":"%s","value":%s}\n' % (topic.encode(), key, value))
+
+        return write, file.flush, str(options.to_file)
+
+    def drop(_topic: str, _key: bytes, _value: bytes) -> None:
+        return None
+
+    return drop, lambda: None, "nowhere (dry run)"
+
+
+@contextmanager
+def _progress(federation: Federation) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _sent: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:>10,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(federation.spec.source, total=federation.spec.events, rate=0.0)
+        yield lambda sent: progress.update(task, completed=sent, rate=sent / max(1e-9, time.monotonic() - began))
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM end the run after the current record; a second one ends it at once."""
+    stopped = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    try:
+        for number in before:
+            signal.signal(number, handle)
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Connecting to ClickHouse and showing its answers."""

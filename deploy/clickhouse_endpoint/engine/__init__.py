@@ -1,0 +1,1 @@
+"""The embedded engine: start, configuration, sessions, cancellation, rights."""

@@ -1,0 +1,134 @@
+"""Sessions: which connection of the engine a request runs on, and what must be put back behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from deploy.clickhouse_endpoint.engine.engine import Engine, EngineConnection
+from deploy.clickhouse_endpoint.errors import (
+    SESSION_IS_LOCKED,
+    SESSION_NOT_FOUND,
+    TOO_MANY_SIMULTANEOUS_QUERIES,
+    ClickHouseError,
+)
+from deploy.clickhouse_endpoint.sql.quoting import identifier, literal
+
+
+class _Session(Struct):
+    connection: EngineConnection
+    timeout: float
+    busy: bool
+    idle_since: float
+
+
+class Lease:
+    """A connection for one request. Every method blocks in the engine: call them in a thread."""
+
+    def __init__(
+        self, connection: EngineConnection, session: _Session | None, close: bool, clock: Callable[[], float]
+    ) -> None:
+        self.connection = connection
+        self._session = session
+        self._close = close
+        self._clock = clock
+        self._restore: list[str] = []
+
+    def prepare(self, settings: Mapping[str, str], database: str, leaves_database: bool) -> None:
+        """Apply a request's settings and database. In a named session they are put back by ``give_back``.
+
+        Args:
+            leaves_database: the request itself says USE, so the session's database is not put back.
+
+        Raises:
+            ClickHouseError: an unknown setting or database, a value out of bounds.
+        """
+        if self._session is not None and settings:
+            names = list(settings)
+            values = self.connection.run(
+                "SELECT " + ", ".join(f"toString(getSetting({literal(n)}))" for n in names), "TSVRaw"
+            )
+            before = values.payload.decode("utf-8", "surrogateescape").rstrip("\n").split("\t")
+            if len(before) == len(names):
+                self._restore.append(
+                    "SET " + ", ".join(f"{n} = {literal(v)}" for n, v in zip(names, before, strict=True))
+                )
+        if self._session is not None and database and not leaves_database:
+            current = self.connection.run("SELECT currentDatabase()", "TSVRaw").payload.decode().rstrip("\n")
+            self._restore.append(f"USE {identifier(current)}")
+        if database:
+            self.connection.run(f"USE {identifier(database)}")
+        if settings:
+            self.connection.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
+
+    def time_limit(self) -> float:
+        """`max_execution_time` in force, in seconds; 0 for none."""
+        return float(self.connection.run("SELECT toFloat64(getSetting('max_execution_time'))", "TSVRaw").payload)
+
+    def give_back(self) -> None:
+        """End of the request: a fresh connection is closed, a session is put back as it was and unlocked."""
+        if self._session is None:
+            self.connection.close()
+            return
+        try:
+            for statement in self._restore:
+                self.connection.run(statement)
+        finally:
+            self._session.idle_since = self._clock()
+            self._session.busy = False
+            if self._close:
+                self._session.timeout = 0.0
+
+
+class Sessions:
+    """Named sessions by login. Used from the event loop only, except for the leases it gives."""
+
+    def __init__(self, engine: Engine, most: int = 1000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._most = most
+        self._clock = clock
+        self._sessions: dict[tuple[str, str], _Session] = {}
+
+    def fresh(self) -> Lease:
+        """A lease on a connection of its own."""
+        return Lease(self._engine.connect(), None, True, self._clock)
+
+    def named(self, login: str, name: str, timeout: float, must_exist: bool, close: bool) -> Lease:
+        """A lease on a named session, which is made if absent and lives ``timeout`` seconds after its last request.
+
+        Raises:
+            ClickHouseError: 372 when it must exist and does not, 373 while another request uses it.
+        """
+        session = self._sessions.get((login, name))
+        if session is not None and not session.busy and self._is_over(session):
+            self._end((login, name))
+            session = None
+        if session is None:
+            if must_exist:
+                raise ClickHouseError(SESSION_NOT_FOUND, f"Session {name} is not found: it never was or has timed out")
+            if len(self._sessions) >= self._most:
+                raise ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many sessions: {self._most}")
+            session = self._sessions[(login, name)] = _Session(self._engine.connect(), timeout, False, self._clock())
+        if session.busy:
+            raise ClickHouseError(SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
+        session.busy = True
+        session.timeout = timeout
+        return Lease(session.connection, session, close, self._clock)
+
+    def sweep(self) -> None:
+        """Close the sessions whose time is over."""
+        for key in [key for key, session in self._sessions.items() if not session.busy and self._is_over(session)]:
+            self._end(key)
+
+    def close(self) -> None:
+        """Close all that are idle; the busy ones must have been given back before."""
+        for key in [key for key, session in self._sessions.items() if not session.busy]:
+            self._end(key)
+
+    def _is_over(self, session: _Session) -> bool:
+        return self._clock() - session.idle_since >= session.timeout
+
+    def _end(self, key: tuple[str, str]) -> None:
+        self._sessions.pop(key).connection.close()

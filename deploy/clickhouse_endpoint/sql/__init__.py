@@ -1,0 +1,1 @@
+"""SQL texts: tokens, statements, quoting."""

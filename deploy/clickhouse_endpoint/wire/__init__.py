@@ -1,0 +1,1 @@
+"""ClickHouse's HTTP interface: requests, bodies, compression, replies."""

@@ -1,0 +1,214 @@
+"""Bodies that are compressed, in both directions: HTTP content encodings and ClickHouse's own block framing."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import lz4.block
+import lz4.frame
+import zstandard
+
+from deploy.clickhouse_endpoint.errors import CANNOT_DECOMPRESS, NOT_IMPLEMENTED, ClickHouseError
+from deploy.clickhouse_endpoint.wire.cityhash import city_hash_128
+
+_FRAME = struct.Struct("<QQBII")  # checksum (two halves), method, size with these last nine bytes, size of the data
+_LZ4, _ZSTD, _NONE = 0x82, 0x90, 0x02
+_LARGEST_BLOCK = 1 << 30
+
+
+class Decoder(Protocol):
+    """Takes a body's fragments and gives what they hold."""
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def end(self) -> object:
+        """Raises ClickHouseError when the body stopped in the middle."""
+
+
+class Encoder(Protocol):
+    """Takes an answer's fragments and gives what goes over the wire."""
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+class Plain:
+    """No compression."""
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+
+class _StreamDecoder:
+    # gzip, deflate, lz4 frames and zstd share one interface: a body may be several members one behind the other.
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._member: Any = self._new()
+        self._begun = False
+
+    def _new(self) -> Any:
+        if self._encoding == "gzip":
+            return zlib.decompressobj(31)
+        if self._encoding == "deflate":
+            return zlib.decompressobj(15)
+        if self._encoding == "lz4":
+            return lz4.frame.LZ4FrameDecompressor()
+        return zstandard.ZstdDecompressor().decompressobj()
+
+    def feed(self, data: bytes) -> bytes:
+        parts: list[bytes] = []
+        try:
+            while data:
+                if self._member.eof:
+                    self._member, self._begun = self._new(), False
+                self._begun = True
+                parts.append(self._member.decompress(data))
+                data = self._member.unused_data or b"" if self._member.eof else b""
+        except (zlib.error, RuntimeError, EOFError, zstandard.ZstdError) as error:
+            raise ClickHouseError(
+                CANNOT_DECOMPRESS, f"Cannot decompress the request's body as {self._encoding}: {error}"
+            ) from None
+        return b"".join(parts)
+
+    def end(self) -> None:
+        if self._begun and not self._member.eof:
+            raise ClickHouseError(
+                CANNOT_DECOMPRESS, f"The request's body, compressed as {self._encoding}, stops in the middle"
+            )
+
+
+class _BlockDecoder:
+    # `decompress=1`: ClickHouse's own frames.
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        self._rest += data
+        parts: list[bytes] = []
+        while len(self._rest) >= _FRAME.size:
+            low, high, method, size, plain_size = _FRAME.unpack_from(self._rest)
+            if size < 9 or size > _LARGEST_BLOCK or plain_size > _LARGEST_BLOCK:
+                raise ClickHouseError(CANNOT_DECOMPRESS, "A block of the request's body has an impossible size")
+            if len(self._rest) < 16 + size:
+                break
+            block, self._rest = self._rest[16 : 16 + size], self._rest[16 + size :]
+            if city_hash_128(block) != (low, high):
+                raise ClickHouseError(
+                    40, "Checksum doesn't match: corrupted data in the request's body", "CHECKSUM_DOESNT_MATCH"
+                )
+            parts.append(_unpack(method, block[9:], plain_size))
+        return b"".join(parts)
+
+    def end(self) -> None:
+        if self._rest:
+            raise ClickHouseError(CANNOT_DECOMPRESS, "The request's body stops in the middle of a compressed block")
+
+
+def _unpack(method: int, data: bytes, plain_size: int) -> bytes:
+    try:
+        if method == _LZ4:
+            return bytes(lz4.block.decompress(data, uncompressed_size=plain_size))
+        if method == _ZSTD:
+            return bytes(zstandard.ZstdDecompressor().decompress(data, max_output_size=plain_size))
+    except (lz4.block.LZ4BlockError, zstandard.ZstdError) as error:
+        raise ClickHouseError(CANNOT_DECOMPRESS, f"Cannot decompress a block of the request's body: {error}") from None
+    if method == _NONE:
+        return data
+    raise ClickHouseError(89, f"Unknown codec family code: {method}", "UNKNOWN_COMPRESSION_METHOD")
+
+
+class _StreamEncoder:
+    def __init__(self, encoding: str) -> None:
+        self._lz4: Any = None
+        self._other: Any = None
+        if encoding == "lz4":
+            self._lz4 = lz4.frame.LZ4FrameCompressor()
+            self._head: bytes = self._lz4.begin()
+        elif encoding == "zstd":
+            self._other = zstandard.ZstdCompressor(level=1).compressobj()
+        else:
+            self._other = zlib.compressobj(3, zlib.DEFLATED, 31 if encoding == "gzip" else 15)
+
+    def feed(self, data: bytes) -> bytes:
+        if self._lz4 is None:
+            return bytes(self._other.compress(data))
+        head, self._head = self._head, b""
+        return head + bytes(self._lz4.compress(data))
+
+    def end(self) -> bytes:
+        if self._lz4 is None:
+            return bytes(self._other.flush())
+        head, self._head = self._head, b""
+        return head + bytes(self._lz4.flush())
+
+
+class _BlockEncoder:
+    # `compress=1`: ClickHouse's own frames, LZ4.
+
+    def feed(self, data: bytes) -> bytes:
+        return b"".join(_frame(part) for part in _slices(data, 1 << 20))
+
+    def end(self) -> bytes:
+        return b""
+
+
+def _slices(data: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def _frame(data: bytes) -> bytes:
+    packed: bytes = lz4.block.compress(data, store_size=False)
+    block = struct.pack("<BII", _LZ4, len(packed) + 9, len(data)) + packed
+    return struct.pack("<QQ", *city_hash_128(block)) + block
+
+
+def decoder(content_encoding: str, blocks: bool) -> Decoder:
+    """The decoder for a request's body.
+
+    Args:
+        content_encoding: value of the HTTP header, "" for none.
+        blocks: the client set ``decompress=1`` (ClickHouse's own framing).
+
+    Raises:
+        ClickHouseError: an encoding that is not known here.
+    """
+    if blocks:
+        return _BlockDecoder()
+    encoding = content_encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return Plain()
+    if encoding in ("gzip", "x-gzip"):
+        return _StreamDecoder("gzip")
+    if encoding in ("deflate", "lz4", "zstd"):
+        return _StreamDecoder(encoding)
+    raise ClickHouseError(
+        NOT_IMPLEMENTED, f"Unknown content encoding {content_encoding!r}: use gzip, deflate, lz4 or zstd"
+    )
+
+
+def encoder(accepted: str, enabled: bool, blocks: bool) -> tuple[Encoder, str]:
+    """The encoder for an answer and the name for Content-Encoding ("" for none).
+
+    Args:
+        accepted: the header Accept-Encoding; the first known one is taken.
+        enabled: the client set ``enable_http_compression=1``; without it a server answers plainly.
+        blocks: the client set ``compress=1`` (ClickHouse's own framing).
+    """
+    if blocks:
+        return _BlockEncoder(), ""
+    if enabled:
+        for offer in accepted.split(","):
+            name, _, weight = offer.strip().lower().partition(";")
+            if name.strip() in ("lz4", "zstd", "gzip", "deflate") and weight.replace(" ", "") not in ("q=0", "q=0.0"):
+                return _StreamEncoder(name.strip()), name.strip()
+    return Plain(), ""

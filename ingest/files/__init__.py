@@ -1,0 +1,1 @@
+"""Files of appeals and totals to records for Kafka."""

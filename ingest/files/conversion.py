@@ -1,0 +1,221 @@
+"""From a row's texts to records of the contract: pure functions of the row, the mapping and the identity key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from ingest.identities import IdentityKey, identity
+from ingest.mapping.check import FALSE_TEXTS, TRUE_TEXTS, find_zone
+from ingest.mapping.mapping import AppealMapping, EventRule, Rule, placeholders
+from ingest.mapping.times import time_reader
+from schemas.contract.events import MAX_AHEAD_MS, VERSION, Event, EventValidator, encode_event
+from schemas.contract.identifiers import UNKNOWN_PLACE
+from schemas.contract.refusal import Refusal
+from schemas.contract.topics import EVENTS
+
+_YEAR_MS: Final = 31_557_600_000
+Read = Callable[[Sequence[str]], str]
+
+
+class Outgoing(NamedTuple):
+    """A record to publish: the topic's name in the contract, the key, the value."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+class RowRefusedError(Exception):
+    """A row cannot be imported; the refusal names the field and never repeats what the row says."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = Refusal(field[:64], reason)
+
+
+class AppealConverter:
+    """Rows that are appeals one by one, to events: the receipt, and what the mapping says happened to it.
+
+    ``now_ms`` is the time of the import: it bounds what may be imported (nothing from the future, nothing beyond the
+    horizon) and goes into no record. Identities come from the source's name and its own key alone, so a row yields
+    the same events in whatever file, order or year it comes.
+    """
+
+    def __init__(self, mapping: AppealMapping, key: IdentityKey, *, source: str, load: str, now_ms: int) -> None:
+        self._identity_key = key
+        self._source = source
+        self._load = load
+        self._now_ms = now_ms
+        self._earliest_ms = now_ms - mapping.time.horizon_years * _YEAR_MS
+        self._horizon_years = mapping.time.horizon_years
+        self._validate = EventValidator()
+        position = {column: index for index, column in enumerate(mapping.columns)}
+        self._key = [position[column] for column in mapping.key]
+        self._key_name = ", ".join(mapping.key)
+        self._thread = [position[column] for column in mapping.thread]
+        self._fields = {name: rule_reader(name, rule, position) for name, rule in mapping.fields.given().items()}
+        self._events = [_EventReader(event, mapping, position) for event in mapping.events]
+
+    def __call__(self, cells: Sequence[str]) -> list[Outgoing]:
+        """The row's events, in the mapping's order.
+
+        Raises:
+            RowRefusedError: the row as a whole is refused; none of its events may be sent.
+        """
+        own = [cells[index] for index in self._key]
+        if not any(own):
+            raise RowRefusedError("key", f"The key of the row is empty (column {self._key_name}).")
+        key, source = self._identity_key, self._source
+        given = {name: read(cells) for name, read in self._fields.items()}
+        appeal = identity(key, "appeal", source, *own)
+        thread = [cells[index] for index in self._thread]
+        common = _Common(
+            place=given.get("place") or UNKNOWN_PLACE,
+            channel=given["channel"],
+            entrance=given["entrance"],
+            topic=given.get("topic") or None,
+            page=given.get("page") or None,
+            object=given.get("object") or None,
+            format=given.get("format") or None,
+            urgent=_truth(given.get("urgent", "")),
+            thread=identity(key, "thread", source, *thread) if any(thread) else None,
+        )
+        outgoing = []
+        for reader in self._events:
+            at = reader.at(cells)
+            if at is None:
+                continue
+            self._refuse_beyond(at, reader.rule)
+            kind = reader.rule.kind
+            # The receipt of an appeal is one fact; it may be closed, reopened and closed again.
+            moment = () if kind == "appeal_received" else (str(at),)
+            responder = reader.responder(cells) if reader.responder else given.get("responder")
+            event = Event(
+                v=VERSION,
+                id=identity(key, "event", source, kind, *own, *moment),
+                kind=kind,
+                at=at,
+                source=source,
+                load=self._load,
+                appeal=appeal,
+                responder=responder or None,
+                **common._asdict(),
+            )
+            outgoing.append(Outgoing(EVENTS, common.page or appeal, self._encode(event)))
+        return outgoing
+
+    def _refuse_beyond(self, at: int, rule: EventRule) -> None:
+        if at > self._now_ms + MAX_AHEAD_MS:
+            raise RowRefusedError("at", f"Column `{rule.at[:64]}`: the time of {rule.kind} lies in the future.")
+        if at < self._earliest_ms:
+            raise RowRefusedError(
+                "at",
+                f"Column `{rule.at[:64]}`: the time of {rule.kind} is more than {self._horizon_years} years ago"
+                " (the mapping's `time.horizon_years`).",
+            )
+
+    def _encode(self, event: Event) -> bytes:
+        """The event as bytes that the contract's own validator accepts: what is sent is never refused later."""
+        try:
+            raw = encode_event(event)
+        except UnicodeEncodeError:
+            raise RowRefusedError("", "The row holds text that is not valid Unicode.") from None
+        verdict = self._validate(raw)
+        if isinstance(verdict, Refusal):
+            raise RowRefusedError(verdict.field, verdict.reason)
+        return raw
+
+
+class _Common(NamedTuple):
+    place: str
+    channel: str
+    entrance: str
+    topic: str | None
+    page: str | None
+    object: str | None
+    format: str | None
+    urgent: bool
+    thread: str | None
+
+
+class _EventReader:
+    """Reads one event's time and responder from a row."""
+
+    def __init__(self, rule: EventRule, mapping: AppealMapping, position: dict[str, int]) -> None:
+        self.rule = rule
+        self.responder = rule_reader("responder", rule.responder, position) if rule.responder else None
+        self._at = position[rule.at]
+        self._read = time_reader(rule.format or mapping.time.format, find_zone(mapping.time.zone))
+        self._when = (position[rule.when.column], frozenset(rule.when.values)) if rule.when else None
+
+    def at(self, cells: Sequence[str]) -> int | None:
+        """When it happened, ms UTC; None when it has not."""
+        if self._when is not None and cells[self._when[0]] not in self._when[1]:
+            return None
+        text = cells[self._at]
+        column = self.rule.at[:64]
+        if not text:
+            if self.rule.kind == "appeal_received":
+                raise RowRefusedError("at", f"Column `{column}` is empty: when the appeal came is not known.")
+            return None
+        try:
+            return self._read(text)
+        except ValueError:
+            raise RowRefusedError("at", f"Column `{column}` is not a time of the mapping's format.") from None
+
+
+def rule_reader(field: str, rule: Rule, position: dict[str, int]) -> Read:
+    """A function from a row's texts to the text of one field; it raises RowRefusedError for an unlisted value."""
+    if rule.constant is not None:
+        constant = rule.constant
+        return lambda _cells: constant
+    gather = _template(rule, position) if rule.template is not None else _column(rule, position)
+    values, empty, unlisted = rule.values, rule.empty, rule.unlisted
+    where = ", ".join(rule.columns)[:64]
+    required = field in ("channel", "entrance")
+
+    def read(cells: Sequence[str]) -> str:
+        text = gather(cells)
+        if not text:
+            if required and not empty:
+                raise RowRefusedError(field, f"Column `{where}` is empty, and {field} is needed.")
+            return empty
+        if values is None:
+            return text
+        found = values.get(text, unlisted)
+        if found is None:
+            raise RowRefusedError(field, f"Column `{where}` holds a value that the mapping does not list for {field}.")
+        return found
+
+    return read
+
+
+def _column(rule: Rule, position: dict[str, int]) -> Read:
+    index = position[rule.columns[0]]
+    return lambda cells: cells[index]
+
+
+def _template(rule: Rule, position: dict[str, int]) -> Read:
+    parts = [(text, position[column] if column else None) for text, column in placeholders(rule.template or "")]
+
+    def read(cells: Sequence[str]) -> str:
+        texts = []
+        for text, index in parts:
+            texts.append(text)
+            if index is not None:
+                if not cells[index]:
+                    return ""
+                texts.append(cells[index])
+        return "".join(texts)
+
+    return read
+
+
+def _truth(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in TRUE_TEXTS:
+        return True
+    if lowered in FALSE_TEXTS:
+        return False
+    raise RowRefusedError("urgent", "Field `urgent` must be true or false.")

@@ -1,0 +1,233 @@
+"""The importer: a file's rows through a mapping into Kafka, confirmed, resumable, with refused rows set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ingest.files.conversion import AppealConverter, Outgoing, RowRefusedError
+from ingest.files.job import ImportJob, ImportUseError, Progress, Summary, observed_at_of, require_form
+from ingest.files.lines import DamagedFileError, FileError, LineFile, content_digest, open_lines
+from ingest.files.progress import ImportProgress, fingerprint, progress_path, read_progress, write_progress
+from ingest.files.rejects import RejectFile, Rejections
+from ingest.files.rows import Rows, open_rows
+from ingest.files.totals import Totals
+from ingest.identities import IdentityKey
+from ingest.kafka.publisher import Delivered, Publisher, PublishError
+from schemas.contract.refusal import Refusal
+
+REPORT_EVERY: Final = 1_000
+SAVE_EVERY: Final = 5_000
+
+
+class Importer:
+    """One run of an import. ``now_ms`` is the time it runs (UTC): it bounds times and stamps refusals, no fact.
+
+    Everything that can be wrong with the job is found before Kafka is asked for.
+
+    Raises (constructor): ImportUseError, FileError or DamagedFileError, each with one clear sentence.
+    """
+
+    def __init__(self, job: ImportJob, key: IdentityKey, *, now_ms: int) -> None:
+        mapping = job.mapping
+        self._job = job
+        source = job.source or mapping.source
+        require_form("--source", source)
+        observed_at = observed_at_of(job, now_ms)
+        self._lines: LineFile = open_lines(job.file)
+        try:
+            self._rows: Rows = open_rows(self._lines, mapping)
+            digest = content_digest(job.file)
+        except OSError as error:
+            self._lines.close()
+            raise FileError(f"{job.file} cannot be read: {error.strerror}.") from error
+        except BaseException:
+            self._lines.close()
+            raise
+        load = job.load or f"{mapping.name}-{digest[:12]}"
+        require_form("--load", load)
+        path = progress_path(job.state, load)
+        self._progress_path = path
+        self._progress = ImportProgress(
+            load=load, fingerprint=fingerprint(digest, mapping.digest, source, str(observed_at))
+        )
+        self.summary = Summary(
+            load=load, source=source, shape=mapping.shape, rejects=job.rejects or path.with_suffix(".rejects.jsonl")
+        )
+        self._totals: Totals | None = None
+        self._convert: AppealConverter | None = None
+        if mapping.shape == "totals":
+            self._totals = Totals(mapping, key, source=source, load=load, now_ms=now_ms, observed_at=observed_at)
+        else:
+            self._convert = AppealConverter(mapping, key, source=source, load=load, now_ms=now_ms)
+        self._rejections = Rejections(source=source, load=load, at_ms=now_ms)
+        if job.resume:
+            self._go_on()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+    def run(
+        self,
+        connect: Callable[[Delivered], Publisher],
+        *,
+        report: Callable[[Progress], None],
+        stop: Callable[[], bool],
+    ) -> Summary:
+        """Import. ``connect`` opens the publisher; ``report`` is called now and then; ``stop`` asks whether to end.
+
+        Raises:
+            PublishError: Kafka cannot be reached at all. Once rows are being sent, failures go into the summary.
+            OSError: the reject or the progress file cannot be written.
+        """
+        summary = self.summary
+        if summary.already_done:
+            return summary
+        self._report = report
+        with RejectFile(summary.rejects, keep_to_line=summary.resumed_after) as rejects:
+            self._rejects = rejects
+            publisher = self._publisher = connect(self._delivered)
+            try:
+                self._send_all(stop)
+                publisher.close()
+            except DamagedFileError as error:
+                summary.failure = str(error)
+                self._settle_after_damage()
+            except PublishError as error:
+                summary.failure = str(error)
+            finally:
+                summary.rejected = self._rejections.count
+                summary.reasons = self._rejections.reasons
+                rejects.flush()
+                self._save(finished=summary.failure is None and not summary.stopped)
+                _close_quietly(publisher)
+        return summary
+
+    def _go_on(self) -> None:
+        saved = read_progress(self._progress_path)
+        if saved is None:
+            raise ImportUseError(
+                f"Nothing is known of an earlier import with load {self._progress.load}: leave --resume out."
+            )
+        if saved.fingerprint != self._progress.fingerprint:
+            raise ImportUseError(
+                f"The import with load {saved.load} had another file, mapping, source or --as-of: leave --resume out to"
+                " begin anew."
+            )
+        self.summary.already_done = saved.finished
+        # A total is known only when all of the file was read.
+        if not saved.finished and self._totals is None:
+            self.summary.resumed_after = self.summary.confirmed_line = saved.line
+
+    def _send_all(self, stop: Callable[[], bool]) -> None:
+        summary, lines = self.summary, self._lines
+        lines.skip_to(summary.resumed_after)
+        for rows, (line, cells) in enumerate(self._rows, start=1):
+            summary.rows = rows
+            if isinstance(cells, Refusal):
+                self._refuse(line, cells)
+                if self._totals is not None:
+                    self._totals.unassigned += 1
+            else:
+                self._send_row(line, cells)
+            if rows % REPORT_EVERY == 0:
+                self._glance("rows")
+                if rows % SAVE_EVERY == 0:
+                    self._publisher.settle()
+                    self._rejects.flush()
+                    self._save()
+            if stop():
+                summary.stopped = True
+                break
+        self._glance("rows")
+        if not summary.stopped:
+            if self._totals is not None:
+                self._send_totals(self._totals, stop)
+            last = self._rejections.summary()
+            if last is not None:
+                self._publish(last)
+        self._publisher.flush()
+        if self._totals is None:
+            summary.confirmed_line = lines.number
+
+    def _send_row(self, line: int, cells: Sequence[str]) -> None:
+        try:
+            if self._convert is None:
+                assert self._totals is not None
+                self._totals.add(line, cells)
+                return
+            outgoing = self._convert(cells)
+        except RowRefusedError as error:
+            self._refuse(line, error.refusal)
+            return
+        for record in outgoing[:-1]:
+            self._publish(record)
+        for record in outgoing[-1:]:
+            # Records are confirmed in order: with its last one the row is done, and every row before it.
+            self._publish(record, self._lines.number)
+        self.summary.events += len(outgoing)
+
+    def _send_totals(self, totals: Totals, stop: Callable[[], bool]) -> None:
+        summary = self.summary
+        for line, record in totals.finish():
+            if isinstance(record, Refusal):
+                self._refuse(line, record)
+            else:
+                self._publish(record)
+                summary.readings += 1
+            if summary.readings % REPORT_EVERY == 0:
+                self._glance("totals")
+                if stop():
+                    summary.stopped = True
+                    break
+        summary.withheld = totals.withheld
+        summary.unassigned = totals.unassigned
+        self._glance("totals")
+
+    def _refuse(self, line: int, refusal: Refusal) -> None:
+        self._rejects.write(line, refusal)
+        record = self._rejections.record(line, refusal)
+        if record is not None:
+            self._publish(record, self._lines.number if self._totals is None else None)
+
+    def _publish(self, record: Outgoing, token: int | None = None) -> None:
+        self._publisher.publish(record.topic, record.key, record.value, token)
+
+    def _delivered(self, token: object, _partition: int, _offset: int) -> None:
+        if isinstance(token, int):
+            self.summary.confirmed_line = token
+
+    def _settle_after_damage(self) -> None:
+        """The rows before the damage are sound: see them confirmed. Totals of half a file would be too low: none."""
+        try:
+            self._publisher.flush()
+        except PublishError as error:
+            self.summary.failure = f"{self.summary.failure} And {error}"
+            return
+        if self._totals is None:
+            self.summary.confirmed_line = self._lines.number
+
+    def _glance(self, phase: str) -> None:
+        summary, lines = self.summary, self._lines
+        records = summary.events + summary.readings
+        self._report(Progress(phase, summary.rows, records, self._rejections.count, lines.position, lines.size))
+
+    def _save(self, *, finished: bool = False) -> None:
+        progress = self._progress
+        write_progress(
+            self._progress_path,
+            ImportProgress(
+                load=progress.load,
+                fingerprint=progress.fingerprint,
+                line=self.summary.confirmed_line,
+                finished=finished,
+            ),
+        )
+
+
+def _close_quietly(publisher: Publisher) -> None:
+    try:
+        publisher.close()
+    except PublishError:
+        pass  # It is in the summary.

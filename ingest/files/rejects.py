@@ -1,0 +1,124 @@
+"""What an import refuses: a file of line numbers and reasons, and records for the topic ``rejected``; never content."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TextIO
+
+import msgspec
+from msgspec import Struct
+
+from ingest.files.conversion import Outgoing
+from schemas.contract.events import VERSION
+from schemas.contract.refusal import Refusal
+from schemas.contract.rejections import Rejection, encode_rejection
+from schemas.contract.topics import REJECTED
+
+#: So many refusals of one import travel one by one; the others as one record with their number.
+MAX_RECORDS: Final = 1_000
+
+
+class Reject(Struct, frozen=True):
+    """One line of the reject file."""
+
+    line: int
+    field: str
+    reason: str
+
+
+class RejectFile:
+    """A file of JSON lines: line number, field and reason. It is made when the first row is refused.
+
+    An import that begins replaces the file of an earlier run; one that goes on keeps what was refused up to the line
+    where it goes on.
+    """
+
+    def __init__(self, path: Path, *, keep_to_line: int = 0) -> None:
+        self.path = path
+        self._file: TextIO | None = None
+        if keep_to_line:
+            self._keep(keep_to_line)
+        else:
+            path.unlink(missing_ok=True)
+
+    def write(self, line: int, refusal: Refusal) -> None:
+        """Add one refused row; ``line`` is its line in the imported file, counted from 1."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        self._file.write(msgspec.json.encode(Reject(line, refusal.field, refusal.reason)).decode() + "\n")
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep(self, last: int) -> None:
+        if not self.path.exists():
+            return
+        draft = self.path.with_name(self.path.name + ".new")
+        with self.path.open("rb") as old, draft.open("wb") as new:
+            for raw in old:
+                try:
+                    if msgspec.json.decode(raw, type=Reject).line <= last:
+                        new.write(raw)
+                except msgspec.DecodeError:
+                    continue  # A line that a crash cut off; its row comes again.
+        os.replace(draft, self.path)
+
+
+class Rejections:
+    """Counts refusals by reason, and makes the records that tell of them.
+
+    ``at_ms`` is when the import ran (UTC): a refusal, other than a fact, happens when it is made.
+    """
+
+    def __init__(self, *, source: str, load: str, at_ms: int) -> None:
+        self.count = 0
+        #: How often each (field, reason) came; reasons are the importer's own sentences, so there are few.
+        self.reasons: Counter[tuple[str, str]] = Counter()
+        self._source = source
+        self._load = load
+        self._at_ms = at_ms
+
+    def record(self, line: int, refusal: Refusal) -> Outgoing | None:
+        """Count a refusal; its record, or None beyond the first ``MAX_RECORDS``."""
+        self.count += 1
+        self.reasons[refusal.field, refusal.reason] += 1
+        if self.count > MAX_RECORDS:
+            return None
+        return self._outgoing(refusal.field, refusal.reason, f"line {line}")
+
+    def summary(self) -> Outgoing | None:
+        """The record that stands for the refusals beyond the first ``MAX_RECORDS``, if there were more."""
+        more = self.count - MAX_RECORDS
+        if more <= 0:
+            return None
+        return self._outgoing("", f"{more} more rows of this import were refused; its reject file lists them.", None)
+
+    def _outgoing(self, field: str, reason: str, origin: str | None) -> Outgoing:
+        rejection = Rejection(
+            v=VERSION,
+            at=self._at_ms,
+            source=self._source,
+            field=field,
+            reason=reason[:300],
+            origin=origin,
+            load=self._load,
+        )
+        return Outgoing(REJECTED, self._load, encode_rejection(rejection))

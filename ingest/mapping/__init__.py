@@ -1,0 +1,1 @@
+"""Mappings: which column of a file is which field of the contract."""

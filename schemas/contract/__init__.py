@@ -1,0 +1,1 @@
+"""The contract: events, readings, rejections, topics."""

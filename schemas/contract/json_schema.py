@@ -1,0 +1,141 @@
+"""JSON Schema of the contract: `python -m schemas.contract.json_schema` generates the committed files."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from schemas.contract.events import ANSWER_KINDS, APPEAL_KINDS, ENTRANCES, FORMATS, KINDS, VERSION, Event
+from schemas.contract.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC
+from schemas.contract.readings import METRICS, Reading
+from schemas.contract.rejections import Rejection
+
+GENERATED: Final = Path(__file__).parents[1] / "generated"
+
+#: The contract's types by the name of their schema.
+TYPES: Final[dict[str, type[Struct]]] = {"events": Event, "readings": Reading, "rejections": Rejection}
+
+_FORMS: Final = {
+    "id": HEX32,
+    "author": HEX32,
+    "appeal": HEX32,
+    "thread": HEX32,
+    "page": PAGE,
+    "place": PLACE,
+    "topic": TOPIC,
+    "source": SOURCE,
+    "load": SOURCE,
+}
+#: Closed lists in the contract's order; msgspec sorts them by the alphabet.
+_LISTS: Final = {"kind": KINDS, "entrance": ENTRANCES, "format": FORMATS, "metric": METRICS}
+
+
+def _present(*fields: str) -> dict[str, Any]:
+    return {"required": list(fields), "properties": {field: {"not": {"type": "null"}} for field in fields}}
+
+
+#: What the value of one field demands of others.
+_CONDITIONS: Final[dict[str, list[dict[str, Any]]]] = {
+    "events": [
+        {
+            "if": {"properties": {"kind": {"enum": [kind for kind in APPEAL_KINDS if kind not in ANSWER_KINDS]}}},
+            "then": _present("appeal"),
+        },
+        {
+            "if": {"properties": {"kind": {"enum": sorted(ANSWER_KINDS)}}},
+            "then": {"anyOf": [_present("appeal"), _present("thread")]},
+        },
+    ],
+    "readings": [
+        {"if": {"properties": {"metric": {"const": "appeals"}}}, "then": _present("channel", "entrance")},
+    ],
+    "rejections": [],
+}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of ``events``, ``readings`` or ``rejections``.
+
+    Types, lengths and ranges are msgspec's; descriptions are the comments of the fields; forms of texts are the
+    validators' regular expressions. What a schema cannot say (a text is one printable line; ``period_to`` lies behind
+    ``period_from``) stands in the descriptions and in docs/contract.md.
+    """
+    kind = TYPES[name]
+    found: dict[str, Any] = msgspec.json.schema(kind)["$defs"][kind.__name__]
+    described = field_descriptions(kind)
+    properties = {field: _property(field, found["properties"][field], described[field]) for field in described}
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Gospulse {name}, version {VERSION}",
+        "description": (inspect.getdoc(kind) or "").splitlines()[0],
+        "type": "object",
+        "properties": properties,
+        "required": found["required"],
+        # Unknown fields are dropped and counted, so they do no harm.
+        "additionalProperties": True,
+    }
+    if _CONDITIONS[name]:
+        schema["allOf"] = _CONDITIONS[name]
+    return schema
+
+
+def field_descriptions(kind: type[Struct]) -> dict[str, str]:
+    """The ``#:`` comment of each field of a contract type, as one text; a field without one is a mistake (KeyError)."""
+    described: dict[str, str] = {}
+    comment: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        text = line.strip()
+        if text.startswith("#:"):
+            comment.append(text[2:].strip())
+        elif comment:
+            described[text.split(":", 1)[0]] = " ".join(comment).replace("``", "`")
+            comment = []
+    return {field: described[field] for field in kind.__struct_fields__}
+
+
+def render(name: str) -> str:
+    """The schema as the text of its committed file."""
+    return json.dumps(schema_of(name), ensure_ascii=False, indent=2) + "\n"
+
+
+def _property(field: str, found: dict[str, Any], description: str) -> dict[str, Any]:
+    said = dict(found)
+    branch = said
+    if "anyOf" in said:
+        said["anyOf"] = [dict(option) for option in said["anyOf"]]
+        branch = said["anyOf"][0]
+    if field in _LISTS and "enum" in branch:
+        branch["enum"] = list(_LISTS[field])
+    if field in _FORMS:
+        branch["pattern"] = f"^(?:{_FORMS[field].pattern})$"
+    if field == "v":
+        said = {"const": VERSION}
+    return {"description": description, **said}
+
+
+def main() -> int:
+    """Write the committed files; with ``--check`` only compare (exit code 1 where one differs)."""
+    check = sys.argv[1:] == ["--check"]
+    stale = []
+    GENERATED.mkdir(exist_ok=True)
+    for name in TYPES:
+        path = GENERATED / f"{name}.schema.json"
+        if check and (not path.exists() or path.read_text(encoding="utf-8") != render(name)):
+            stale.append(path.name)
+        elif not check:
+            path.write_text(render(name), encoding="utf-8")
+    if stale:
+        print(
+            f"{', '.join(stale)} differ from the types: run `python -m schemas.contract.json_schema`.", file=sys.stderr
+        )
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

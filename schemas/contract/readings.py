@@ -1,0 +1,162 @@
+"""Readings, contract version 1: a level that somebody reports, or a total that was counted elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.contract.events import VERSION, Entrance, TimeMs, version_refusal
+from schemas.contract.identifiers import HEX32, NAME, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
+from schemas.contract.refusal import Refusal, from_decoder
+
+MAX_VALUE: Final = 1_000_000_000_000
+
+Metric = Literal[
+    "subscribers",
+    "reach",
+    "reach_subscribers",
+    "views",
+    "visitors",
+    "post_views",
+    "post_reach",
+    "post_likes",
+    "post_reactions",
+    "post_comments",
+    "post_reposts",
+    "appeals",
+    "source_up",
+]
+METRICS: Final[tuple[str, ...]] = get_args(Metric)
+
+
+class Reading(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One observation of a level. The latest observation of (object, metric, period) stands.
+
+    A level without a period of its own (subscribers now, views of a post so far) is reported for the period it
+    was observed for, usually the day, so that its history is kept.
+    """
+
+    #: Version of the contract, always 1.
+    v: int
+    #: Identity of this observation: 32 hex digits.
+    id: Annotated[str, Meta(min_length=32, max_length=32)]
+    #: What was measured: a page, a post, or a total's own key.
+    object: Annotated[str, Meta(min_length=1, max_length=160)]
+    #: What is measured; ``appeals`` is a total that was counted elsewhere, ``source_up`` is 1 while a feed works.
+    metric: Metric
+    #: The level or total itself.
+    value: Annotated[int, Meta(ge=0, le=MAX_VALUE)]
+    #: Start of the period, inclusive: milliseconds since 1970-01-01T00:00:00Z.
+    period_from: TimeMs
+    #: End of the period, exclusive, later than its start.
+    period_to: TimeMs
+    #: When the value was true for its reporter: milliseconds UTC.
+    observed_at: TimeMs
+    #: Which feed brought it.
+    source: Annotated[str, Meta(min_length=1, max_length=96)]
+    #: OKTMO of the municipality (8 digits), ``namespace:code`` for data from elsewhere, ``00000000`` unknown.
+    place: Annotated[str, Meta(min_length=3, max_length=65)]
+    #: One run of an import.
+    load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
+    #: Public id of the page (``vk:123``), where the reading concerns one.
+    page: Annotated[str, Meta(min_length=4, max_length=68)] | None = None
+    #: Required for ``appeals``; elsewhere optional.
+    channel: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    #: Required for ``appeals``; elsewhere optional.
+    entrance: Entrance | None = None
+    #: Two dotted levels, such as ``housing.heating``.
+    topic: Annotated[str, Meta(min_length=3, max_length=63)] | None = None
+
+
+class _Strict(Reading, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The same reading; a field that version 1 does not know stops the decoder."""
+
+
+class _Head(Struct):
+    v: object = None
+    metric: object = None
+
+
+def encode_reading(reading: Reading) -> bytes:
+    """The reading as JSON in UTF-8; defaults are left out."""
+    return msgspec.json.encode(reading)
+
+
+class ReadingValidator:
+    """Judges one record alone: a :class:`Reading` or the :class:`Refusal` that says what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.unknown_fields = 0
+        self._strict = msgspec.json.Decoder(_Strict).decode
+        self._lenient = msgspec.json.Decoder(Reading).decode
+        self._pages = KnownTexts(PAGE.fullmatch)
+        self._places = KnownTexts(PLACE.fullmatch)
+        self._sources = KnownTexts(SOURCE.fullmatch)
+        self._topics = KnownTexts(TOPIC.fullmatch)
+        self._labels = KnownTexts(is_label)
+
+    def __call__(self, raw: bytes) -> Reading | Refusal:
+        """Judge ``raw``, one JSON object in UTF-8. Never raises."""
+        try:
+            reading: Reading = self._strict(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._second_look(raw)
+        return self._check(reading) or reading
+
+    def _second_look(self, raw: bytes) -> Reading | Refusal:
+        try:
+            reading = self._lenient(raw)
+        except msgspec.ValidationError as error:
+            return _with_name(raw, from_decoder(str(error)))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Refusal("", "The record is not valid JSON in UTF-8.")
+        refusal = self._check(reading)
+        if refusal is not None:
+            return refusal
+        self.unknown_fields += 1
+        return reading
+
+    def _check(self, reading: Reading) -> Refusal | None:
+        if reading.v != VERSION:
+            return version_refusal(reading.v)
+        if not HEX32.fullmatch(reading.id):
+            return _form("id", "32 lower-case hexadecimal digits")
+        if not is_label(reading.object):
+            return _form("object", "one printable line")
+        if reading.place not in self._places:
+            return _form("place", "eight digits of OKTMO or namespace:code")
+        if reading.page is not None and reading.page not in self._pages:
+            return _form("page", "vk:, ok:, tg: or max: followed by the page's public id")
+        if reading.source not in self._sources:
+            return _form("source", "letters, digits and _ . : / -")
+        if reading.load is not None and reading.load not in self._sources:
+            return _form("load", "letters, digits and _ . : / -")
+        if reading.channel is not None and reading.channel not in self._labels:
+            return _form("channel", "one printable line")
+        if reading.topic is not None and reading.topic not in self._topics:
+            return _form("topic", "two dotted levels such as housing.heating")
+        if reading.period_to <= reading.period_from:
+            return _form("period_to", "later than period_from")
+        if reading.metric == "appeals":
+            for field in ("channel", "entrance"):
+                if getattr(reading, field) is None:
+                    return Refusal(field, f"Field `{field}` is missing: a total of appeals says how they came.")
+        return None
+
+
+def _form(field: str, expected: str) -> Refusal:
+    return Refusal(field, f"Field `{field}` must be {expected}.")
+
+
+def _with_name(raw: bytes, refusal: Refusal) -> Refusal:
+    try:
+        head = msgspec.json.decode(raw, type=_Head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return refusal
+    if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
+        return version_refusal(head.v)
+    if refusal.field == "metric" and isinstance(head.metric, str) and NAME.fullmatch(head.metric):
+        return Refusal("metric", f"Field `metric`: {head.metric} is not a metric of version {VERSION}.")
+    return refusal

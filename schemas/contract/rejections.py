@@ -1,0 +1,82 @@
+"""Rejections, contract version 1: what ingest could not understand, without what it said (it may be personal)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.contract.events import VERSION, TimeMs, version_refusal
+from schemas.contract.identifiers import SOURCE
+from schemas.contract.refusal import Refusal, from_decoder
+
+
+class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One record of the topic ``rejected``."""
+
+    #: Version of the contract, always 1.
+    v: int
+    #: When ingest refused it: milliseconds since 1970-01-01T00:00:00Z.
+    at: TimeMs
+    #: Which feed brought it.
+    source: Annotated[str, Meta(min_length=1, max_length=96)]
+    #: The offending field, or an empty text.
+    field: Annotated[str, Meta(max_length=64)]
+    #: One sentence; never a value of the record.
+    reason: Annotated[str, Meta(min_length=1, max_length=300)]
+    #: Where the original stands, in the source's own terms (a line number, an update's type); never its content.
+    origin: Annotated[str, Meta(max_length=160)] | None = None
+    #: One run of an import.
+    load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
+
+
+def encode_rejection(rejection: Rejection) -> bytes:
+    """The rejection as JSON in UTF-8; defaults are left out."""
+    return msgspec.json.encode(rejection)
+
+
+class _Head(Struct):
+    v: object = None
+
+
+class RejectionValidator:
+    """Judges one record alone: a :class:`Rejection` or the :class:`Refusal` that says what is wrong with it.
+
+    Fields that version 1 does not know are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder(Rejection).decode
+        self._head = msgspec.json.Decoder(_Head).decode
+
+    def __call__(self, raw: bytes) -> Rejection | Refusal:
+        """Judge ``raw``, one JSON object in UTF-8. Never raises."""
+        try:
+            rejection = self._decode(raw)
+        except msgspec.ValidationError as error:
+            return self._later_version(raw) or from_decoder(str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Refusal("", "The record is not valid JSON in UTF-8.")
+        return self._check(rejection) or rejection
+
+    def _check(self, rejection: Rejection) -> Refusal | None:
+        if rejection.v != VERSION:
+            return version_refusal(rejection.v)
+        for field in ("source", "load"):
+            text = getattr(rejection, field)
+            if text is not None and not SOURCE.fullmatch(text):
+                return Refusal(field, f"Field `{field}` must be letters, digits and _ . : / -.")
+        for field in ("field", "reason", "origin"):
+            text = getattr(rejection, field)
+            if text is not None and not text.isprintable():
+                return Refusal(field, f"Field `{field}` must be one printable line.")
+        return None
+
+    def _later_version(self, raw: bytes) -> Refusal | None:
+        try:
+            version = self._head(raw).v
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        later = isinstance(version, int) and not isinstance(version, bool) and version > VERSION
+        return version_refusal(version) if later else None

@@ -1,0 +1,1 @@
+"""Offsets, logs, progress and decisions, as recorded in ClickHouse."""

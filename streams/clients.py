@@ -1,0 +1,75 @@
+"""Clients of Kafka and ClickHouse: how they connect, and what an error of ClickHouse says."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+import clickhouse_connect
+from aiokafka.helpers import create_ssl_context
+from clickhouse_connect.driver.client import Client
+
+from schemas.connections import ClickHouseConnection, KafkaConnection
+
+#: ClickHouse's error codes that time heals: timeouts, network, too many parts or queries, memory, read-only replicas.
+PASSING_CODES: Final = frozenset(
+    {159, 164, 202, 209, 210, 241, 242, 243, 252, 285, 286, 287, 319, 394, 425, 439, 999, 1000, 1001}
+)
+
+
+class SinkState(Enum):
+    """How ClickHouse answered last."""
+
+    GOOD = "good"
+    #: No answer, or an error that passes by itself.
+    AWAY = "away"
+    #: An error that a person must mend: a login, a missing table, a column that does not fit.
+    REFUSED = "refused"
+
+
+def connect(connection: ClickHouseConnection) -> Client:
+    """A client without a session, so that its statements may run one beside another; raises ClickHouseError."""
+    return clickhouse_connect.get_client(
+        host=connection.host,
+        port=connection.port,
+        username=connection.username,
+        password=connection.password.reveal(),
+        secure=connection.secure,
+        ca_cert=connection.ca_cert,
+        autogenerate_session_id=False,
+        connect_timeout=5,
+        send_receive_timeout=120,
+        query_limit=0,
+    )
+
+
+def state_after(error: Exception) -> SinkState:
+    """What an error says about ClickHouse: whether time heals it or a person must."""
+    code = getattr(error, "code", None)
+    return SinkState.AWAY if code is None or code in PASSING_CODES else SinkState.REFUSED
+
+
+def consumer_options(connection: KafkaConnection) -> dict[str, Any]:
+    """The options of an aiokafka consumer that reads without a group and never resets by itself."""
+    ssl_context = None
+    if "SSL" in connection.security_protocol.split("_"):
+        ssl_context = create_ssl_context(
+            cafile=connection.ssl_cafile, certfile=connection.ssl_certfile, keyfile=connection.ssl_keyfile
+        )
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(connection.bootstrap),
+        "client_id": "gospulse-verify",
+        "group_id": None,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "security_protocol": connection.security_protocol,
+        "ssl_context": ssl_context,
+        "max_partition_fetch_bytes": 2 * 1024 * 1024,
+        # At the end of the log the broker would hold every fetch back for half a second, and the last one our leaving.
+        "fetch_max_wait_ms": 20,
+    }
+    if connection.sasl_mechanism is not None:
+        options["sasl_mechanism"] = connection.sasl_mechanism
+        options["sasl_plain_username"] = connection.sasl_username
+        options["sasl_plain_password"] = connection.sasl_password.reveal() if connection.sasl_password else None
+    return options

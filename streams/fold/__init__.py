@@ -1,0 +1,1 @@
+"""The pure fold: records of the log to rows of tables."""

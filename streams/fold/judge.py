@@ -1,0 +1,177 @@
+"""The judge: which records of a batch count in a generation, which are refused and which are as if absent."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas.contract.event_blocks import Block, BlockValidator
+from schemas.contract.events import MAX_AHEAD_MS, Event, ahead_refusal
+from schemas.contract.identifiers import KNOWN_LIMIT
+from schemas.contract.numbered_texts import Numbers
+from schemas.contract.refusal import MENDED, Refusal
+from streams.definition import Definition, Stamp, mended_offsets
+from streams.fold.batch import Batch
+from streams.fold.columns import RecordColumns, Times
+from streams.fold.counters import COUNTED_KINDS, MOST_TEXTS
+from streams.fold.refusals import RefusedRecord, refused_records
+from streams.fold.texts import TextColumn
+from streams.fold.window import Words, words_of
+
+
+class Columns(RecordColumns):
+    """Accepted events as columns of one length, in the order of the log."""
+
+    offsets: Times
+    #: When each happened and when it was appended, milliseconds UTC.
+    at: Times
+    appended: Times
+    identities: Words
+    kinds: npt.NDArray[np.uint8]
+    amounts: npt.NDArray[np.uint32]
+    #: Numbers of the judge's texts; the places are those that the generation's stamps give.
+    pages: Numbers
+    places: Numbers
+    sources: Numbers
+    #: Upper 64 bits of the authors, where ``known`` says that there is one.
+    authors: Numbers
+    known: npt.NDArray[np.bool_]
+
+
+class Judged(Struct):
+    """The accepted events of a batch, column by column, and what became of the others."""
+
+    columns: Columns
+    #: Those of the appeal kinds, with the places that the generation's stamps give them.
+    appeals: list[Event]
+    refused: list[RefusedRecord]
+    #: Records of excluded loads.
+    excluded: int
+
+
+class EventJudge:
+    """Judges the events of one partition for one generation, each record alone.
+
+    The order of the questions: is it of the contract, did it happen no more than ten minutes after it was appended,
+    was it not mended and sent again: else it is refused, for the first of these reasons. Is its load excluded, then
+    it is as if absent. What is left is accepted.
+    """
+
+    def __init__(self, log: int, partition: int, definition: Definition) -> None:
+        self._validator = BlockValidator()
+        self._mended = mended_offsets(log, partition, definition)
+        self._excluded = frozenset(definition.excluded_loads)
+        self._stamps = _by_page(definition.stamps)
+        # A record has a page and a place, and a stamp may give another place.
+        self._most_texts = min(KNOWN_LIMIT, MOST_TEXTS - 2 * definition.chunk)
+        self._name_columns()
+
+    @property
+    def unknown_fields(self) -> int:
+        """Records so far, accepted by the contract, that carried fields which it does not know."""
+        return self._validator.unknown_fields
+
+    def begin_chunk(self) -> None:
+        """To be called before a chunk's first record: numbers of texts hold for a chunk, below ``MOST_TEXTS``."""
+        if self._validator.forget(self._most_texts):
+            self._name_columns()
+
+    def _name_columns(self) -> None:
+        #: The texts that the numbers of the present chunk stand for.
+        self.pages = TextColumn(self._validator.pages)
+        self.places = TextColumn(self._validator.places)
+        self.sources = self._validator.sources
+
+    def judge(self, batch: Batch) -> Judged:
+        """Judge a batch, which lies within one chunk. Never raises, whatever its records are."""
+        appended = np.array(batch.appended, np.int64)
+        refusals: dict[int, Refusal] = {}
+        parts: list[Columns] = []
+        appeals: list[Event] = []
+        excluded: list[npt.NDArray[np.bool_]] = []
+        begin = 0
+        for block in self._validator.blocks(batch.values):
+            refusals |= {begin + place: refusal for place, refusal in block.refused.items()}
+            parts.append(_columns(block, batch.first_offset + begin, appended[begin : begin + block.size]))
+            appeals += block.appeals
+            if self._excluded:
+                absent = [event.load in self._excluded for event in block.events]
+                excluded.append(np.fromiter(absent, np.bool_, len(absent)))
+            begin += block.size
+        columns = Columns.joined(parts)
+        accepted = columns.at <= columns.appended + MAX_AHEAD_MS
+        places = columns.offsets - batch.first_offset
+        refusals |= dict.fromkeys(places[~accepted].tolist(), ahead_refusal("at"))
+        mended = [offset - batch.first_offset for offset in offsets_within(self._mended, batch)]
+        if mended:
+            refusals = dict.fromkeys(mended, MENDED) | refusals
+            accepted &= ~np.isin(places, mended)
+        absent_count = 0
+        if excluded:
+            absent_mask = np.concatenate(excluded)
+            absent_count = int(np.count_nonzero(accepted & absent_mask))
+            accepted &= ~absent_mask
+        if not accepted.all():
+            of_appeals = accepted[columns.kinds < COUNTED_KINDS].tolist()
+            appeals = [event for event, stays in zip(appeals, of_appeals, strict=True) if stays]
+            columns = columns.where(accepted)
+        if self._stamps:
+            self._stamp(columns)
+            appeals = [self._stamped(event) for event in appeals]
+        return Judged(columns, appeals, refused_records(batch, refusals), absent_count)
+
+    def _stamp(self, columns: Columns) -> None:
+        """Put the places that the stamps give into the columns."""
+        pages = self.pages.texts
+        stamps = {pages[page]: self._stamps[page] for page in self._stamps.keys() & pages.keys()}
+        columns.places = columns.places.copy()
+        for i in np.flatnonzero(np.isin(columns.pages, list(stamps))).tolist():
+            place = _place(stamps[int(columns.pages[i])], int(columns.at[i]))
+            if place is not None:
+                columns.places[i] = self.places.texts[place]
+
+    def _stamped(self, event: Event) -> Event:
+        place = _place(self._stamps.get(event.page or "", ()), event.at)
+        return event if place is None else replace(event, place=place)
+
+
+def _columns(block: Block, first_offset: int, appended: Times) -> Columns:
+    """The accepted events of a block whose first record stands at ``first_offset``."""
+    accepted = np.fromiter(block.accepted, np.int64, len(block.accepted))
+    known = np.ones(len(accepted), np.bool_)
+    known[block.nobody] = False
+    return Columns(
+        offsets=accepted + first_offset,
+        at=block.at,
+        appended=appended[accepted],
+        identities=words_of(block.ids),
+        kinds=block.kinds,
+        amounts=block.amounts,
+        pages=block.pages,
+        places=block.places,
+        sources=block.sources,
+        authors=words_of(block.authors)[:, 0],
+        known=known,
+    )
+
+
+def _place(stamps: Iterable[Stamp], at: int) -> str | None:
+    """The place that stamps of a page give at a time (milliseconds UTC); None where they leave what was stamped."""
+    return next((stamp.place for stamp in stamps if stamp.from_ms <= at < stamp.to_ms), None)
+
+
+def offsets_within(ascending: Sequence[int], batch: Batch) -> Sequence[int]:
+    """Those of ascending offsets that lie in the batch."""
+    return ascending[bisect_left(ascending, batch.first_offset) : bisect_left(ascending, batch.next_offset)]
+
+
+def _by_page(stamps: Sequence[Stamp]) -> dict[str, list[Stamp]]:
+    found: dict[str, list[Stamp]] = {}
+    for stamp in stamps:
+        found.setdefault(stamp.page, []).append(stamp)
+    return found

@@ -1,0 +1,113 @@
+"""The fold of readings: raw records of one partition in, the latest observation of each object and period out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from operator import attrgetter
+from typing import Final
+
+import numpy as np
+import polars as pl
+from msgspec.structs import replace
+
+from schemas.contract.events import MAX_AHEAD_MS, ahead_refusal
+from schemas.contract.readings import Reading, ReadingValidator
+from schemas.contract.refusal import MENDED, Refusal
+from streams.definition import Definition, mended_offsets
+from streams.fold.batch import Batch
+from streams.fold.marks import SourceMarks
+from streams.fold.partition_fold import PartitionFold
+from streams.fold.refusals import RefusedRows, refused_records
+from streams.fold.rows import TABLES, Span
+
+_KEY: Final = attrgetter("metric", "object", "period_from", "period_to")
+_MEMBERS: Final = attrgetter("id", "page", "place", "channel", "entrance", "topic", "source", "load")
+
+_Key = tuple[str, str, int, int]
+
+
+class ReadingFold(PartitionFold):
+    """Folds a partition of the topic ``readings``; it needs no window, so there is nothing to read ahead."""
+
+    def __init__(self, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0) -> None:
+        super().__init__(log, partition, start, definition, floor=floor)
+        self._validator = ReadingValidator()
+        self._mended = frozenset(mended_offsets(log, partition, definition))
+        self._excluded = frozenset(definition.excluded_loads)
+        #: By key: observed at, offset, append time, reading; the largest of the first two stands.
+        self._latest: dict[_Key, tuple[int, int, int, Reading]] = {}
+        self._refused = RefusedRows(log, partition)
+        self._sources = SourceMarks(log, partition)
+        self._begin_tally()
+
+    def _begin_tally(self) -> None:
+        self._counts = {"refused": 0, "excluded": 0}
+        self._unknown_before = self._validator.unknown_fields
+        self._metrics: Counter[str] = Counter()
+
+    def _window_start(self, start: int, _floor: int) -> int:
+        return start
+
+    def _read_ahead(self, batch: Batch) -> None:
+        raise AssertionError(f"Readings have no window, yet {batch.first_offset} was read ahead.")
+
+    def _take(self, batch: Batch) -> None:
+        refusals: dict[int, Refusal] = {}
+        accepted: list[tuple[Reading, int, int]] = []
+        for place, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
+            verdict = self._judge(raw, batch.first_offset + place, appended)
+            if isinstance(verdict, Refusal):
+                refusals[place] = verdict
+            elif verdict is not None:
+                accepted.append((verdict, batch.first_offset + place, appended))
+        records = refused_records(batch, refusals)
+        self._refused.add(records)
+        self._brake.note(records, len(batch.values), batch.next_offset)
+        self._counts["refused"] += len(refusals)
+        self._counts["excluded"] += len(batch.values) - len(refusals) - len(accepted)
+        self._keep(accepted)
+
+    def _judge(self, raw: bytes | None, offset: int, appended: int) -> Reading | Refusal | None:
+        """The reading, why it is refused, or None where its load is excluded: the order that events are judged in."""
+        verdict = self._validator(raw or b"")
+        if isinstance(verdict, Refusal):
+            return verdict
+        if verdict.observed_at > appended + MAX_AHEAD_MS:
+            return ahead_refusal("observed_at")
+        if offset in self._mended:
+            return MENDED
+        return None if verdict.load in self._excluded else verdict
+
+    def _keep(self, accepted: list[tuple[Reading, int, int]]) -> None:
+        if not accepted:
+            return
+        for reading, offset, appended in accepted:
+            key = _KEY(reading)
+            self._metrics[reading.metric] += 1
+            standing = self._latest.get(key)
+            # In the order of the log: of observations of one moment the later record stands.
+            if standing is None or reading.observed_at >= standing[0]:
+                self._latest[key] = (reading.observed_at, offset, appended, reading)
+        readings, offsets, appends = zip(*accepted, strict=True)
+        self._sources.add(
+            [reading.source for reading in readings],
+            np.array(offsets, np.int64),
+            np.array(appends, np.int64),
+            np.array([reading.observed_at for reading in readings], np.int64),
+        )
+
+    def _drain(self, span: Span) -> tuple[dict[str, pl.DataFrame], Span]:
+        rows = [
+            (*key, observed_at, self.log, self.partition, offset, reading.value, appended, *_MEMBERS(reading))
+            for key, (observed_at, offset, appended, reading) in self._latest.items()
+        ]
+        tables = {
+            "readings": pl.DataFrame(rows, schema=TABLES["readings"], orient="row"),
+            "rejected": self._refused.drain(),
+            "sources": self._sources.drain(),
+        }
+        unknown = self._validator.unknown_fields - self._unknown_before
+        span = replace(span, unknown_fields=unknown, kinds=dict(self._metrics), **self._counts)
+        self._latest = {}
+        self._begin_tally()
+        return tables, span

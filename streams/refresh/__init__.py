@@ -1,0 +1,1 @@
+"""The refresher: roll-ups and the lives of appeals."""

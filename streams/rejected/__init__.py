@@ -1,0 +1,1 @@
+"""Rejected records: list, mend, send again."""

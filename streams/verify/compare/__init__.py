@@ -1,0 +1,1 @@
+"""Compare recounted values with the stored ones."""

@@ -1,0 +1,35 @@
+"""Compares what the refresher derives, roll-ups and the lives of appeals; only where nothing changes meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from streams.verify.compare import lives as compare_lives
+from streams.verify.compare.rollups import compare_rollups
+from streams.verify.findings import Findings
+from streams.verify.stored.lives import conversations
+from streams.verify.stored.retention import Limits
+from streams.verify.stored.tables import FACT_KEY, StoredRows
+
+#: Rows are written before they are acknowledged: by then a flush that was under way has told of itself.
+_SETTLE_S: Final = 2.0
+
+
+def compare_derived(findings: Findings, stored: StoredRows, kept: Limits, patience_s: float) -> list[str] | None:
+    """Add the differences of everything derived; returns what the refresher has not brought up to date in time, or
+    None where records came meanwhile and the differences say nothing."""
+    before = stored.progress()
+    derived = Findings(limit=findings.limit)
+    behind = compare_rollups(derived, stored, kept, patience_s)
+    if "place_hour" in behind:
+        # The lives of an hour's appeals are brought up to date together with the hour.
+        behind.append(compare_lives.TABLE)
+    else:
+        compare_lives.compare_lives(derived, conversations(stored), bool(kept.seconds(*FACT_KEY)))
+    if not derived.green:
+        time.sleep(_SETTLE_S)
+        if stored.progress() != before:
+            return None
+    findings.add([derived])
+    return behind

@@ -1,0 +1,187 @@
+"""Compares roll-ups with the cells and facts they are made from; only where nothing changes meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, get_args
+
+from msgspec import Struct
+
+from schemas.contract.events import ENTRANCES, EngagementKind
+from schemas.reference.places import zone_of
+from streams.verify.findings import Findings
+from streams.verify.stored.retention import Limits
+from streams.verify.stored.tables import NO_LOG, ON_DISK, StoredRows
+
+#: Column of a roll-up -> which facts it counts, in terms of (kind, entrance).
+_FACTS: Final = {
+    "appeals": "kind = 'appeal_received'",
+    **{f"appeals_{entrance}": f"kind = 'appeal_received' AND entrance = '{entrance}'" for entrance in ENTRANCES},
+    "answers_interim": "kind = 'appeal_interim'",
+    "answers_final": "kind = 'appeal_answered'",
+    "closings": "kind = 'appeal_closed'",
+    "reopenings": "kind = 'appeal_reopened'",
+    "withdrawals": "kind IN ('appeal_withdrawn', 'appeal_removed')",
+}
+_COUNTERS: Final[tuple[str, ...]] = get_args(EngagementKind)
+_COLUMNS: Final = (*_FACTS, *_COUNTERS)
+
+
+class _Since(Struct, frozen=True):
+    """The first hour (UTC) and the first local day that are compared, as ClickHouse writes them; empty: all."""
+
+    hour: str = ""
+    day: str = ""
+
+    @classmethod
+    def of(cls, kept: Limits) -> _Since:
+        governing = ("page_hour", "touched", "place_hour", "appeals", "answers", "appeal_changes")
+        seconds = kept.seconds(*governing, "place_day", "page_day")
+        if not seconds:
+            return cls()
+        limit = datetime.fromtimestamp(seconds, UTC)
+        # A local day begins up to 14 hours before the day in UTC, and must be whole.
+        return cls(f"{limit:%Y-%m-%d %H:%M:%S}", f"{limit + timedelta(days=2):%Y-%m-%d}")
+
+
+def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patience_s: float) -> list[str]:
+    """Compare every roll-up; returns the names of those that the refresher has not brought up to date in time.
+
+    Hours and days of which retention may have let cells, facts or marks go are passed over.
+    """
+    since = _Since.of(kept)
+    zones = _zones(findings, stored)
+    behind = _behind(stored, since)
+    # Nobody brings roll-ups up to date where no worker runs.
+    deadline = time.monotonic() + (patience_s if behind and stored.is_folded_now() else 0)
+    while behind and time.monotonic() < deadline:
+        time.sleep(0.5)
+        behind = _behind(stored, since)
+    by_zone = ", ".join(f"zone = '{zone}', toDate(hour, '{zone}')" for zone in zones)
+    day = f"multiIf({by_zone}, toDate(hour))"
+    if "place_hour" not in behind:
+        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
+    for rollup, key in (("place_day", ("day", "place")), ("page_day", ("day", "place", "page"))):
+        if rollup not in behind and zones:
+            _compare(findings, stored, rollup, key, f"toString({day})", since.day)
+    return behind
+
+
+def _zones(findings: Findings, stored: StoredRows) -> list[str]:
+    zones = set()
+    for place, zone in stored.values(f"SELECT place, any(zone) FROM {stored.table('place_zones')} GROUP BY place"):
+        zones.add(zone)
+        if zone != zone_of(place):
+            findings.differ("place_zones", place, zone_of(place), zone)
+    return sorted(zones)
+
+
+def _behind(stored: StoredRows, since: _Since) -> list[str]:
+    """Roll-ups of which a period's head is not the sum of the marks that it should be made from."""
+    refreshed = stored.table("refreshed")
+    heads = f"SELECT period, max(version) AS head FROM {refreshed} WHERE rollup = 'place_hour' GROUP BY period"
+    marks = f"SELECT hour, log, part, max(high) AS high FROM {stored.table('touched')} GROUP BY hour, log, part"
+    stale_hours = (
+        f"SELECT 1 FROM (SELECT hour, sum(high) AS version FROM ({marks}) GROUP BY hour) AS m"
+        f" LEFT JOIN ({heads}) AS h ON m.hour = h.period WHERE m.version != h.head"
+        f" AND toString(m.hour) >= '{since.hour}' LIMIT 1"
+    )
+    if stored.values(stale_hours):
+        # Days are made from hours: behind one, all are.
+        return ["place_hour", "place_day", "page_day"]
+    behind = []
+    for rollup in ("place_day", "page_day"):
+        done = (
+            f"SELECT zone, toDate(period) AS day, max(version) AS version FROM {refreshed}"
+            f" WHERE rollup = '{rollup}' GROUP BY zone, day"
+        )
+        # Each hour belongs to the days of the zones that have rows in it.
+        for (zone,) in stored.values(f"SELECT DISTINCT zone FROM {stored.table('place_zones')}"):
+            wanted = (
+                f"SELECT toDate(h.period, '{zone}') AS day, sum(h.head) AS version FROM ({heads}) AS h"
+                f" WHERE h.period IN (SELECT hour FROM {stored.table('place_hour')} WHERE place IN"
+                f" (SELECT place FROM {stored.table('place_zones')} WHERE zone = '{zone}')) GROUP BY day"
+            )
+            stale = (
+                f"SELECT 1 FROM ({wanted}) AS w LEFT JOIN ({done}) AS d ON d.day = w.day AND d.zone = '{zone}'"
+                f" WHERE w.version != d.version AND toString(w.day) >= '{since.day}' LIMIT 1"
+            )
+            if stored.values(stale):
+                behind.append(rollup)
+                break
+    return behind
+
+
+def _compare(
+    findings: Findings, stored: StoredRows, rollup: str, key: tuple[str, ...], period: str, since: str
+) -> None:
+    """Add what is expected, take away what stands in the roll-up: every sum must be zero.
+
+    ``period`` is the first column of the key by ``hour`` and the ``zone`` of the place; periods before ``since`` are
+    passed over. One pass over the cells, in the order of their table.
+    """
+    names = ", ".join(key)
+    grouped = ", ".join(f"{period} AS {name}" if name == key[0] else name for name in key)
+    counts = [f"n.{number + 1}" for number in range(len(_COUNTERS))]
+    cells = (
+        f"SELECT hour, place AS cell_place, page, tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n"
+        f" FROM {stored.table('page_hour')} GROUP BY hour, place, page, log, part, chunk"
+    )
+    zones = f"SELECT place, any(zone) AS zone FROM {stored.table('place_zones')} GROUP BY place"
+    counters = (
+        f"SELECT {grouped}, {_numbered(['0'] * len(_FACTS) + counts)} FROM"
+        f" (SELECT hour, toString(cell_place) AS place, page, n, zone FROM ({cells}) AS c"
+        f" LEFT JOIN ({zones}) AS z ON z.place = toString(c.cell_place))"
+    )
+    facts = (
+        f"SELECT {grouped}, {_numbered([*_FACTS.values(), *['0'] * len(_COUNTERS)])} FROM"
+        f" (SELECT f.hour AS hour, f.place AS place, f.page AS page, f.kind AS kind, f.entrance AS entrance, zone"
+        f" FROM ({_facts(stored)}) AS f LEFT JOIN ({zones}) AS z ON z.place = f.place)"
+    )
+    heads = (
+        f"SELECT zone, period, max(version) AS head FROM {stored.table('refreshed')}"
+        f" WHERE rollup = '{rollup}' GROUP BY zone, period"
+    )
+    # Rows below the head of their period belong to an older computation: readers pass them over.
+    shown = ", ".join(f"toString(r.{name}) AS {name}" for name in key)
+    zone = "'UTC'" if key[0] == "hour" else "toString(r.zone)"
+    taken = (
+        f"SELECT {shown}, {_numbered([f'-toInt64(r.{column})' for column in _COLUMNS])}"
+        f" FROM (SELECT * FROM {stored.table(rollup)} FINAL) AS r LEFT JOIN ({heads}) AS h"
+        f" ON h.period = toDateTime(r.{key[0]}, 'UTC') AND h.zone = {zone} WHERE r.version >= h.head"
+    )
+    sums = ", ".join(f"sum(c{number})" for number in range(len(_COLUMNS)))
+    sql = (
+        f"SELECT {names}, [{sums}] AS left_over FROM ({counters} UNION ALL {facts} UNION ALL {taken}) GROUP BY {names}"
+    )
+    recent = f"toString({key[0]}) >= '{since}'"
+    ((groups,),) = stored.values(f"SELECT count() FROM {stored.table(rollup)} FINAL WHERE {recent}")
+    findings.count(findings.compared, rollup, groups)
+    wrong = f"SELECT * FROM ({sql}) WHERE arrayExists(x -> x != 0, left_over) AND {recent} ORDER BY {names}"
+    for row in stored.values(wrong, ON_DISK):
+        missing = [f"{-left:+} {name}" for name, left in zip(_COLUMNS, row[-1], strict=True) if left]
+        findings.differ(rollup, " ".join(map(str, row[:-1])), "cells and facts", f"off by {', '.join(missing)}")
+
+
+def _numbered(expressions: Sequence[str]) -> str:
+    return ", ".join(f"toInt64({expression}) AS c{number}" for number, expression in enumerate(expressions))
+
+
+def _facts(stored: StoredRows) -> str:
+    def facts(table: str, identity: str, kind: str, entrance: str) -> str:
+        return (
+            "SELECT toStartOfHour(tupleElement(f, 'at')) AS hour, tupleElement(f, 'place') AS place,"
+            f" ifNull(tupleElement(f, 'page'), '') AS page, {kind} AS kind, {entrance} AS entrance"
+            f" FROM (SELECT min(first) AS f FROM {stored.table(table)} GROUP BY day, {identity})"
+            f" WHERE tupleElement(f, 'log') < {NO_LOG}"
+        )
+
+    return " UNION ALL ".join(
+        (
+            facts("appeals", "appeal", "'appeal_received'", "tupleElement(f, 'entrance')"),
+            facts("answers", "id", "tupleElement(f, 'kind')", "''"),
+            facts("appeal_changes", "id", "tupleElement(f, 'kind')", "''"),
+        )
+    )

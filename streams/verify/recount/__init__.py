@@ -1,0 +1,1 @@
+"""Recount the log with code of its own."""

@@ -1,0 +1,161 @@
+"""The ledger of a recount: what must be remembered of the whole log, spilled to disk as it is met."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from streams.verify.recount.spill import SpillWriter, bucket_of_hex, bucket_of_text
+
+#: Distinct (day, place, page, author) held in memory before they are spilled.
+PEOPLE_LIMIT: Final = 500_000
+
+#: (local day, place, page or "")
+PersonKey = tuple[str, str, str]
+
+
+class FactCopy(Struct, frozen=True, array_like=True, gc=False):
+    """One copy of a fact as the log holds it; ``said`` are the members of the table's tuple after the position.
+
+    ``acknowledged``: it stands below the offset up to which rows must be written; ``counted``: the window let it pass.
+    """
+
+    day: str
+    key: str
+    part: int
+    off: int
+    acknowledged: bool
+    counted: bool
+    said: tuple[object, ...]
+
+
+class ReadingCopy(Struct, frozen=True, array_like=True, gc=False):
+    """One observation as the log holds it; ``said`` are the members of the table's tuple after the position."""
+
+    key: tuple[str, str, int, int]
+    observed_at: int
+    part: int
+    off: int
+    acknowledged: bool
+    said: tuple[object, ...]
+
+
+class People(Struct, frozen=True, array_like=True, gc=False):
+    """Authors of one (day, place, page), each as eight bytes; ``late`` ones were met beyond the acknowledged offset."""
+
+    key: PersonKey
+    acknowledged: bytes
+    late: bytes
+
+
+class Refused(Struct, frozen=True, array_like=True, gc=False):
+    """A row of ``rejected``, but for its log and partition; times in milliseconds UTC."""
+
+    off: int
+    appended: int
+    stage: str
+    field: str
+    reason: str
+    source: str
+    origin: str
+    size: int
+
+
+class Ledger:
+    """Remembers one partition's facts, readings, people and counted identities in spill files of ``directory``.
+
+    ``step`` is that of ``SpillWriter``.
+
+    ``refused`` is taken away by whoever compares it (``take_refused``).
+    """
+
+    def __init__(self, directory: Path, part: int, step: int = 1) -> None:
+        self._part = part
+        self._spill = SpillWriter(directory, step)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._people: dict[PersonKey, tuple[set[int], set[int]]] = {}
+        self._held = 0
+        self._refused: list[Refused] = []
+        self.facts = 0
+        self.readings = 0
+
+    def fact(
+        self, table: str, day: str, key: str, off: int, acknowledged: bool, counted: bool, said: tuple[object, ...]
+    ) -> None:
+        """A record of an appeal, an answer or a change."""
+        self.facts += 1
+        copy = FactCopy(day, key, self._part, off, acknowledged, counted, said)
+        self._spill.add(table, bucket_of_hex(key), self._encode(copy))
+
+    def reading(
+        self,
+        key: tuple[str, str, int, int],
+        observed_at: int,
+        off: int,
+        acknowledged: bool,
+        said: tuple[object, ...],
+    ) -> None:
+        """An observation of ``key`` = (metric, object, period_from, period_to); times in milliseconds UTC."""
+        self.readings += 1
+        copy = ReadingCopy(key, observed_at, self._part, off, acknowledged, said)
+        self._spill.add("readings", bucket_of_text(key[1]), self._encode(copy))
+
+    def counted(self, identity: str, is_appeal: bool) -> None:
+        """A record that the window let pass."""
+        self._spill.add_identity("counted_appeal_records" if is_appeal else "counted_engagement", identity)
+
+    def person(self, key: PersonKey, author: int, acknowledged: bool) -> None:
+        """An active account: ``author`` is the first 64 bits of its hash."""
+        held = self._people.get(key)
+        if held is None:
+            held = self._people[key] = (set(), set())
+        authors = held[0] if acknowledged else held[1]
+        before = len(authors)
+        authors.add(author)
+        self._held += len(authors) - before
+        if self._held >= PEOPLE_LIMIT:
+            self._spill_people()
+
+    def refuse(self, row: Refused) -> None:
+        """A refused record."""
+        self._refused.append(row)
+
+    @property
+    def refused_held(self) -> int:
+        """Refused records that nobody has taken yet."""
+        return len(self._refused)
+
+    def take_refused(self) -> list[Refused]:
+        """The refused records since the last call, by offset."""
+        taken, self._refused = self._refused, []
+        return taken
+
+    def close(self) -> None:
+        """Write what is still held in memory."""
+        self._spill_people()
+        self._spill.close()
+
+    def _spill_people(self) -> None:
+        for key, (acknowledged, late) in self._people.items():
+            people = People(key, _packed(acknowledged), _packed(late))
+            self._spill.add("people", bucket_of_people(key), self._encode(people))
+        self._people.clear()
+        self._held = 0
+
+
+def bucket_of_people(key: PersonKey) -> int:
+    """The bucket of a (day, place, page)."""
+    return zlib.crc32("\0".join(key).encode()) & 0xFF
+
+
+def _packed(authors: set[int]) -> bytes:
+    return b"".join(author.to_bytes(8, "little") for author in authors)
+
+
+def unpacked(authors: bytes) -> set[int]:
+    """The authors of a ``People`` field."""
+    return {int.from_bytes(authors[at : at + 8], "little") for at in range(0, len(authors), 8)}

@@ -1,0 +1,54 @@
+"""The recount of one partition of readings: each observation is judged and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.contract.events import MAX_AHEAD_MS, ahead_refusal
+from schemas.contract.readings import Reading, ReadingValidator
+from schemas.contract.refusal import MENDED, Refusal
+from streams.verify.recount.events import Record
+from streams.verify.recount.ledger import Ledger, Refused
+from streams.verify.recount.marks import Marks
+from streams.verify.recount.rules import Rules
+
+
+class ReadingRecount:
+    """Counts one partition of readings; see ``EventRecount`` for the parameters."""
+
+    def __init__(self, rules: Rules, log: int, part: int, acknowledged: int, ledger: Ledger) -> None:
+        self._rules = rules
+        self._ledger = ledger
+        self._judge = ReadingValidator()
+        self._mended = rules.mended_in(log, part)
+        self._acknowledged = acknowledged
+        self.marks = Marks()
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Count records in ascending order of their offsets."""
+        for offset, appended, value in records:
+            judged = self._verdict(offset, appended, value)
+            if isinstance(judged, Reading):
+                r = judged
+                said = (r.value, appended, r.id, r.page, r.place, r.channel, r.entrance, r.topic, r.source, r.load)
+                key = (r.metric, r.object, r.period_from, r.period_to)
+                below = offset < self._acknowledged
+                self._ledger.reading(key, r.observed_at, offset, below, said)
+                self.marks.hear(r.source, offset, appended, r.observed_at, below)
+            elif judged is not None:
+                size = len(value or b"")
+                self._ledger.refuse(Refused(offset, appended, "fold", judged.field, judged.reason, "", "", size))
+
+    def finish(self) -> None:
+        """Nothing waits: readings have no grid."""
+
+    def _verdict(self, offset: int, appended: int, value: bytes | None) -> Reading | Refusal | None:
+        """The reading, why it is refused, or None where its load is excluded."""
+        judged = self._judge(value or b"")
+        if isinstance(judged, Refusal):
+            return judged
+        if judged.observed_at > appended + MAX_AHEAD_MS:
+            return ahead_refusal("observed_at")
+        if offset in self._mended:
+            return MENDED
+        return None if judged.load in self._rules.excluded else judged

@@ -1,0 +1,1 @@
+"""Read the stored rows for the comparison."""

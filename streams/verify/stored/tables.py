@@ -1,0 +1,297 @@
+"""What ClickHouse holds of a generation, read by plain SQL: cells, facts, readings, refusals, sketches, progress."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Final, Self
+
+import clickhouse_connect
+import msgspec
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from msgspec import Struct
+
+from schemas.connections import ClickHouseConnection
+from streams.verify.recount.ledger import PersonKey, Refused
+from streams.verify.recount.marks import Heard
+
+#: Members of the aggregated tuple after the position, as the recount orders them.
+FACT_MEMBERS: Final = {
+    "appeals": (
+        "at",
+        "appended",
+        "id",
+        "page",
+        "place",
+        "channel",
+        "entrance",
+        "topic",
+        "source",
+        "load",
+        "thread",
+        "author",
+        "responder",
+        "urgent",
+        "amount",
+    ),
+    "answers": (
+        "at",
+        "appended",
+        "kind",
+        "appeal",
+        "thread",
+        "page",
+        "place",
+        "channel",
+        "entrance",
+        "source",
+        "load",
+        "responder",
+    ),
+    "appeal_changes": ("at", "appended", "kind", "appeal", "page", "place", "topic", "source", "load", "responder"),
+}
+FACT_KEY: Final = {"appeals": "appeal", "answers": "id", "appeal_changes": "id"}
+READING_MEMBERS: Final = ("value", "appended", "id", "page", "place", "channel", "entrance", "topic", "source", "load")
+#: The log of the default that stands behind every copy of a fact: a row that brings an appeal's life only.
+NO_LOG: Final = 65_535
+#: Groups come out in the order of the table and are sorted on disk: memory does not grow with the table.
+ON_DISK: Final[dict[str, Any]] = {
+    "optimize_aggregation_in_order": 1,
+    "max_bytes_before_external_group_by": 1 << 28,
+    "max_bytes_before_external_sort": 1 << 28,
+}
+_MOMENTS: Final = frozenset({"at", "appended"})
+
+
+class StoredFact(Struct, frozen=True, array_like=True, gc=False):
+    """A fact as ClickHouse holds it."""
+
+    day: str
+    key: str
+    log: int
+    part: int
+    off: int
+    said: tuple[Any, ...]
+
+
+class StoredReading(Struct, frozen=True, array_like=True, gc=False):
+    """A reading as ClickHouse holds it."""
+
+    key: tuple[str, str, int, int]
+    observed_at: int
+    log: int
+    part: int
+    off: int
+    said: tuple[Any, ...]
+
+
+class StoreUnreadableError(Exception):
+    """ClickHouse could not be asked; the message says why."""
+
+
+class StoredRows:
+    """The tables of one generation. A context manager; raises :class:`StoreUnreadableError`."""
+
+    def __init__(self, connection: ClickHouseConnection, generation: int) -> None:
+        self.generation = generation
+        try:
+            self._client = clickhouse_connect.get_client(
+                host=connection.host,
+                port=connection.port,
+                username=connection.username,
+                password=connection.password.reveal(),
+                secure=connection.secure,
+                ca_cert=connection.ca_cert,
+                autogenerate_session_id=False,
+                send_receive_timeout=3600,
+            )
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnreadableError(
+                f"ClickHouse at {connection.host}:{connection.port} cannot be reached: {_first_line(error)}"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        self._client.close()
+
+    def table(self, name: str) -> str:
+        """The full name of a table of this generation."""
+        return f"gospulse_data.{name}_g{self.generation}"
+
+    def rows(self, sql: str, settings: dict[str, Any] | None = None) -> Iterator[bytes]:
+        """The rows of a query as JSON arrays, one at a time."""
+        try:
+            with self._client.raw_stream(
+                sql,
+                fmt="JSONCompactEachRow",
+                settings={"output_format_json_quote_64bit_integers": 0} | (settings or {}),
+            ) as stream:
+                yield from io.BufferedReader(_Readable(stream), 1 << 20)
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnreadableError(f"ClickHouse could not answer: {_first_line(error)}") from error
+
+    def values(self, sql: str, settings: dict[str, Any] | None = None) -> list[list[Any]]:
+        """The rows of a query with a small answer."""
+        return [msgspec.json.decode(line) for line in self.rows(sql, settings)]
+
+    def command(self, sql: str) -> None:
+        """Run a statement without a result."""
+        try:
+            self._client.command(sql)
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnreadableError(f"ClickHouse could not answer: {_first_line(error)}") from error
+
+    def engines(self) -> dict[str, str]:
+        """Table of this generation (without its number) to its engine's clause, TTL included."""
+        suffix = f"_g{self.generation}"
+        sql = (
+            "SELECT name, engine_full FROM system.tables"
+            f" WHERE database = 'gospulse_data' AND endsWith(name, '{suffix}')"
+        )
+        return {name.removesuffix(suffix): engine for name, engine in self.values(sql)}
+
+    def progress(self) -> dict[tuple[int, int], int]:
+        """(log, part) to the acknowledged next offset."""
+        sql = f"SELECT log, part, max(folded) FROM {self.table('progress')} GROUP BY log, part"
+        return {(log, part): folded for log, part, folded in self.values(sql)}
+
+    def is_folded_now(self) -> bool:
+        """Whether a worker of the generation was heard within the last 15 seconds: then a refresher runs as well."""
+        sql = f"SELECT max(tupleElement(latest, 'heartbeat')) > now64(3) - 15 FROM {self.table('progress')}"
+        return bool(self.values(sql)[0][0])
+
+    def skipped_to(self) -> list[list[int]]:
+        """(log, part, offset) of recorded decisions to go on behind a gap: the farthest of each partition."""
+        sql = (
+            "SELECT log, part, max(off) FROM gospulse_data.decisions"
+            f" WHERE kind = 'skip_gap' AND generation IN (0, {self.generation}) GROUP BY log, part"
+        )
+        return self.values(sql)
+
+    def logs(self) -> list[int]:
+        """The logs that the generation has folded or carried over."""
+        return [log for (log,) in self.values(f"SELECT DISTINCT log FROM {self.table('progress')}")]
+
+    def rows_by_partition(self, table: str) -> list[list[int]]:
+        """(log, part, stored rows) of a table with positions."""
+        return self.values(f"SELECT log, part, count() FROM {self.table(table)} GROUP BY log, part")
+
+    def days_before(self, chunks: list[tuple[int, int, int]], deleted_logs: list[int]) -> list[str]:
+        """Days (ISO, UTC) of counters of chunks below (log, part, chunk), or of deleted logs."""
+        conditions = [f"(log = {log} AND part = {part} AND chunk < {chunk})" for log, part, chunk in chunks]
+        conditions += [f"log = {log}" for log in deleted_logs]
+        if not conditions:
+            return []
+        sql = f"SELECT DISTINCT toString(toDate(hour)) FROM {self.table('page_hour')} WHERE {' OR '.join(conditions)}"
+        return [day for (day,) in self.values(sql)]
+
+    def appeals_by_both_routes(self) -> tuple[int, int]:
+        """How many appeals stand as facts, and how many records were counted on their way."""
+        ((facts,),) = self.values(
+            f"SELECT count() FROM (SELECT min(first) AS f FROM {self.table('appeals')} GROUP BY day, appeal)"
+            f" WHERE f.log < {NO_LOG}"
+        )
+        ((counted,),) = self.values(
+            f"SELECT sum(n) FROM (SELECT max(appeal_received) AS n FROM {self.table('page_hour')}"
+            " GROUP BY hour, place, page, log, part, chunk)"
+        )
+        return facts, counted
+
+    def touched_hours(self, log: int, part: int) -> dict[int, int]:
+        """Hour (seconds UTC) to the highest mark that this partition left."""
+        sql = (
+            f"SELECT toUnixTimestamp(hour), max(high) FROM {self.table('touched')}"
+            f" WHERE log = {log} AND part = {part} GROUP BY hour"
+        )
+        return dict(self.values(sql))
+
+    def feeds(self, log: int, part: int) -> dict[str, Heard]:
+        """Source to when it was last heard in this partition."""
+        sql = (
+            "SELECT source, l.off, toUnixTimestamp64Milli(l.appended), h FROM"
+            " (SELECT source, max(latest) AS l, toUnixTimestamp64Milli(max(happened)) AS h"
+            f" FROM {self.table('sources')} WHERE log = {log} AND part = {part} GROUP BY source)"
+        )
+        return {source: Heard(*heard) for source, *heard in self.values(sql)}
+
+    def refused(self, log: int, part: int, start: int, end: int) -> Iterator[Refused]:
+        """Rows of ``rejected`` from offset ``start`` (inclusive) to ``end`` (exclusive), by offset."""
+        sql = (
+            "SELECT off, toUnixTimestamp64Milli(appended), stage, field, reason, source, origin, size"
+            f" FROM {self.table('rejected')} FINAL WHERE log = {log} AND part = {part}"
+            f" AND off >= {start} AND off < {end} ORDER BY off"
+        )
+        decode = msgspec.json.Decoder(Refused).decode
+        return (decode(line) for line in self.rows(sql))
+
+    def facts(self, table: str, buckets: range) -> Iterator[StoredFact]:
+        """Facts of ``appeals``, ``answers`` or ``appeal_changes`` whose identity begins with a byte of ``buckets``."""
+        key = FACT_KEY[table]
+        said = ", ".join(_member(name) for name in FACT_MEMBERS[table])
+        sql = (
+            f"SELECT toString(day), {key}, f.log, f.part, f.off, tuple({said}) FROM (SELECT day, {key}, min(first) AS f"
+            f" FROM {self.table(table)} WHERE substring({key}, 1, 2) BETWEEN '{buckets[0]:02x}' AND '{buckets[-1]:02x}'"
+            f" GROUP BY day, {key}) WHERE f.log < {NO_LOG}"
+        )
+        decode = msgspec.json.Decoder(StoredFact).decode
+        return (decode(line) for line in self.rows(sql, {"output_format_json_named_tuples_as_objects": 0}))
+
+    def readings(self, buckets: range) -> Iterator[StoredReading]:
+        """Readings whose object falls into ``buckets`` (see ``spill.bucket_of_text``)."""
+        said = ", ".join(_member(name) for name in READING_MEMBERS)
+        sql = (
+            "SELECT tuple(metric, object, toUnixTimestamp64Milli(period_from), toUnixTimestamp64Milli(period_to)),"
+            f" toUnixTimestamp64Milli(f.observed_at), f.log, f.part, f.off, tuple({said})"
+            " FROM (SELECT metric, object, period_from, period_to, max(latest) AS f"
+            f" FROM {self.table('readings')} WHERE bitAnd(CRC32(object), 255) BETWEEN {buckets[0]} AND {buckets[-1]}"
+            " GROUP BY metric, object, period_from, period_to)"
+        )
+        decode = msgspec.json.Decoder(StoredReading).decode
+        return (decode(line) for line in self.rows(sql, {"output_format_json_named_tuples_as_objects": 0}))
+
+    def people(self) -> Iterator[tuple[PersonKey, int]]:
+        """The estimate of every stored sketch."""
+        sql = (
+            f"SELECT tuple(toString(day), place, page), uniqCombined64Merge(people) FROM {self.table('people_day')}"
+            " GROUP BY day, place, page"
+        )
+        decode = msgspec.json.Decoder(tuple[PersonKey, int]).decode
+        settings = {"output_format_json_named_tuples_as_objects": 0, "max_bytes_before_external_group_by": 1 << 30}
+        return (decode(line) for line in self.rows(sql, settings))
+
+    def estimates(self, sets: Iterable[set[int]]) -> list[int]:
+        """The estimates of new sketches of the given sets of authors: one query, nothing is stored."""
+        lines = "".join(f"[{number}, [{','.join(map(str, authors))}]]\n" for number, authors in enumerate(sets))
+        sql = (
+            "SELECT n, arrayReduce('uniqCombined64', v) FROM"
+            f" format(JSONCompactEachRow, 'n UInt32, v Array(UInt64)', '{lines}') ORDER BY n"
+        )
+        return [row[1] for row in (msgspec.json.decode(r) for r in self.rows(sql, {"max_query_size": len(sql) + 1024}))]
+
+
+class _Readable(io.RawIOBase):
+    """The driver's stream as a raw stream that can be buffered by line."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        content = self._stream.read(len(target))
+        target[: len(content)] = content
+        return len(content)
+
+
+def _member(name: str) -> str:
+    return f"toUnixTimestamp64Milli(f.{name})" if name in _MOMENTS else f"f.{name}"
+
+
+def _first_line(error: Exception) -> str:
+    if getattr(error, "code", None) is None and "HTTP" in str(error):
+        return "there was no answer. Is it running?"
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

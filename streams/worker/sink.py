@@ -1,0 +1,159 @@
+"""The sink: inserts into ClickHouse, the same bytes again until they are acknowledged as written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from schemas.connections import ClickHouseConnection
+from streams.clients import SinkState, connect, state_after
+from streams.worker.inserts import Insert
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+#: The acknowledgement must mean "written": no server-side queue, no early answer. Identical rows are welcome (every
+#: table is a join), so nothing may be dropped as a repetition.
+DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
+
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 10.0
+#: A refusal waits for a person; asking every few seconds is often enough.
+REFUSED_PAUSE_S: Final = 5.0
+#: Statements side by side: an insert mostly waits for the disk.
+THREADS: Final = 4
+
+
+class StoppedError(Exception):
+    """The worker was told to stop while an insert was not acknowledged."""
+
+
+class Sink:
+    """ClickHouse for one worker: inserts that are tried until they are acknowledged, and questions."""
+
+    def __init__(
+        self,
+        connection: ClickHouseConnection,
+        *,
+        insert_quorum: int | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = connection
+        self._settings = dict(DURABLE)
+        if insert_quorum is not None:
+            # Parallel quorums are counted apart; a row that fewer replicas have is not acknowledged.
+            self._settings |= {"insert_quorum": insert_quorum, "insert_quorum_parallel": 1}
+        self._jitter = jitter
+        self._client: Client | None = None
+        self._connecting = threading.Lock()
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="clickhouse")
+        self._stop = asyncio.Event()
+        #: Tables whose last insert was not acknowledged.
+        self._troubled: dict[str, SinkState] = {}
+        self.state = SinkState.GOOD
+        #: Acknowledged inserts, rows and the seconds that they took.
+        self.inserts = 0
+        self.rows = 0
+        self.seconds = 0.0
+        #: Attempts that were not acknowledged.
+        self.failures = 0
+
+    async def write(self, batch: Sequence[Insert]) -> None:
+        """Send inserts, in any order and side by side, until each is acknowledged.
+
+        Raises StoppedError after :meth:`stop`, when none is under way any more.
+        """
+        writing = [self._until_acknowledged(insert) for insert in batch]
+        for outcome in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def ask(self, question: Callable[[Client], Answer]) -> Answer:
+        """One question to ClickHouse, asked in a thread. Raises ClickHouseError or OSError where it fails."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_client, question)
+
+    def stop(self) -> None:
+        """Give up what is not acknowledged at its next failure: it will be folded again."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the connection and the threads; an insert under way is not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
+
+    async def _until_acknowledged(self, insert: Insert) -> None:
+        pause = FIRST_PAUSE_S
+        while True:
+            started = time.monotonic()
+            try:
+                await self.ask(lambda client: self._send(client, insert))
+            except (ClickHouseError, OSError) as error:
+                self.failures += 1
+                self._note(state_after(error), insert.table, error)
+                if self._stop.is_set():
+                    raise StoppedError from error
+            else:
+                self._note(SinkState.GOOD, insert.table, None)
+                self.inserts += 1
+                self.rows += insert.rows
+                self.seconds += time.monotonic() - started
+                return
+            wait = REFUSED_PAUSE_S if self.state is SinkState.REFUSED else pause
+            pause = min(LONGEST_PAUSE_S, pause * 2)
+            try:
+                await asyncio.wait_for(self._stop.wait(), wait * (0.5 + self._jitter()))
+            except TimeoutError:
+                continue
+
+    def _send(self, client: Client, insert: Insert) -> None:
+        client.command(insert.statement, data=insert.body, settings=self._settings)
+
+    def _with_client(self, question: Callable[[Client], Answer]) -> Answer:
+        with self._connecting:
+            if self._client is None:
+                # Constructing a client asks the server for its version: it fails while the server is away.
+                self._client = connect(self._connection)
+        return question(self._client)
+
+    def _note(self, state: SinkState, table: str, error: Exception | None) -> None:
+        """One log line a change of state, not one an attempt or a table."""
+        if state is SinkState.GOOD:
+            self._troubled.pop(table, None)
+        else:
+            self._troubled[table] = state
+        troubles = self._troubled.values()
+        worst = max(troubles, key=lambda trouble: trouble is SinkState.REFUSED, default=SinkState.GOOD)
+        if worst is self.state:
+            return
+        self.state = state = worst
+        where = f"ClickHouse at {self._connection.host}:{self._connection.port}"
+        if state is SinkState.GOOD:
+            log.info("%s takes rows again; nothing was lost meanwhile.", where)
+        elif state is SinkState.AWAY:
+            why = "no answer" if getattr(error, "code", None) is None else _plain(error)
+            log.warning("%s does not take rows (%s). Folding waits; the same rows are sent again.", where, why)
+        else:
+            log.error(
+                "%s refuses rows for %s: %s. Nothing is skipped and nothing is committed until this is mended "
+                "(see `gospulse migrate` and the login).",
+                where,
+                table,
+                _plain(error),
+            )
+
+
+def _plain(error: Exception | None) -> str:
+    """The error's first sentence; never the rows, which stand behind it in some messages."""
+    text = " ".join(str(error).split())
+    return text[:300].rstrip(". ") or type(error).__name__

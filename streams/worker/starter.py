@@ -1,0 +1,228 @@
+"""The starter: finds out for each assigned partition where to begin, begins, or says why it must stand still.
+
+It runs beside the folding, after every rebalance, after a fold was thrown away, and looks every two seconds whether
+what stands still may go on and whether the topics are still the same. Kafka or ClickHouse being away only delays it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from faust.types import TP
+from msgspec import Struct
+
+from schemas.contract.topics import EVENTS, READINGS, REJECTED
+from streams.bookkeeping.decisions import Allowed, allowed
+from streams.bookkeeping.logs import recorded_logs, unregistered
+from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError, PartitionRange
+from streams.bookkeeping.progress import folded_offsets
+from streams.definition import Definition
+from streams.fold.events import EventFold
+from streams.fold.partition_fold import PartitionFold
+from streams.fold.readings import ReadingFold
+from streams.fold.rejections import RejectionFold
+from streams.worker.broker import Broker
+from streams.worker.config import WorkerConfig
+from streams.worker.metrics import Metrics
+from streams.worker.ownership import Ownership, describe
+from streams.worker.partition import Partition, State
+from streams.worker.sink import Sink
+from streams.worker.start_rule import Known, Start, Stop, decide_start
+
+log = logging.getLogger(__name__)
+
+FOLDS: Final[Mapping[str, type[PartitionFold]]] = {EVENTS: EventFold, READINGS: ReadingFold, REJECTED: RejectionFold}
+#: How often a partition that stands still is looked at again.
+RECHECK_S: Final = 2.0
+RETRY_S: Final = 0.5
+
+
+class KafkaFacts(Struct, frozen=True):
+    """What the broker says: topic ids by topic, ranges and commits by (topic, partition)."""
+
+    ids: dict[str, str]
+    ranges: dict[tuple[str, int], PartitionRange]
+    committed: dict[tuple[str, int], int]
+
+
+class Records(Struct, frozen=True):
+    """What ClickHouse says: log numbers by topic id, progress and decisions by (log, partition)."""
+
+    logs: dict[str, int]
+    folded: dict[tuple[int, int], int]
+    allowed: dict[tuple[int, int], Allowed]
+
+
+class Starter:
+    """Starts the partitions of an :class:`Ownership`."""
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        definition: Definition,
+        ownership: Ownership,
+        broker: Broker,
+        sink: Sink,
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._definition = definition
+        self._ownership = ownership
+        self._broker = broker
+        self._sink = sink
+        self._metrics = metrics
+        self._group = config.kafka.group(config.generation)
+        self._sink_answers = True
+
+    async def run(self) -> None:
+        """Start what waits, for ever."""
+        waiting = self._ownership.waiting
+        while True:
+            try:
+                await asyncio.wait_for(waiting.wait(), RECHECK_S)
+            except TimeoutError:
+                pass
+            waiting.clear()
+            try:
+                if await self.start_all():
+                    continue
+            except Exception:
+                log.exception("Partitions could not be started; they are tried again.")
+            await asyncio.sleep(RETRY_S)
+            waiting.set()
+
+    async def start_all(self) -> bool:
+        """Try to start every partition that is not folding; False where it has to be tried again soon."""
+        found = {tp: p for tp, p in self._ownership.partitions.items() if p.state in (State.STARTING, State.STOPPED)}
+        try:
+            if not found:
+                await self._watch()
+                return True
+            kafka = await self._broker.ask(self._ask_kafka)
+            done = await self._go_on({tp: p for tp, p in found.items() if p.fold is not None}, kafka)
+            new = {tp: p for tp, p in found.items() if p.fold is None}
+            return await self._begin(new, kafka, await self._sink.ask(self._ask_clickhouse)) and done if new else done
+        except KafkaUnavailableError:
+            return False
+        except (ClickHouseError, OSError) as error:
+            if self._sink_answers:
+                log.warning("ClickHouse does not say where to begin (%s); asking again.", _first_line(error))
+            self._sink_answers = False
+            return False
+
+    async def _watch(self) -> None:
+        """While nothing has to be started: a topic that was made anew is noticed although nothing comes from it."""
+        ids = await self._broker.ask(lambda offsets: offsets.topic_ids(FOLDS))
+        owned = list(self._ownership.partitions.values())
+        self._ownership.discard(
+            [partition for partition in owned if partition.topic_id != ids.get(partition.topic)],
+            "its topic was deleted or made anew",
+        )
+
+    def _ask_kafka(self, offsets: KafkaOffsets) -> KafkaFacts:
+        ids = offsets.topic_ids(FOLDS)
+        return KafkaFacts(ids, offsets.ranges(ids), offsets.committed(self._group))
+
+    def _ask_clickhouse(self, client: Client) -> Records:
+        generation = self._config.generation
+        return Records(recorded_logs(client), folded_offsets(client, generation), allowed(client, generation))
+
+    async def _go_on(self, kept: Mapping[TP, Partition], kafka: KafkaFacts) -> bool:
+        """Partitions that a rebalance left here go on where they are, unless somebody else had them in between."""
+        targets = {}
+        for tp, partition in kept.items():
+            if partition.state is not State.STARTING or partition.fold is None:
+                continue
+            committed = kafka.committed.get((partition.topic, partition.part))
+            if kafka.ids.get(partition.topic) != partition.topic_id or (committed or 0) > partition.acknowledged:
+                partition.restart()
+                self._ownership.waiting.set()
+                continue
+            partition.state = State.FOLDING
+            targets[tp] = (partition.rewind(), partition.epoch)
+        return await self._ownership.seek(targets) if targets else True
+
+    async def _begin(self, new: Mapping[TP, Partition], kafka: KafkaFacts, records: Records) -> bool:
+        if not self._sink_answers:
+            log.info("ClickHouse answers again.")
+        self._sink_answers = True
+        targets = {}
+        begun: list[Partition] = []
+        stopped: dict[str, list[Partition]] = {}
+        replayed = 0
+        for tp, partition in new.items():
+            if self._ownership.partitions.get(tp) is not partition or partition.fold is not None:
+                continue
+            start = self._start_of(partition, kafka, records)
+            if isinstance(start, Stop):
+                if partition.reason != start.reason:
+                    stopped.setdefault(start.reason, []).append(partition)
+                partition.stop(start.reason, partition.hold)
+                continue
+            targets[tp] = (partition.begin(self._fold(partition, start), start), partition.epoch)
+            begun.append(partition)
+            replayed += start.acknowledged - start.read_from
+            self._metrics.add("replayed_total", start.acknowledged - start.read_from, partition.topic)
+        for reason, partitions in stopped.items():
+            log.error("%s: standing still. %s", describe(partitions), reason)
+        if not targets:
+            return True
+        log.info("Folding %s; %d records are read again, %d are new.", describe(begun), replayed, _new(begun))
+        return await self._ownership.seek(targets)
+
+    def _start_of(self, partition: Partition, kafka: KafkaFacts, records: Records) -> Start | Stop:
+        topic_id = kafka.ids.get(partition.topic)
+        number = records.logs.get(topic_id or "")
+        held = kafka.ranges.get((partition.topic, partition.part))
+        if topic_id is None or number is None or held is None:
+            known_before = partition.topic_id is not None and partition.topic_id != topic_id
+            return Stop(unregistered(self._config.kafka.topic(partition.topic), topic_id, known_before))
+        decided = records.allowed.get((number, partition.part), Allowed())
+        if partition.topic_id == topic_id and _still_held(partition, decided):
+            return Stop(partition.reason)
+        known = Known(
+            log=number,
+            part=partition.part,
+            committed=kafka.committed.get((partition.topic, partition.part)),
+            folded=records.folded.get((number, partition.part)),
+            log_start=held.begin,
+            log_end=held.end,
+            cut=self._definition.cut_of(number, partition.part),
+            resume_from=decided.resume_from,
+        )
+        if partition.log != number:
+            partition.adopt(number, topic_id)
+        partition.end = held.end
+        partition.committed = known.committed
+        partition.accept_refusals_until = decided.accept_refusals_until
+        window = self._definition.window_chunks if partition.topic == EVENTS else 0
+        return decide_start(known, chunk=self._definition.chunk, window_chunks=window)
+
+    def _fold(self, partition: Partition, start: Start) -> PartitionFold:
+        assert partition.log is not None
+        return FOLDS[partition.topic](
+            partition.log, partition.part, start.fold_from, self._definition, floor=start.floor
+        )
+
+
+def _still_held(partition: Partition, decided: Allowed) -> bool:
+    """Whether a partition that stopped for a reason that time does not heal has not been decided on yet."""
+    hold = partition.hold
+    if hold is None:
+        return False
+    resumed = decided.resume_from is not None and decided.resume_from > hold.offset
+    accepted = hold.kind == "refusals" and decided.accept_refusals_until >= hold.offset
+    return not resumed and not accepted
+
+
+def _new(partitions: Sequence[Partition]) -> int:
+    return sum(max(0, partition.end - partition.acknowledged) for partition in partitions)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

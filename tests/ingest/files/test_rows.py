@@ -1,0 +1,154 @@
+"""Each row is judged alone: whatever one line holds, its neighbours come as they would without it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.files.lines import FileError, open_lines
+from ingest.files.rows import NOT_CSV, NOT_JSON, OTHER_WIDTH, TOO_LONG, open_rows
+from schemas.contract.refusal import Refusal
+from tests.ingest.builders.sample_mappings import APPEALS, COLUMNS, made
+
+HEADER = COLUMNS.encode() + b"\n"
+GOOD = b"1,call,5,cold,2026-10-01,,\n"
+
+Found = list[tuple[int, Sequence[str] | Refusal]]
+
+
+def rows(folder: Path, content: bytes, name: str = "a.csv", **file: Any) -> Found:
+    path = folder / name
+    path.write_bytes(content)
+    lines = open_lines(path)
+    try:
+        return list(open_rows(lines, made(APPEALS, file=file)))
+    finally:
+        lines.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rows")
+
+
+def test_columns_come_in_the_mappings_order_and_trimmed(folder: Path) -> None:
+    content = b"who,extra,closed,came,about,district,how,id\n w ,x,,2026-10-01, cold , 5,call , 1\r\n"
+    assert rows(folder, content) == [(2, ["1", "call", "5", "cold", "2026-10-01", "", "w"])]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+@given(noise=st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"")), max_size=6))
+def test_any_bytes_leave_the_neighbours_alone(folder: Path, name: str, noise: list[bytes]) -> None:
+    good = (
+        GOOD
+        if name == "a.csv"
+        else b'{"id":1,"how":"call","district":5,"about":"cold","came":"2026-10-01","closed":"","who":""}\n'
+    )
+    head = HEADER if name == "a.csv" else good
+    quiet = rows(folder, head + good, name)[-1][1]
+    found = rows(folder, head + good + b"".join(line + b"\n" + good for line in noise), name)
+    fate = dict(found)
+    assert all(fate[line] == quiet for line in range(2, 2 * len(noise) + 3, 2))
+
+
+@given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")), min_size=7, max_size=7)))
+def test_what_a_csv_writer_writes_is_read(folder: Path, table: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS.split(","), *table])
+    found = rows(folder, text.getvalue().encode())
+    order = [COLUMNS.split(",").index(column) for column in made(APPEALS).columns]
+    assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table]
+
+
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r")), min_size=7, max_size=7), max_size=5
+    )
+)
+def test_line_breaks_in_cells_are_read_where_the_mapping_says_so(folder: Path, table: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([COLUMNS.split(","), *table])
+    found = rows(folder, text.getvalue().encode(), multiline=True)
+    order = [COLUMNS.split(",").index(column) for column in made(APPEALS).columns]
+    assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table]
+
+
+def test_a_missing_quotation_mark_refuses_one_line_only(folder: Path) -> None:
+    bad = b'2,"call,5,cold,2026-10-01,,\n'
+    content = HEADER + GOOD + bad + GOOD * 600 + b'3,"ca\nll",5,cold,2026-10-01,,\n' + GOOD
+    found = dict(rows(folder, content, multiline=True))
+    assert found.pop(3) == NOT_CSV
+    assert found.pop(604) == ["3", "ca\nll", "5", "cold", "2026-10-01", "", ""]
+    assert len(found) == 602 and {tuple(cells) for cells in found.values() if not isinstance(cells, Refusal)} == {
+        ("1", "call", "5", "cold", "2026-10-01", "", "")
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "refusal"),
+    [
+        (b"1,call,5", OTHER_WIDTH),
+        (b"1,call,5,cold,2026-10-01,,,", OTHER_WIDTH),
+        (b'1,"call,5,cold,2026-10-01,,', NOT_CSV),
+        (b'1,"call"x,5,cold,2026-10-01,,', NOT_CSV),
+        (b"x" * (2 << 20), TOO_LONG),
+        (b"1,call,5,\xff,2026-10-01,,", Refusal("", "The line is not text in utf-8 (the mapping's `file.encoding`).")),
+    ],
+)
+def test_lines_that_are_no_rows(folder: Path, line: bytes, refusal: Refusal) -> None:
+    assert dict(rows(folder, HEADER + GOOD + line + b"\n\n" + GOOD)) | {3: refusal} == dict(
+        rows(folder, HEADER + GOOD + line + b"\n\n" + GOOD)
+    )
+
+
+@pytest.mark.parametrize("line", [b"{", b"[1]", b'"x"', b"null", b"{}x", b"\xff", b"[" * 100_000, b'{"id":"\\ud800"}'])
+def test_lines_that_are_no_objects(folder: Path, line: bytes) -> None:
+    good = json.dumps(dict.fromkeys(COLUMNS.split(","), "1")).encode()
+    assert dict(rows(folder, good + b"\n" + line + b"\n" + good, "a.jsonl"))[2] == NOT_JSON
+
+
+def test_values_of_json_are_the_texts_of_a_csv(folder: Path) -> None:
+    row = {"id": 12345678901234567890, "how": "call", "district": 5.0, "about": None, "came": 1.5, "closed": True}
+    content = json.dumps({**dict.fromkeys(COLUMNS.split(","), ""), **row}) + "\n" + json.dumps({**row, "who": ["x"]})
+    first, second = rows(folder, content.encode(), "a.ndjson")
+    assert first[1] == ["12345678901234567890", "call", "5", "", "1.5", "true", ""]
+    assert second[1] == Refusal("who", "Column `who` is not a plain value.")
+
+
+def test_encodings_delimiters_and_byte_order_marks(folder: Path) -> None:
+    text = COLUMNS.replace(",", ";") + "\n1;call;5;Отопление;2026-10-01;;\n"
+    row = ["1", "call", "5", "Отопление", "2026-10-01", "", ""]
+    assert rows(folder, text.encode("cp1251"), delimiter=";", encoding="cp1251") == [(2, row)]
+    assert rows(folder, b"\xef\xbb\xbf" + text.encode(), delimiter=";") == [(2, row)]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [
+        (b"id,how\n1,call\n", "a.csv", r"has no column district, about, came, closed, who, which the mapping reads"),
+        (COLUMNS.replace(",", ";").encode(), "a.csv", "separated by another character"),
+        (HEADER.replace(b"who", b"id") + GOOD, "a.csv", "has no column who"),
+        (HEADER.replace(b"who", b"who,who") + GOOD, "a.csv", "has the column who twice"),
+        (
+            "как".encode("cp1251") + b"," + HEADER,
+            "a.csv",
+            r"first line of .* is not text in utf-8: name the file's encoding",
+        ),
+        (b'"id,how\n', "a.csv", "does not name columns"),
+        (b"x" * (2 << 20), "a.csv", "longer than 1 MiB"),
+        (b'{"id":1,"how":"call"}\n', "a.jsonl", "has no column district, about, came, closed, who"),
+        (b'[{"id":1}]', "a.json", "is one JSON array"),
+        (HEADER, "a.dat", r"cannot be told by its name; .*file\.format"),
+    ],
+)
+def test_files_that_do_not_fit_the_mapping(folder: Path, content: bytes, name: str, sentence: str) -> None:
+    with pytest.raises(FileError, match=sentence):
+        rows(folder, content, name)

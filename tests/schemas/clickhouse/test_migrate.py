@@ -1,0 +1,262 @@
+"""Migrations on the real engine: once each, interrupted, checked against the live server, registers with history."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.generations import (
+    NoGenerationError,
+    active_generation,
+    definition_of,
+    generations,
+    record_state,
+)
+from schemas.clickhouse.migrate import ChangedFileError, create_generation, migrate, pending, show_generation
+from schemas.clickhouse.registers import Register, changes
+from schemas.clickhouse.schema_check import schema_differences
+from schemas.clickhouse.sql_files import Rendering, Retention, literal, region_of_place, sql_files, statements
+from schemas.connections import ClickHouseConnection
+from schemas.reference.places import region_of
+from schemas.reference.reference_data import municipalities, regions
+
+DEFINITION = '{"generation":1}'
+
+
+@pytest.fixture
+def client(clickhouse: ClickHouseConnection) -> Iterator[Client]:
+    """A server without any table of ours."""
+    with open_clickhouse(clickhouse) as opened:
+        yield opened
+
+
+def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in client.query(sql).result_rows]
+
+
+def test_the_first_run_makes_everything_and_the_second_does_nothing(client: Client) -> None:
+    with pytest.raises(NoGenerationError, match="gospulse migrate"):
+        active_generation(client)
+    planned = pending(client, Rendering())
+    assert rows(client, "SELECT count() FROM system.databases WHERE name LIKE 'gospulse%'") == [(0,)]
+    assert {step.name for step in migrate(client, Rendering(), DEFINITION)} == {step.name for step in planned}
+    before = rows(client, "SELECT * FROM gospulse_data.migrations ORDER BY ALL")
+    assert migrate(client, Rendering(), '{"another":"definition"}') == ()
+    assert rows(client, "SELECT * FROM gospulse_data.migrations ORDER BY ALL") == before
+    assert active_generation(client) == 1
+    assert definition_of(client, 1) == DEFINITION
+    with pytest.raises(NoGenerationError, match="Generation 7"):
+        definition_of(client, 7)
+    assert schema_differences(client, Rendering(), "check_equal") == ()
+
+
+class InterruptedRunError(Exception):
+    pass
+
+
+class Mortal:
+    """A client whose process dies before its n-th statement."""
+
+    def __init__(self, client: Client, statements: int) -> None:
+        self._client = client
+        self._left = statements
+
+    def command(self, cmd: str) -> Any:
+        if not self._left:
+            raise InterruptedRunError
+        self._left -= 1
+        return self._client.command(cmd)
+
+    def query(self, query: str) -> Any:
+        return self._client.query(query)
+
+
+def test_a_run_that_was_interrupted_is_finished_by_the_next(client: Client) -> None:
+    for statements_before_death in (1, 5, 30):
+        with pytest.raises(InterruptedRunError):
+            migrate(Mortal(client, statements_before_death), Rendering(), DEFINITION)
+    migrate(client, Rendering(), DEFINITION)
+    assert schema_differences(client, Rendering(), "check_finished") == ()
+    assert [(each.number, each.state, each.definition) for each in generations(client)] == [(1, "active", DEFINITION)]
+    assert rows(client, "SELECT count(), uniqExact(code) FROM gospulse_data.regions FINAL") == [(89, 89)]
+
+
+def test_a_changed_file_stops_the_run_before_anything_is_touched(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    client.command(
+        "INSERT INTO gospulse_data.migrations SELECT 'base', 0, '0003_generations.sql', 'another', now64(3) + 1"
+    )
+    client.command("DROP VIEW gospulse.topics")
+    with pytest.raises(ChangedFileError, match=r"base/0003_generations\.sql"):
+        migrate(client, Rendering(), DEFINITION)
+    assert rows(client, "EXISTS gospulse.topics") == [(0,)]
+
+
+def test_the_check_finds_what_was_done_by_hand(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    client.command("ALTER TABLE gospulse_data.logs ADD COLUMN extra String")
+    client.command("ALTER TABLE gospulse_data.rejected_g1 COMMENT COLUMN off 'something else'")
+    client.command("DROP TABLE gospulse_data.touched_g1")
+    client.command("CREATE OR REPLACE VIEW gospulse.topics (topic String) AS SELECT 'x' AS topic")
+    found = {(each.table, each.part) for each in schema_differences(client, Rendering(), "check_differs")}
+    assert found >= {
+        ("gospulse_data.logs", "column extra"),
+        ("gospulse_data.rejected_g1", "column off"),
+        ("gospulse_data.touched_g1", "table"),
+        ("gospulse.topics", "query"),
+        ("gospulse.topics", "column name"),
+    }
+    assert {table for table, _ in found} == {
+        "gospulse_data.logs",
+        "gospulse_data.rejected_g1",
+        "gospulse_data.touched_g1",
+        "gospulse.topics",
+    }
+    assert rows(client, "SELECT count() FROM system.databases WHERE name LIKE 'check_differs%'") == [(0,)]
+
+
+def test_retention_reaches_tables_that_exist_and_leaves_them_again(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    short = Rendering(retention=Retention(page_hour=30, rejected=None))
+    assert {each.table for each in schema_differences(client, short, "check_short")} == {
+        f"gospulse_data.{table}_g1"
+        for table in ("page_hour", "place_hour", "place_day", "page_day", "touched", "rejected")
+    }
+    migrate(client, short, DEFINITION)
+    with_ttl = (
+        "SELECT name FROM system.tables WHERE database = 'gospulse_data' AND engine_full LIKE '% TTL %' ORDER BY 1"
+    )
+    assert len(rows(client, with_ttl)) == 5
+    migrate(client, Rendering(), DEFINITION)
+    assert rows(client, with_ttl) == [("rejected_g1",)]
+
+
+def test_views_show_the_generation_that_is_active(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    create_generation(client, 2, '{"generation":2}', Rendering())
+    assert active_generation(client) == 1
+    assert rows(client, "SELECT generation, shown FROM gospulse.generation ORDER BY generation") == [
+        (1, True),
+        (2, False),
+    ]
+    record_state(client, 2, "active")
+    record_state(client, 1, "retired")
+    assert show_generation(client, active_generation(client), Rendering())
+    assert rows(client, "SELECT generation, shown FROM gospulse.generation ORDER BY generation") == [
+        (1, False),
+        (2, True),
+    ]
+    comments = (
+        "SELECT DISTINCT extract(comment, 'Generation [0-9]+[.]$') FROM system.tables WHERE database = 'gospulse'"
+    )
+    assert rows(client, comments) == [("Generation 2.",)]
+    assert schema_differences(client, Rendering(), "check_second") == ()
+    assert migrate(client, Rendering(), DEFINITION) == ()
+
+
+def test_a_view_that_no_file_makes_any_more_is_dropped(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    client.command("CREATE VIEW gospulse.former AS SELECT 1")
+    client.command("CREATE VIEW gospulse.somebodys_own AS SELECT 1")
+    client.command("INSERT INTO gospulse_data.migrations SELECT 'views', 0, '0099_former.sql', 'sum', now64(3)")
+    migrate(client, Rendering(), DEFINITION)
+    assert rows(client, "EXISTS gospulse.former") == [(0,)]
+    assert rows(client, "EXISTS gospulse.somebodys_own") == [(1,)]
+
+
+def test_every_table_and_column_has_a_comment(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    ours = "database IN ('gospulse', 'gospulse_data')"
+    assert rows(client, f"SELECT name FROM system.tables WHERE {ours} AND comment = ''") == []
+    assert rows(client, f"SELECT table, name FROM system.columns WHERE {ours} AND comment = ''") == []
+
+
+def test_statements_for_a_cluster_are_understood_by_the_engine(client: Client) -> None:
+    scopes: Sequence[Any] = ("base", "generation", "views")
+    for scope in scopes:
+        for file in sql_files(scope):
+            for statement in statements(file, Rendering(replicated=True), 1):
+                ((formatted,),) = rows(client, f"SELECT formatQuerySingleLine({literal(statement)})")
+                assert "ON CLUSTER" in formatted, file.name
+
+
+def test_the_region_of_a_place_is_the_same_in_sql_and_in_the_code(client: Client) -> None:
+    places = [region.code for region in regions()] + [each.code for each in municipalities()]
+    places += ["00000000", "99999999", "02701000", "11811000", "71901000", "la:cd-4", "synthetic:05701000", "x:1"]
+    listed = ", ".join(f"'{place}'" for place in places)
+    found = dict(rows(client, f"SELECT place, {region_of_place()} FROM (SELECT arrayJoin([{listed}]) AS place)"))
+    assert found == {place: region.code if (region := region_of(place)) else None for place in places}
+
+
+def test_a_register_keeps_what_was_in_force_before(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    columns = ("code", "parent", "name")
+    in_force = {
+        row[1]: (row[0], tuple(row[1:]))
+        for row in rows(client, "SELECT toString(valid_from), code, parent, name FROM gospulse_data.topics FINAL")
+    }
+    renamed = tuple(
+        (code, parent, "Теплоснабжение" if code == "housing.heating" else name)
+        for code, parent, name in (row for _, row in in_force.values())
+        if code != "housing.water"
+    )
+    for statement in changes(Register("topics", columns, renamed), in_force, first=False):
+        client.command(statement)
+    history = rows(
+        client,
+        "SELECT code, name, valid_from = '1970-01-01', valid_to IS NULL FROM gospulse_data.topics FINAL "
+        "WHERE code IN ('housing.heating', 'housing.water') ORDER BY code, valid_from",
+    )
+    assert history == [
+        ("housing.heating", "Отопление", 1, 0),
+        ("housing.heating", "Теплоснабжение", 0, 1),
+        ("housing.water", "Водоснабжение", 1, 0),
+    ]
+    assert rows(client, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Теплоснабжение",)]
+    # The files say otherwise: the next run brings the register back, on the same day.
+    migrate(client, Rendering(), DEFINITION)
+    assert rows(client, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Отопление",)]
+    assert rows(client, "SELECT count() FROM gospulse.topics WHERE topic = 'housing.water'") == [(1,)]
+
+
+@pytest.fixture
+def gospulse(clickhouse: ClickHouseConnection, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command against the session's server."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environ = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "GOSPULSE_DATA": str(tmp_path),
+            "GOSPULSE_CLICKHOUSE": f"http://{clickhouse.host}:{clickhouse.port}",
+            "GOSPULSE_CLICKHOUSE_PASSWORD": clickhouse.password.reveal(),
+        }
+        command = [sys.executable, "-m", "deploy.cli.main", "migrate", *arguments]
+        return subprocess.run(
+            command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+def test_the_command(gospulse: Callable[..., subprocess.CompletedProcess[str]], client: Client) -> None:
+    checked = gospulse("--check")
+    assert (checked.returncode, checked.stderr.count("\n")) == (1, 1)
+    assert "gospulse migrate" in checked.stderr
+    printed = gospulse("--dry-run")
+    assert printed.returncode == 0
+    assert "CREATE TABLE IF NOT EXISTS gospulse_data.appeals_g1" in printed.stdout
+    assert rows(client, "SELECT count() FROM system.databases WHERE name = 'gospulse_data'") == [(0,)]
+    assert gospulse().returncode == 0
+    assert gospulse().stdout == "nothing to do; the views read generation 1\n"
+    client.command("ALTER TABLE gospulse_data.logs ADD COLUMN extra String")
+    differing = gospulse("--check")
+    assert differing.returncode == 1
+    assert "column extra" in differing.stdout

@@ -1,0 +1,177 @@
+"""Shares, answer times, ratings and completeness on small logs with known answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.sql_files import sql_files
+from tests.conftest import ClickHouseServer
+from tests.schemas.builders.shown_log import (
+    DAY,
+    MINUTE,
+    MOSCOW,
+    YAKUTSK,
+    Shown,
+    moment,
+    progress,
+    received,
+    told,
+    total,
+)
+from tests.streams.builders.records import APPENDED, HOUR, T0, event, hex32
+
+
+@pytest.mark.parametrize(
+    ("begin", "hours", "day"),
+    [
+        ("2026-01-14T12:00:00", 24, date(2026, 1, 15)),  # Kamchatka, UTC+12
+        ("2026-01-14T21:00:00", 24, date(2026, 1, 15)),  # Moscow
+        ("2026-03-29T00:00:00", 23, date(2026, 3, 29)),  # London, the day on which summer begins
+        ("2026-06-14T23:00:00", 24, date(2026, 6, 15)),  # London in summer
+        ("2026-01-15T08:00:00", 24, date(2026, 1, 15)),  # Los Angeles
+        ("2026-01-01T00:00:00", 31 * 24, None),  # a month has no day
+    ],
+)
+def test_a_total_of_a_local_day_belongs_to_that_day(log: Shown, begin: str, hours: int, day: date | None) -> None:
+    start = int(datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp() * 1000)
+    log.append(total("a", 7, start, hours), log=2)
+    assert log.rows("SELECT day, value, appeals FROM gospulse.outside_totals") == [(day, 7, 7)]
+
+
+def test_the_latest_observation_of_a_total_stands(log: Shown) -> None:
+    log.append(total("a", 7, T0, observed=T0), total("a", 9, T0, observed=T0 + HOUR), total("b", 1, T0), log=2)
+    log.append(total("a", 8, T0, observed=T0 + MINUTE), log=2)
+    assert log.rows("SELECT object, value FROM gospulse.outside_totals ORDER BY object") == [("a", 9), ("b", 1)]
+
+
+def test_the_share_has_a_denominator_or_is_null(log: Shown) -> None:
+    log.append(
+        *(received(str(i), entrance="public_page") for i in range(3)),
+        received("other", entrance="social_other"),
+        received("call", entrance="phone", place=YAKUTSK, page=None),
+        received("alone", entrance="public_page", place="05701000"),
+    )
+    midnight = T0 - 11 * HOUR  # of 2 March in Moscow
+    log.append(total("s", 4, midnight, entrance="social_other"), total("p", 100, midnight), log=2)
+    log.append(total("z", 0, midnight - DAY, entrance="social_other", place="46000000"), log=2)
+    log.refresh()
+    found = log.rows(
+        "SELECT place, numerator, denominator, share, others_heard, public_page, social_other, outside_social_other "
+        "FROM gospulse.share_day ORDER BY place"
+    )
+    assert found == [
+        # Nobody reports anything else in this region: a share of 1 says nothing.
+        ("05701000", 1, 1, 1.0, False, 1, 0, 0),
+        (MOSCOW, 3, 8, 0.375, True, 3, 1, 4),
+        ("46000000", 0, 0, None, False, 0, 0, 0),
+    ]
+
+
+def test_answer_times_hold_the_unanswered(log: Shown) -> None:
+    log.append(*(received(name, T0) for name in ("quick", "slow", "never", "taken", "shut")))
+    log.append(
+        told("answered", "quick", T0 + HOUR),
+        told("interim", "slow", T0 + 30 * HOUR),
+        told("withdrawn", "taken", T0 + HOUR),
+        told("closed", "shut", T0 + 2 * HOUR),
+        appended=T0 + 40 * HOUR,
+    )
+    log.refresh()
+    names = {hex32(name): name for name in ("quick", "slow", "never", "taken", "shut")}
+    rows = log.rows("SELECT appeal, outcome, answer_s, in_time FROM gospulse.answer_times")
+    assert {names[str(row[0])]: row[1:] for row in rows} == {
+        "quick": ("answered", 3600.0, True),
+        "slow": ("answered", 30 * 3600.0, False),
+        "never": ("waiting", float("inf"), False),
+        "taken": ("withdrawn", float("inf"), None),
+        "shut": ("closed", float("inf"), None),
+    }
+    rating = log.rows(
+        "SELECT month, region, name, appeals, answered, waiting, due, in_time, share_in_time, median_answer_s, "
+        "p90_answer_s, rank FROM gospulse.region_rating"
+    )
+    # Of the four that stand two have an answer: the median is not known to be finite.
+    assert rating == [(date(2026, 3, 1), "45000000", "Москва", 4, 2, 1, 3, 1, 1 / 3, None, None, 1)]
+
+
+def test_regions_are_ranked_where_the_sample_is_large_enough(log: Shown) -> None:
+    for place, answered, number in ((MOSCOW, 2, 2), (YAKUTSK, 1, 2), ("05701000", 1, 1)):
+        log.append(*(received(f"{place}{i}", T0, place=place) for i in range(number)))
+        log.append(*(told("answered", f"{place}{i}", T0 + HOUR) for i in range(answered)))
+    log.refresh()
+    assert log.rows("SELECT region, due, share_in_time, rank FROM gospulse.region_rating ORDER BY region") == [
+        ("05000000", 1, 1.0, None),
+        ("45000000", 2, 1.0, 1),
+        ("98000000", 2, 0.5, 2),
+    ]
+
+
+def test_freshness_says_until_when_everything_is_counted(log: Shown) -> None:
+    log.client.command("INSERT INTO gospulse_data.logs VALUES ('id-of-events', 'events', 1, now64(3))")
+    log.append(event(1), appended=APPENDED)
+    log.tell(progress(folded=10, end=10, heartbeat=APPENDED + 5_000, appended=APPENDED))
+    log.tell(progress(folded=10, end=30, heartbeat=APPENDED + 5_000, appended=APPENDED, part=1))
+    log.tell(progress(folded=0, end=30, heartbeat=APPENDED, appended=0, part=2, stopped="The log has a gap."))
+    found = log.rows(
+        "SELECT topic, part, lag, complete_until, heartbeat_age_s > 0, stopped, source, source_heard_at "
+        "FROM gospulse.freshness ORDER BY part"
+    )
+    assert found == [
+        ("events", 0, 0, moment(APPENDED + 5_000), 1, None, "test", moment(APPENDED)),
+        ("events", 1, 20, moment(APPENDED), 1, None, None, None),
+        ("events", 2, 30, None, 1, "The log has a gap.", None, None),
+    ]
+    assert log.rows("SELECT source, heard_at, up FROM gospulse.sources") == [("test", moment(APPENDED), None)]
+
+
+def test_the_state_of_the_rollups_says_what_waits(log: Shown) -> None:
+    question = "SELECT rollup, periods, waiting, recomputed_at IS NULL FROM gospulse.rollups ORDER BY rollup"
+    nothing = [("page_day", 0, None, 1), ("place_day", 0, None, 1), ("place_hour", 0, 0, 1)]
+    assert log.rows(question) == nothing
+    log.append(event(1), event(2, at=T0 - 3 * HOUR))
+    assert log.rows(question)[2] == ("place_hour", 0, 2, 1)
+    log.refresh()
+    assert log.rows(question) == [("page_day", 1, None, 0), ("place_day", 1, None, 0), ("place_hour", 2, 0, 0)]
+
+
+def test_pages_and_places_come_from_the_register_and_from_what_occurred(log: Shown) -> None:
+    log.client.command(
+        "INSERT INTO gospulse_data.pages (page, valid_from, name, place, kind, written_at) VALUES "
+        f"('vk:1', '2020-01-01', 'Школа', '{MOSCOW}', 'education', now64(3)), "
+        f"('vk:7', '2020-01-01', 'Парк', '{MOSCOW}', 'culture', now64(3))"
+    )
+    log.append(event(1, "post_published", page="vk:1"), event(2, page="ok:5", place="05701000"))
+    log.refresh()
+    assert log.rows(
+        "SELECT page, name, region, registered, first_day, last_post_day FROM gospulse.pages ORDER BY page"
+    ) == [
+        ("ok:5", None, "05000000", False, date(2026, 3, 2), None),
+        ("vk:1", "Школа", "45000000", True, date(2026, 3, 2), date(2026, 3, 2)),
+        ("vk:7", "Парк", "45000000", True, None, None),
+    ]
+    assert log.rows(
+        f"SELECT pages_registered, pages_heard, coverage FROM gospulse.coverage WHERE place = '{MOSCOW}'"
+    ) == [(2, 1, 0.5)]
+    assert log.rows("SELECT name, region_name, zone, occurred FROM gospulse.places WHERE place = '05701000'") == [
+        ("Владивосток", "Приморский край", "Asia/Vladivostok", True)
+    ]
+    log.client.command("TRUNCATE TABLE gospulse_data.pages")
+
+
+def test_refused_records_are_listed_without_their_content(log: Shown) -> None:
+    log.append(event(1, kind="appeal_sung"), b"\xff")
+    assert log.rows("SELECT log, part, off, stage, field, reason, source FROM gospulse.rejected ORDER BY off") == [
+        (1, 0, 0, "fold", "kind", "Field `kind`: appeal_sung is not a kind of version 1.", None),
+        (1, 0, 1, "fold", None, "The record is not valid JSON in UTF-8.", None),
+    ]
+
+
+def test_the_read_only_login_reads_every_view(log: Shown, clickhouse_server: ClickHouseServer) -> None:
+    log.append(received("a"), event(1))
+    log.refresh()
+    with open_clickhouse(clickhouse_server.analyst) as analyst:
+        for file in sql_files("views"):
+            assert analyst.query(f"SELECT * FROM gospulse.{file.name[5:].removesuffix('.sql')} LIMIT 1") is not None

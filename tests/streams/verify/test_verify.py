@@ -1,0 +1,332 @@
+"""The verifier on real parts: green where the rows are what the log says, red wherever one of them is not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
+
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.retention import retention_statements
+from schemas.clickhouse.sql_files import Rendering, Retention
+from schemas.connections import ClickHouseConnection, KafkaConnection
+from schemas.contract.events import Event, encode_event
+from streams.bookkeeping.offsets import KafkaOffsets
+from streams.definition import Stamp, encode_definition
+from streams.fold.batch import Batch
+from streams.refresh.refresher import Refresher
+from streams.verify.recount.rules import parse_rules
+from streams.verify.report import Report
+from streams.verify.run import VerifyConfig, verify
+from streams.verify.stored.tables import FACT_KEY
+from tests.conftest import ClickHouseServer
+from tests.streams.builders.folded_log import START_MS, FoldedLog, some_events, some_readings, some_rejections
+from tests.streams.builders.tamperings import TAMPERINGS
+
+EVENTS = 400
+LIMIT = 200
+_generations = itertools.count(100)
+
+
+class Bench:
+    """One log of a thousand records, folded into as many generations as tests ask for."""
+
+    def __init__(self, kafka: KafkaConnection, server: ClickHouseServer, client: Client, scratch: Path) -> None:
+        self.kafka = kafka
+        self.clickhouse: ClickHouseConnection = server.connection
+        self.client = client
+        self._scratch = scratch
+        self._read: dict[tuple[str, int, int], Batch] = {}
+
+    def generation(self, **definition: object) -> FoldedLog:
+        """A new generation of the same log; nothing is folded yet."""
+        return FoldedLog(self.kafka, self.client, next(_generations), self._read, **definition)
+
+    def verify(self, log: FoldedLog, processes: int = 1) -> Report:
+        """Verify a generation."""
+        scratch = self._scratch / f"{next(_generations)}"
+        scratch.mkdir()
+        rules = parse_rules(encode_definition(log.definition))
+        return verify(
+            VerifyConfig(
+                kafka=log.kafka,
+                clickhouse=self.clickhouse,
+                rules=rules,
+                scratch=scratch,
+                processes=processes,
+                limit=LIMIT,
+                rollup_patience_s=0,
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def bench(
+    kafka_bootstrap: str, clickhouse_server: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    rng = random.Random(20261001)
+    kafka = KafkaConnection(bootstrap=(kafka_bootstrap,), topic_prefix=f"verify-{rng.getrandbits(32)}.")
+    clickhouse_server.prepare()
+    with open_clickhouse(clickhouse_server.connection) as client:
+        bench = Bench(kafka, clickhouse_server, client, tmp_path_factory.mktemp("verify"))
+        log = bench.generation()
+        for part in (0, 1):
+            log.send("events", part, some_events(rng, EVENTS))
+        log.send("readings", 0, some_readings(rng, 100))
+        log.send("rejected", 0, some_rejections(3))
+        yield bench
+
+
+@pytest.fixture
+def folded(bench: Bench) -> FoldedLog:
+    log = bench.generation()
+    log.fold()
+    return log
+
+
+def test_rows_of_the_fold_are_green(bench: Bench, folded: FoldedLog) -> None:
+    report = bench.verify(folded)
+    assert report.findings.kept == []
+    assert report.green
+    assert report.quiet
+    for table in (*FACT_KEY, "page_hour", "people_day", "readings", "rejected", "touched", "sources"):
+        assert report.findings.compared[table] > 0
+    assert not report.findings.bracketed
+    assert report.repeats.dropped_by_window > 0
+    assert report.repeats.counted_again_engagement > 0
+    assert report.reconciliation is not None
+    assert report.reconciliation.difference == report.reconciliation.explained > 0
+
+
+@pytest.fixture(scope="module")
+def tampered(bench: Bench) -> Report:
+    """The report on a generation that was tampered with in every way."""
+    log = bench.generation()
+    log.fold()
+    names = ("page_hour", *FACT_KEY, "people_day", "readings", "rejected", "touched", "sources")
+    tables = {name: f"gospulse_data.{name}_g{log.generation}" for name in names}
+    for _table, statement, _shown in TAMPERINGS.values():
+        bench.client.command(statement.format(**tables), settings={"mutations_sync": 2})
+    return bench.verify(log)
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_a_wrong_row_is_red(tampered: Report, what: str) -> None:
+    table, _statement, shown = TAMPERINGS[what]
+    assert not tampered.green
+    found = [d for d in tampered.findings.kept if d.table == table]
+    assert any(shown in f"{d.where} {d.recounted} {d.stored}" for d in found), found
+
+
+def test_differences_are_only_where_rows_are_wrong(tampered: Report) -> None:
+    """Every other row of the tables is compared and found equal."""
+    differences = tampered.findings.differences
+    assert differences["appeals"] == 3
+    assert differences["answers"] == 1
+    assert differences["appeal_changes"] == 1
+    assert differences["people_day"] == 2
+    assert differences["readings"] == 2
+    assert differences["touched"] == 2
+    assert differences["sources"] == 2
+    assert tampered.findings.compared["appeals"] > 50
+
+
+def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) -> None:
+    assert bench.verify(folded).rollups_behind == ["place_hour", "place_day", "page_day", "lives"]
+    Refresher(bench.client, folded.generation).drain()
+    report = bench.verify(folded)
+    assert report.findings.kept == []
+    assert report.rollups_behind == []
+    for derived in ("place_hour", "place_day", "page_day", "lives"):
+        assert report.findings.compared[derived] > 3
+    for rollup in ("place_hour", "place_day", "page_day"):
+        table = f"gospulse_data.{rollup}_g{folded.generation}"
+        bench.client.command(
+            f"INSERT INTO {table} SELECT * REPLACE (appeals + 3 AS appeals, version + 1 AS version)"
+            f" FROM {table} LIMIT 1"
+        )
+    bench.client.command(
+        f"INSERT INTO gospulse_data.appeals_g{folded.generation} (day, appeal, life) SELECT day, appeal,"
+        " tuple(max(life).version + 1, 'closed', NULL, NULL, toDateTime64(1e9, 3, 'UTC'), NULL, NULL, NULL)"
+        f" FROM gospulse_data.appeals_g{folded.generation} GROUP BY day, appeal ORDER BY appeal LIMIT 1"
+    )
+    tampered = bench.verify(folded)
+    assert tampered.findings.differences == {"place_hour": 1, "place_day": 1, "page_day": 1, "lives": 1}
+    assert "state=closed" in tampered.findings.kept[-1].stored
+    assert "+3 appeals" in tampered.findings.kept[0].stored
+
+
+def test_rows_under_way_are_held_between_bounds(bench: Bench) -> None:
+    """A partition that lags, and rows that were written and not acknowledged: green, and counted as in bounds."""
+    log = bench.generation()
+    log.fold(ends={("events", 0): 200, ("readings", 0): 50})
+    lagging = bench.verify(log)
+    assert lagging.findings.kept == []
+    assert not lagging.quiet
+    assert lagging.reconciliation is None
+    assert lagging.findings.bracketed["page_hour"] > 0
+    log.fold(ends={("events", 0): 300}, tell=False)
+    ahead = bench.verify(log)
+    assert ahead.findings.kept == []
+    table = f"gospulse_data.page_hour_g{log.generation}"
+    bench.client.command(
+        f"INSERT INTO {table} SELECT * REPLACE (comment_added + 1 AS comment_added) FROM {table} WHERE chunk = 4"
+    )
+    assert set(bench.verify(log).findings.differences) == {"page_hour"}
+
+
+def test_rows_that_nobody_wrote_are_missed(bench: Bench) -> None:
+    """Progress and the commit say that everything is written: the control of a worker that forgets the rewind."""
+    log = bench.generation()
+    log.fold(ends={("events", 0): 100})
+    progress = f"gospulse_data.progress_g{log.generation}"
+    bench.client.command(f"INSERT INTO {progress} SELECT * REPLACE (400 AS folded) FROM {progress} WHERE log = 1")
+    with KafkaOffsets(log.kafka) as offsets:
+        offsets.commit(log.kafka.group(log.generation), {("events", 0): 400, ("events", 1): 500})
+    report = bench.verify(log)
+    assert {"page_hour", "appeals", "answers", "rejected", "commits"} <= set(report.findings.differences)
+    assert [d.where for d in report.findings.kept if d.table == "commits"] == ["events partition 1"]
+
+
+def test_a_worker_without_the_rewind_is_noticed(bench: Bench) -> None:
+    """It goes on where the rows end, in the middle of a chunk, whose cells are then those of its larger part."""
+    log = bench.generation()
+    chunk = log.definition.chunk
+    log.fold(ends={("events", 0): chunk + chunk // 2})
+    log.without("events", 0, range(chunk, chunk + chunk // 2)).fold()
+    report = bench.verify(log)
+    assert set(report.findings.differences) == {"page_hour"}
+    assert all("chunk 1" in d.where for d in report.findings.kept)
+
+
+def test_the_definition_is_honoured(bench: Bench) -> None:
+    """Stamps, excluded loads and mended origins: green against the same definition, red against a plain one."""
+    stamp = Stamp("vk:1", START_MS, START_MS + 3_600_000, "98646000")
+    later = Stamp("vk:1", START_MS + 3_600_000, START_MS + 7_200_000, "la:cd-4")
+    log = bench.generation(stamps=(stamp, later), excluded_loads=("load-0",), mended=((1, 0, 5), (1, 1, 70)))
+    log.fold()
+    assert bench.verify(log).findings.kept == []
+    log.definition = replace(log.definition, stamps=(), excluded_loads=(), mended=())
+    assert {"page_hour", "appeals", "people_day", "rejected", "readings"} <= set(bench.verify(log).findings.differences)
+
+
+def test_processes_side_by_side_find_the_same(bench: Bench, folded: FoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = bench.verify(folded)
+    monkeypatch.setattr("streams.verify.run.ONE_PROCESS_BELOW", 0)
+    two = bench.verify(folded, processes=2)
+    assert two == one
+
+
+def test_a_log_whose_start_is_gone(bench: Bench, kafka: KafkaConnection) -> None:
+    """What the log no longer holds is said and not judged; what it holds is, as far as the window allows."""
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    rng = random.Random(3)
+    log.send("events", 0, some_events(rng, 400))
+    log.send("readings", 0, some_readings(rng, 100))
+    log.fold()
+    with KafkaOffsets(kafka) as offsets:
+        offsets.delete_before({("events", 0): 192, ("readings", 0): 30})
+    report = bench.verify(log)
+    assert report.findings.kept == []
+    assert report.findings.gone["appeals"] > 0
+    assert report.findings.bracketed["page_hour"] > 0
+    assert report.findings.compared["page_hour"] > 0
+    assert {p.judged_from for p in report.partitions if p.part == 0} == {192, 30, 0}
+    table = f"gospulse_data.page_hour_g{log.generation}"
+    bench.client.command(
+        f"ALTER TABLE {table} DELETE WHERE log = {log.logs['events']} AND chunk = 5", settings={"mutations_sync": 2}
+    )
+    assert set(bench.verify(log).findings.differences) == {"page_hour"}
+
+
+def test_a_log_that_lost_records_is_red(bench: Bench, kafka: KafkaConnection) -> None:
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    log.send("events", 0, some_events(random.Random(4), 100))
+    log.fold()
+    progress = f"gospulse_data.progress_g{log.generation}"
+    bench.client.command(f"INSERT INTO {progress} SELECT * REPLACE (150 AS folded) FROM {progress} WHERE part = 0")
+    report = bench.verify(log)
+    assert "log" in report.findings.differences
+    assert "lost records" in next(d.stored for d in report.findings.kept if d.table == "log")
+
+
+def test_what_retention_let_go_is_not_missed(bench: Bench, kafka: KafkaConnection) -> None:
+    """Rows older than their tables keep them are gone, and the report says so; a younger one that is gone is missed."""
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    rng = random.Random(6)
+    log.send("events", 0, [_long_ago(value, "at") for value in some_events(rng, 300)])
+    log.send("readings", 0, [_long_ago(value, "period_from", "period_to") for value in some_readings(rng, 60)])
+    log.fold()
+    Refresher(bench.client, log.generation).drain()
+    assert bench.verify(log).findings.kept == []
+    # Between what lies long ago and the rest, whatever the date of the test; and no refusal is kept at all.
+    days = int(time.time() - START_MS / 1000) // 86_400 + LONG_AGO_DAYS // 2
+    rendering = Rendering(
+        retention=Retention(
+            **dict.fromkeys(("appeals", "answers", "appeal_changes", "page_hour", "people_day", "readings"), days),
+            rejected=0,
+        )
+    )
+    for statement in retention_statements(bench.client, rendering):
+        if f"_g{log.generation} " in statement:
+            bench.client.command(statement, settings={"mutations_sync": 2})
+    tables = ("page_hour", "appeals", "answers", "appeal_changes", "people_day", "readings", "rejected")
+    for table in tables:
+        bench.client.command(f"OPTIMIZE TABLE gospulse_data.{table}_g{log.generation} FINAL")
+    report = bench.verify(log)
+    assert report.findings.kept == []
+    assert report.rollups_behind == []
+    assert set(report.findings.expired) == {*tables, "touched"}
+    assert set(tables) <= set(report.kept_from)
+    assert report.reconciliation is None
+    for table in ("page_hour", "appeals", "people_day", "readings", "place_hour", "page_day"):
+        assert report.findings.compared[table] > 0
+    for table in ("page_hour", "people_day", "appeals"):
+        first = f"FROM gospulse_data.{table}_g{log.generation}"
+        where = "hour = (SELECT max(hour)" if table == "page_hour" else "day = (SELECT max(day)"
+        bench.client.command(f"DELETE {first} WHERE {where} {first})", settings={"mutations_sync": 2})
+    assert {"page_hour", "people_day", "appeals"} <= set(bench.verify(log).findings.differences)
+
+
+LONG_AGO_DAYS = 400
+
+
+def _long_ago(value: bytes, *times: str) -> bytes:
+    """The same record, but every second one told of times long ago."""
+    try:
+        record = json.loads(value)
+    except ValueError:
+        return value
+    if "id" not in record or int(record["id"][-1], 16) % 2:
+        return value
+    return json.dumps(record | {name: record[name] - LONG_AGO_DAYS * 86_400_000 for name in times}).encode()
+
+
+def test_an_appeal_under_two_days_is_reported(bench: Bench, kafka: KafkaConnection) -> None:
+    log = FoldedLog(kafka, bench.client, next(_generations))
+    appeal = Event(
+        v=1,
+        id="0" * 31 + "1",
+        kind="appeal_received",
+        at=START_MS,
+        source="test",
+        place="75701000",
+        channel="vk",
+        entrance="public_page",
+        appeal="a" * 32,
+    )
+    other_day = replace(appeal, id="0" * 31 + "2", at=START_MS - 86_400_000)
+    log.send("events", 0, [encode_event(appeal), encode_event(other_day), encode_event(appeal)])
+    log.fold()
+    report = bench.verify(log)
+    assert report.green
+    assert report.appeals_under_two_days == 1
+    assert report.repeats.fact_copies["appeals"] == 1
+    assert report.repeats.dropped_by_window == 1
