@@ -16,6 +16,7 @@ from schemas.contract.events import MAX_TIME_MS
 from schemas.contract.identifiers import PAGE, PLACE, SOURCE
 from schemas.reference.places import zone_table_fingerprint
 from streams.grid import CHUNK, MAX_CHUNK, WINDOW_CHUNKS
+from streams.positions import Position
 
 #: Names the semantics of this code: raise it in the same change that makes the fold give other rows for the same log
 #: (tests/streams/golden tells), and start a new generation with ``gospulse rebuild``.
@@ -52,9 +53,9 @@ class Definition(Struct, frozen=True, kw_only=True):
     #: ``load`` of the import runs whose records are treated as absent.
     excluded_loads: tuple[str, ...] = ()
     #: (log, part, offset) of records that were refused, mended and sent again: refused for ever.
-    mended: tuple[tuple[int, int, int], ...] = ()
+    mended: tuple[Position, ...] = ()
     #: (log, part, offset) where the generation begins; counts below were carried over.
-    cut: tuple[tuple[int, int, int], ...] = ()
+    cut: tuple[Position, ...] = ()
 
     def cut_of(self, log: int, partition: int) -> int:
         """The offset at which this generation begins in a partition; 0 where it folds the log from its start."""

@@ -16,6 +16,7 @@ from streams.bookkeeping.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError, PartitionRange
 from streams.bookkeeping.progress import folded_offsets
 from streams.definition import DefinitionError, decode_definition
+from streams.positions import Partition, TopicPartition
 from streams.worker.start_rule import Known, refuse_resume
 
 NAME = "partitions"
@@ -92,7 +93,7 @@ def _resume(args: argparse.Namespace, settings: Settings, client: Client, genera
     log, part = args.log, args.partition
     topic = _topic(settings, client, log)
     with KafkaOffsets(settings.kafka) as offsets:
-        held = offsets.ranges([topic]).get((topic, part))
+        held = offsets.ranges([topic]).get(TopicPartition(topic, part))
     if held is None:
         raise UserError(f"{topic} has no partition {part}", WRONG_USE)
     if args.accepted is not None:
@@ -129,7 +130,7 @@ def _refusal(client: Client, generation: int, log: int, part: int, held: Partiti
         log=log,
         part=part,
         committed=None,
-        folded=folded_offsets(client, generation).get((log, part)),
+        folded=folded_offsets(client, generation).get(Partition(log, part)),
         log_start=held.begin,
         log_end=held.end,
         cut=definition.cut_of(log, part),

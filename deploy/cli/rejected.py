@@ -20,7 +20,8 @@ from schemas.clickhouse.generations import NoGenerationError, active_generation
 from schemas.contract.topics import EVENTS, READINGS
 from streams.bookkeeping.decisions import MENDED, record
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
-from streams.rejected.mending import Mended, MendingError, Origin, parse_line, parse_origin, structure
+from streams.positions import Position, TopicPartition
+from streams.rejected.mending import Mended, MendingError, parse_line, parse_origin, structure
 from streams.rejected.original import Original, OriginalUnreadableError, read_original
 
 NAME = "rejected"
@@ -108,7 +109,7 @@ def _list(client: Client, generation: int, limit: int, as_json: bool) -> int:
     return GOOD
 
 
-def _show(client: Client, settings: Settings, generation: int, origin: Origin, raw: bool) -> int:
+def _show(client: Client, settings: Settings, generation: int, origin: Position, raw: bool) -> int:
     known = _refusal(client, generation, origin)
     if known is not None:
         print(f"{origin}: refused at stage {known[0]}: {known[1]}")
@@ -175,7 +176,7 @@ def _decide(client: Client, mended: Mended, state: str) -> None:
     record(client, MENDED, generation=0, log=origin.log, part=origin.part, offset=origin.off, detail=detail)
 
 
-def _was_sent(client: Client, origin: Origin) -> bool:
+def _was_sent(client: Client, origin: Position) -> bool:
     rows = client.query(
         "SELECT count() FROM gospulse_data.decisions WHERE kind = %(kind)s AND log = %(log)s AND part = %(part)s "
         "AND off = %(off)s AND startsWith(JSONExtractString(detail, 'why'), %(sent)s)",
@@ -184,7 +185,7 @@ def _was_sent(client: Client, origin: Origin) -> bool:
     return bool(rows[0][0])
 
 
-def _refusal(client: Client, generation: int, origin: Origin) -> tuple[Any, ...] | None:
+def _refusal(client: Client, generation: int, origin: Position) -> tuple[Any, ...] | None:
     rows = client.query(
         f"SELECT stage, reason FROM gospulse_data.rejected_g{generation} WHERE log = %(log)s AND part = %(part)s "
         "AND off = %(off)s LIMIT 1",
@@ -194,7 +195,7 @@ def _refusal(client: Client, generation: int, origin: Origin) -> tuple[Any, ...]
 
 
 def _original(
-    client: Client, settings: Settings, origin: Origin, topics: tuple[str, ...] | None = None
+    client: Client, settings: Settings, origin: Position, topics: tuple[str, ...] | None = None
 ) -> Original | None:
     """The record at the origin; None where its topic is gone, is not one of ``topics``, or was trimmed."""
     rows = client.query(
@@ -209,7 +210,7 @@ def _original(
     with KafkaOffsets(settings.kafka) as offsets:
         if offsets.topic_ids([topic]).get(topic) != topic_id:
             return None
-        held = offsets.ranges([topic]).get((topic, origin.part))
+        held = offsets.ranges([topic]).get(TopicPartition(topic, origin.part))
     if held is None or not held.begin <= origin.off < held.end:
         return None
     return asyncio.run(read_original(settings.kafka, topic, origin.part, origin.off))

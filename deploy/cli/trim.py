@@ -18,9 +18,10 @@ from schemas.clickhouse.generations import generations, has_table
 from schemas.contract.topics import TOPICS
 from streams.bookkeeping.decisions import TRIM, record
 from streams.bookkeeping.logs import recorded_logs, unregistered
-from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError, Partition, PartitionRange
+from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError, PartitionRange
 from streams.bookkeeping.progress import folded_offsets
 from streams.definition import DefinitionError, decode_definition
+from streams.positions import TopicPartition
 from streams.rebuild import trim
 
 NAME = "trim"
@@ -101,7 +102,7 @@ def _trim(args: argparse.Namespace, settings: Settings, client: Client, offsets:
             _decide(client, cut, cut.begin, "trim given up")
         names = ", ".join(map(str, sorted(arrived)))
         raise UserError(f"generation {names} was begun meanwhile: nothing was deleted; trim again")
-    offsets.delete_before({(cut.topic, cut.part): cut.before for cut in going})
+    offsets.delete_before({TopicPartition(cut.topic, cut.part): cut.before for cut in going})
     print(f"{total:,} records deleted.")
     return GOOD
 
@@ -122,8 +123,8 @@ def _logs(settings: Settings, client: Client, offsets: KafkaOffsets, topics: lis
 
 
 def _wanted(
-    args: argparse.Namespace, offsets: KafkaOffsets, ranges: Mapping[Partition, PartitionRange]
-) -> dict[Partition, int]:
+    args: argparse.Namespace, offsets: KafkaOffsets, ranges: Mapping[TopicPartition, PartitionRange]
+) -> dict[TopicPartition, int]:
     chosen = [partition for partition in ranges if args.partition in (None, partition[1])]
     if not chosen:
         raise UserError(f"there is no partition {args.partition}", WRONG_USE)

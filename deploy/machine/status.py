@@ -23,6 +23,7 @@ from schemas.clickhouse.generations import NoGenerationError, active_generation
 from schemas.contract.topics import EVENTS, READINGS, REJECTED
 from streams.bookkeeping.logs import recorded_logs
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
+from streams.positions import Partition
 
 _TOPICS = (EVENTS, READINGS, REJECTED)
 
@@ -131,7 +132,7 @@ def _partitions(settings: Settings, clock: Callable[[], datetime]) -> tuple[int,
     now = clock()
     rows = []
     for (topic, partition), held in sorted(ranges.items()):
-        progress = folded.get((logs.get(ids[topic], 0), partition))
+        progress = folded.get(Partition(logs.get(ids[topic], 0), partition))
         done = held.begin if progress is None else progress[0]
         rows.append(
             PartitionStatus(
@@ -150,13 +151,13 @@ def _partitions(settings: Settings, clock: Callable[[], datetime]) -> tuple[int,
     return generation, rows
 
 
-def _progress(client: Any, generation: int) -> dict[tuple[int, int], tuple[int, datetime, str, str]]:
+def _progress(client: Any, generation: int) -> dict[Partition, tuple[int, datetime, str, str]]:
     rows = client.query(
         "SELECT log, part, done, toUnixTimestamp64Milli(last.1), last.3, last.4 FROM "
         f"(SELECT log, part, max(folded) AS done, max(latest) AS last FROM gospulse_data.progress_g{generation} "
         "GROUP BY log, part)"
     ).result_rows
     return {
-        (int(log), int(part)): (int(done), datetime.fromtimestamp(beat / 1000, UTC), str(worker), str(stopped))
+        Partition(int(log), int(part)): (int(done), datetime.fromtimestamp(beat / 1000, UTC), str(worker), str(stopped))
         for log, part, done, beat, worker, stopped in rows
     }

@@ -8,6 +8,8 @@ from typing import Final, Literal
 from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
+from streams.positions import Partition, Position
+
 #: Folding goes on at ``off``, a boundary of chunks, with an empty window; what lies before it is not asked for.
 SKIP_GAP: Final = "skip_gap"
 #: Records below ``off`` may be refused however many: the brake does not stop the partition for them.
@@ -27,7 +29,7 @@ class Allowed(Struct, frozen=True):
     accept_refusals_until: int = 0
 
 
-def allowed(client: Client, generation: int) -> dict[tuple[int, int], Allowed]:
+def allowed(client: Client, generation: int) -> dict[Partition, Allowed]:
     """Decisions for a generation by (log, partition); of several of one kind the farthest offset stands."""
     rows = client.query(
         "SELECT log, part, maxIf(off, kind = %(skip)s), countIf(kind = %(skip)s), maxIf(off, kind = %(accept)s) "
@@ -36,28 +38,28 @@ def allowed(client: Client, generation: int) -> dict[tuple[int, int], Allowed]:
         parameters={"generation": generation, "skip": SKIP_GAP, "accept": ACCEPT_REFUSALS},
     ).result_rows
     return {
-        (int(log), int(part)): Allowed(int(skip) if skips else None, int(accept))
+        Partition(int(log), int(part)): Allowed(int(skip) if skips else None, int(accept))
         for log, part, skip, skips, accept in rows
     }
 
 
-def trimmed_to(client: Client) -> dict[tuple[int, int], int]:
+def trimmed_to(client: Client) -> dict[Partition, int]:
     """Below which offset of (log, partition) the log is, or is about to be, deleted: the latest decision to trim."""
     rows = client.query(
         "SELECT log, part, argMax(off, decided_at) FROM gospulse_data.decisions WHERE kind = %(trim)s "
         "GROUP BY log, part",
         parameters={"trim": TRIM},
     ).result_rows
-    return {(int(log), int(part)): int(off) for log, part, off in rows}
+    return {Partition(int(log), int(part)): int(off) for log, part, off in rows}
 
 
-def mended_origins(client: Client) -> set[tuple[int, int, int]]:
+def mended_origins(client: Client) -> set[Position]:
     """(log, partition, offset) of every record that was mended and sent again."""
     rows = client.query(
         "SELECT DISTINCT log, part, off FROM gospulse_data.decisions WHERE kind = %(mended)s",
         parameters={"mended": MENDED},
     ).result_rows
-    return {(int(log), int(part), int(off)) for log, part, off in rows}
+    return {Position(int(log), int(part), int(off)) for log, part, off in rows}
 
 
 def record(client: Client, kind: Kind, *, generation: int, log: int, part: int, offset: int, detail: str) -> None:

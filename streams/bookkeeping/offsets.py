@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
+from kafka import TopicPartition as PrefixedPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
     CoordinatorLoadInProgressError,
@@ -20,9 +21,7 @@ from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
 from schemas.connections import KafkaConnection
-
-#: (topic without prefix, partition)
-Partition = tuple[str, int]
+from streams.positions import TopicPartition
 
 
 class KafkaUnavailableError(Exception):
@@ -82,10 +81,10 @@ class KafkaOffsets:
         described = self._describe(topics)
         return {name: str(topic["topic_id"]) for name, topic in described.items()}
 
-    def ranges(self, topics: Iterable[str]) -> dict[Partition, PartitionRange]:
+    def ranges(self, topics: Iterable[str]) -> dict[TopicPartition, PartitionRange]:
         """What each partition of ``topics`` holds; topics that do not exist are left out."""
         partitions = [
-            (name, int(partition["partition_index"]))
+            TopicPartition(name, int(partition["partition_index"]))
             for name, topic in self._describe(topics).items()
             for partition in topic["partitions"]
         ]
@@ -94,12 +93,12 @@ class KafkaOffsets:
         ends = self._list(partitions, OffsetSpec.LATEST)
         return {partition: PartitionRange(begins[partition], ends[partition]) for partition in partitions}
 
-    def first_since(self, partitions: Iterable[Partition], since_ms: int) -> dict[Partition, int | None]:
+    def first_since(self, partitions: Iterable[TopicPartition], since_ms: int) -> dict[TopicPartition, int | None]:
         """The first offset of each partition that was appended at or after ``since_ms`` (UTC); None where none was."""
         found = self._list(list(partitions), since_ms)
         return {partition: offset if offset >= 0 else None for partition, offset in found.items()}
 
-    def committed(self, group: str) -> dict[Partition, int]:
+    def committed(self, group: str) -> dict[TopicPartition, int]:
         """The offsets that a group (full name) committed for our topics; empty where it has none."""
         listed = self._with_coordinator(
             lambda: self._admin.list_group_offsets({group: None}), f"say what the group {group} committed"
@@ -107,14 +106,14 @@ class KafkaOffsets:
         found = listed.get(group, {})
         prefix = self._connection.topic_prefix
         return {
-            (key.topic.removeprefix(prefix), key.partition): int(value.offset)
+            TopicPartition(key.topic.removeprefix(prefix), key.partition): int(value.offset)
             for key, value in found.items()
             if key.topic.startswith(prefix) and value.offset >= 0
         }
 
-    def commit(self, group: str, offsets: Mapping[Partition, int]) -> None:
+    def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Set the offsets of a group (full name) that has no members."""
-        wanted = {self._topic_partition(key): OffsetAndMetadata(offset, "", -1) for key, offset in offsets.items()}
+        wanted = {self._prefixed(key): OffsetAndMetadata(offset, "", -1) for key, offset in offsets.items()}
         results = self._with_coordinator(
             lambda: self._admin.alter_group_offsets(group, wanted), f"set the offsets of the group {group}"
         )
@@ -125,10 +124,10 @@ class KafkaOffsets:
                     f"{result.__name__}. Stop the group's workers and try again."
                 )
 
-    def delete_before(self, offsets: Mapping[Partition, int]) -> None:
+    def delete_before(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Delete the records below the given offset of each partition, for ever."""
         try:
-            self._admin.delete_records({self._topic_partition(key): offset for key, offset in offsets.items()})
+            self._admin.delete_records({self._prefixed(key): offset for key, offset in offsets.items()})
         except KafkaError as error:
             raise self._unavailable("delete records", error) from error
 
@@ -145,8 +144,8 @@ class KafkaOffsets:
             except KafkaError as error:
                 raise self._unavailable(what, error) from error
 
-    def _topic_partition(self, partition: Partition) -> TopicPartition:
-        return TopicPartition(self._connection.topic(partition[0]), partition[1])
+    def _prefixed(self, partition: TopicPartition) -> PrefixedPartition:
+        return PrefixedPartition(self._connection.topic(partition.topic), partition.part)
 
     def _describe(self, topics: Iterable[str]) -> dict[str, Any]:
         names = {self._connection.topic(name): name for name in topics}
@@ -156,10 +155,10 @@ class KafkaOffsets:
             raise self._unavailable("describe its topics", error) from error
         return {names[topic["name"]]: topic for topic in described if not topic.get("error_code")}
 
-    def _list(self, partitions: list[Partition], spec: OffsetSpec | int) -> dict[Partition, int]:
+    def _list(self, partitions: list[TopicPartition], spec: OffsetSpec | int) -> dict[TopicPartition, int]:
         if not partitions:
             return {}
-        keys = {self._topic_partition(partition): partition for partition in partitions}
+        keys = {self._prefixed(partition): partition for partition in partitions}
         try:
             found = self._admin.list_partition_offsets(dict.fromkeys(keys, spec), timeout_ms=self._timeout_ms)
         except KafkaError as error:

@@ -9,6 +9,8 @@ import polars as pl
 from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
+from streams.positions import Partition
+
 _MOMENT: Final = pl.Datetime("ms", "UTC")
 #: Flat columns in the order of the table; the last four are the tuple ``latest``.
 SCHEMA: Final = pl.Schema(
@@ -43,12 +45,12 @@ def progress_frame(rows: Sequence[Progress]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=SCHEMA)
 
 
-def folded_offsets(client: Client, generation: int) -> dict[tuple[int, int], int]:
+def folded_offsets(client: Client, generation: int) -> dict[Partition, int]:
     """``folded`` by (log, partition): the acknowledged next offsets of a generation."""
     rows = client.query(
         f"SELECT log, part, max(folded) FROM gospulse_data.progress_g{generation} GROUP BY log, part"
     ).result_rows
-    return {(int(log), int(part)): int(folded) for log, part, folded in rows}
+    return {Partition(int(log), int(part)): int(folded) for log, part, folded in rows}
 
 
 def live_workers(client: Client, generation: int) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from streams.bookkeeping.offsets import Partition, PartitionRange
+from streams.bookkeeping.offsets import PartitionRange
 from streams.definition import Definition
+from streams.positions import Partition, TopicPartition
 
 
 class Distance(Struct, frozen=True):
@@ -21,13 +22,13 @@ class Distance(Struct, frozen=True):
 def distance(
     definition: Definition,
     logs: Mapping[str, int],
-    ranges: Mapping[Partition, PartitionRange],
-    acknowledged: Mapping[tuple[int, int], int],
+    ranges: Mapping[TopicPartition, PartitionRange],
+    acknowledged: Mapping[Partition, int],
 ) -> Distance:
     """How far a generation is, over all partitions of ``ranges``."""
     folded = remaining = waiting = 0
     for (topic, part), held in ranges.items():
-        key = (logs[topic], part)
+        key = Partition(logs[topic], part)
         begin = max(definition.cut_of(*key), held.begin)
         at = acknowledged.get(key)
         waiting += at is None
@@ -36,6 +37,6 @@ def distance(
     return Distance(folded, remaining, waiting)
 
 
-def has_reached(acknowledged: Mapping[tuple[int, int], int], targets: Mapping[tuple[int, int], int]) -> bool:
+def has_reached(acknowledged: Mapping[Partition, int], targets: Mapping[Partition, int]) -> bool:
     """Whether every partition is acknowledged as far as ``targets`` says: the old generation a moment ago."""
     return all(acknowledged.get(key, 0) >= offset for key, offset in targets.items())

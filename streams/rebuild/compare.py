@@ -12,6 +12,7 @@ from msgspec import Struct
 from schemas.contract.events import KINDS
 from streams.bookkeeping.progress import folded_offsets
 from streams.definition import Definition
+from streams.positions import Partition
 from streams.rebuild.carry import DATA, FACTS
 from streams.rebuild.plan import ACCOUNTS
 
@@ -117,7 +118,7 @@ _PEOPLE: Final = (
 
 
 def _facts(
-    client: Client, generation: int, table: str, common: Mapping[tuple[int, int], int], compared: Compared
+    client: Client, generation: int, table: str, common: Mapping[Partition, int], compared: Compared
 ) -> dict[str, int]:
     where = _below(common, compared, "tupleElement(f, 'log')", "tupleElement(f, 'part')", "tupleElement(f, 'off')")
     return _by_day(
@@ -128,7 +129,7 @@ def _facts(
 
 
 def _counters(
-    client: Client, definition: Definition, common: Mapping[tuple[int, int], int], compared: Compared
+    client: Client, definition: Definition, common: Mapping[Partition, int], compared: Compared
 ) -> dict[str, dict[str, int]]:
     step = math.lcm(compared.old.chunk, compared.new.chunk)
     chunks = {key: offset // step * step // definition.chunk for key, offset in common.items()}
@@ -147,9 +148,7 @@ def _counters(
     return by_kind
 
 
-def _rejected(
-    client: Client, generation: int, common: Mapping[tuple[int, int], int], compared: Compared
-) -> dict[str, int]:
+def _rejected(client: Client, generation: int, common: Mapping[Partition, int], compared: Compared) -> dict[str, int]:
     return _by_day(
         client,
         f"SELECT toString(toDate(appended)), count() FROM {DATA}.rejected_g{generation} FINAL "
@@ -161,13 +160,13 @@ def _by_day(client: Client, sql: str) -> dict[str, int]:
     return {str(day): int(number) for day, number in client.query(sql).result_rows}
 
 
-def _below(bounds: Mapping[tuple[int, int], int], compared: Compared, log: str, part: str, off: str) -> str:
+def _below(bounds: Mapping[Partition, int], compared: Compared, log: str, part: str, off: str) -> str:
     conditions = [f"({log} = {of} AND {part} = {at} AND {off} < {bound})" for (of, at), bound in sorted(bounds.items())]
     if compared.gone_logs:
         conditions.append(f"{log} IN ({', '.join(map(str, sorted(compared.gone_logs)))})")
     return "(" + " OR ".join(conditions or ["0"]) + ")"
 
 
-def _moving(before: Mapping[tuple[int, int], int], after: Mapping[tuple[int, int], int]) -> bool:
+def _moving(before: Mapping[Partition, int], after: Mapping[Partition, int]) -> bool:
     """Whether two states of progress differ in a partition that both know."""
     return any(before[key] != after[key] for key in before.keys() & after.keys())

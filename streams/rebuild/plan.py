@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from schemas.contract.events import KINDS
 from schemas.contract.topics import EVENTS
-from streams.bookkeeping.offsets import Partition, PartitionRange
+from streams.bookkeeping.offsets import PartitionRange
 from streams.definition import Definition, Stamp, check_definition
+from streams.positions import Partition, Position, TopicPartition
 
 #: The figure of distinct active accounts in a comparison of two generations.
 ACCOUNTS: Final = "active accounts"
@@ -35,9 +36,7 @@ class Wishes(Struct, frozen=True, kw_only=True):
     keep_grid: bool = False
 
 
-def next_definition(
-    today: Definition, before: Definition, wishes: Wishes, mended: Iterable[tuple[int, int, int]]
-) -> Definition:
+def next_definition(today: Definition, before: Definition, wishes: Wishes, mended: Iterable[Position]) -> Definition:
     """The definition of today's code with the operator's wishes, without a cut.
 
     ``mended`` are all origins that were ever mended.
@@ -61,8 +60,8 @@ def begin(
     definition: Definition,
     before: Definition,
     logs: Mapping[str, int],
-    ranges: Mapping[Partition, PartitionRange],
-    folded: Mapping[tuple[int, int], int],
+    ranges: Mapping[TopicPartition, PartitionRange],
+    folded: Mapping[Partition, int],
     wishes: Wishes,
 ) -> Definition:
     """The definition with its cut: where the generation begins in partitions whose log does not begin at 0.
@@ -71,7 +70,7 @@ def begin(
     new chunks behind the log's start, and everything below it is sealed: acknowledged, and outside every later change.
     Raises :class:`RebuildRefusedError`.
     """
-    cuts: list[tuple[int, int, int]] = []
+    cuts: list[Position] = []
     for (topic, part), held in sorted(ranges.items()):
         if held.begin == 0:
             continue
@@ -82,13 +81,13 @@ def begin(
             )
         log = logs[topic]
         cut = _cut(definition, before, topic, held)
-        sealed = folded.get((log, part), before.cut_of(log, part))
+        sealed = folded.get(Partition(log, part), before.cut_of(log, part))
         if cut > sealed:
             raise RebuildRefusedError(
                 f"The log of {topic} partition {part} begins at offset {held.begin}, so that the first possible cut is "
                 f"{cut}, but only {sealed} is acknowledged: rebuild when its workers have come that far."
             )
-        cuts.append((log, part, cut))
+        cuts.append(Position(log, part, cut))
     if cuts and definition.chunk != before.chunk:
         raise RebuildRefusedError(
             f"Chunks of {definition.chunk} records instead of {before.chunk}: carried counters are kept by chunks, so "

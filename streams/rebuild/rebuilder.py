@@ -14,9 +14,10 @@ from schemas.connections import KafkaConnection
 from schemas.contract.topics import TOPICS
 from streams.bookkeeping.decisions import mended_origins, trimmed_to
 from streams.bookkeeping.logs import recorded_logs, unregistered
-from streams.bookkeeping.offsets import KafkaOffsets, Partition, PartitionRange
+from streams.bookkeeping.offsets import KafkaOffsets, PartitionRange
 from streams.bookkeeping.progress import folded_offsets
 from streams.definition import Definition, current_definition, decode_definition, encode_definition
+from streams.positions import Partition, TopicPartition
 from streams.rebuild import carry, plan
 from streams.rebuild.plan import RebuildRefusedError, Wishes
 
@@ -159,11 +160,11 @@ class Rebuilder:
         group = self._kafka.group(pair.new.generation)
         with KafkaOffsets(self._kafka) as offsets:
             committed = offsets.committed(group)
-            starts = {(topics[log], part): cut for log, part, cut in pair.new.cut}
+            starts = {TopicPartition(topics[log], part): cut for log, part, cut in pair.new.cut}
             missing = {partition: cut for partition, cut in starts.items() if partition not in committed}
             if missing:
                 offsets.commit(group, missing)
-        cuts = ", ".join(f"{topic}/{part} at {cut:,}" for (topic, part), cut in sorted(starts.items()))
+        cuts = ", ".join(f"{partition} at {cut:,}" for partition, cut in sorted(starts.items()))
         self._say(f"carried over what lies below the cut ({cuts or 'deleted topics only'})")
 
 
@@ -186,10 +187,12 @@ def _active(recorded: tuple[Generation, ...]) -> Generation:
 
 
 def _as_trimmed(
-    ranges: Mapping[Partition, PartitionRange], logs: Mapping[str, int], trimmed: Mapping[tuple[int, int], int]
-) -> dict[Partition, PartitionRange]:
+    ranges: Mapping[TopicPartition, PartitionRange], logs: Mapping[str, int], trimmed: Mapping[Partition, int]
+) -> dict[TopicPartition, PartitionRange]:
     """The ranges as they will be once every recorded trim is done."""
     return {
-        (topic, part): PartitionRange(max(held.begin, trimmed.get((logs[topic], part), 0)), held.end)
-        for (topic, part), held in ranges.items()
+        partition: PartitionRange(
+            max(held.begin, trimmed.get(Partition(logs[partition.topic], partition.part), 0)), held.end
+        )
+        for partition, held in ranges.items()
     }

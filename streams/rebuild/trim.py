@@ -13,9 +13,10 @@ from typing import Final
 from msgspec import Struct
 
 from schemas.contract.topics import EVENTS
-from streams.bookkeeping.offsets import Partition, PartitionRange
+from streams.bookkeeping.offsets import PartitionRange
 from streams.definition import Definition
 from streams.grid import chunk_start
+from streams.positions import Partition, TopicPartition
 
 #: Whole chunks that are left beside what every generation needs, so that "well behind" is more than "just behind".
 MARGIN_CHUNKS: Final = 1
@@ -24,12 +25,12 @@ MARGIN_CHUNKS: Final = 1
 class Reach(Struct, frozen=True):
     """How far one generation has come. Offsets are "next".
 
-    ``acknowledged`` is by (log, part); ``committed`` by (topic, part), empty where the group has none.
+    ``committed`` is empty where the group has none.
     """
 
     definition: Definition
-    acknowledged: Mapping[tuple[int, int], int]
-    committed: Mapping[Partition, int]
+    acknowledged: Mapping[Partition, int]
+    committed: Mapping[TopicPartition, int]
 
 
 class Cut(Struct, frozen=True):
@@ -56,9 +57,9 @@ class Cut(Struct, frozen=True):
 
 def plan(
     logs: Mapping[str, int],
-    ranges: Mapping[Partition, PartitionRange],
+    ranges: Mapping[TopicPartition, PartitionRange],
     reaches: Sequence[Reach],
-    wanted: Mapping[Partition, int],
+    wanted: Mapping[TopicPartition, int],
 ) -> list[Cut]:
     """What may go of each partition in ``wanted``, which names the offset below which records are wished away.
 
@@ -66,8 +67,9 @@ def plan(
     that is not retired. Without one nothing may go.
     """
     cuts = []
-    for (topic, part), wish in sorted(wanted.items()):
-        held = ranges[topic, part]
+    for partition, wish in sorted(wanted.items()):
+        topic, part = partition
+        held = ranges[partition]
         log = logs[topic]
         needs = [(needed_from(reach, topic, log, part), reach.definition.generation) for reach in reaches]
         needed, by = min(needs, default=(0, 0))
@@ -84,8 +86,8 @@ def needed_from(reach: Reach, topic: str, log: int, part: int) -> int:
     generation without progress in the partition may yet fold it from its beginning.
     """
     definition = reach.definition
-    folded = reach.acknowledged.get((log, part), definition.cut_of(log, part))
-    committed = reach.committed.get((topic, part), folded)
+    folded = reach.acknowledged.get(Partition(log, part), definition.cut_of(log, part))
+    committed = reach.committed.get(TopicPartition(topic, part), folded)
     window = definition.window_chunks if topic == EVENTS else 0
     behind = (window + MARGIN_CHUNKS) * definition.chunk
     return max(0, chunk_start(min(folded, committed), definition.chunk) - behind)

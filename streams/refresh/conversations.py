@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from streams.positions import Partition
 from streams.refresh.lifecycle import Happening, Life, Received, lives
 from streams.refresh.rollups import DATA, Earliest, among, days_of_facts
 
@@ -18,7 +19,7 @@ _LONG: Final[dict[str, Any]] = {"max_query_size": 16_000_000, "max_ast_elements"
 _DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
 
 #: Log and partition -> the first offset that is news.
-Since = Mapping[tuple[int, int], int]
+Since = Mapping[Partition, int]
 
 
 def refresh_lives(client: Client, generation: int, hours: Sequence[int], since: Since) -> int:

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
 from schemas.clickhouse.sql_files import literal
+from streams.positions import Partition
 from streams.refresh import rollups, step_size
 from streams.refresh.conversations import refresh_lives
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
@@ -68,7 +69,7 @@ class Refresher:
         self._clock = clock
         self._rows_a_step = rows_a_step
         #: Highest offset per partition that was seen when an hour was last recomputed by this refresher.
-        self._seen: dict[int, dict[tuple[int, int], int]] = {}
+        self._seen: dict[int, dict[Partition, int]] = {}
         #: Hours that have rows, by the local day that they lie in.
         self._hours: dict[ZoneDay, set[int]] = {}
         self._place_days: set[ZoneDay] = set()
@@ -124,14 +125,14 @@ class Refresher:
                     waiting.add(day)
         self._scan_at = self._clock() + RESCAN_S
 
-    def _stale_hours(self) -> dict[int, dict[tuple[int, int], int]]:
+    def _stale_hours(self) -> dict[int, dict[Partition, int]]:
         """Hours of one step whose marks exceed their head, the latest first: hour -> (log, part) -> next offset."""
         limit = f" ORDER BY m.hour DESC LIMIT {step_size.MOST_HOURS}"
         rows = self._rows(self._stale("toUnixTimestamp(m.hour), m.marks") + limit)
         taken = step_size.cells_and_facts(
             self._client, self._generation, [(hour,) for hour, _ in rows], step_size.LEAST_HOURS, self._rows_a_step
         )
-        return {hour: {(log, part): high for log, part, high in marks} for hour, marks in rows[:taken]}
+        return {hour: {Partition(log, part): high for log, part, high in marks} for hour, marks in rows[:taken]}
 
     def _stale(self, columns: str) -> str:
         return (
@@ -143,7 +144,7 @@ class Refresher:
             "WHERE m.version > ifNull(h.head, 0)"
         )
 
-    def _refresh_hours(self, stale: Mapping[int, Mapping[tuple[int, int], int]]) -> None:
+    def _refresh_hours(self, stale: Mapping[int, Mapping[Partition, int]]) -> None:
         """Recompute hours, the lives of their appeals, and of the waiting days by place those that a step takes."""
         versions = {hour: sum(marks.values()) for hour, marks in stale.items()}
         if stale:
@@ -174,9 +175,9 @@ class Refresher:
         self._page_days -= days
         return bool(days)
 
-    def _news(self, stale: Mapping[int, Mapping[tuple[int, int], int]]) -> dict[tuple[int, int], int]:
+    def _news(self, stale: Mapping[int, Mapping[Partition, int]]) -> dict[Partition, int]:
         """From which offset on a partition's facts may be new in some of these hours."""
-        since: dict[tuple[int, int], int] = {}
+        since: dict[Partition, int] = {}
         for hour, marks in stale.items():
             seen = self._seen.get(hour, {})
             for partition in marks:

@@ -16,22 +16,12 @@ from schemas.contract.events import Event, EventValidator, encode_event
 from schemas.contract.readings import Reading, ReadingValidator, encode_reading
 from schemas.contract.refusal import Refusal
 from schemas.contract.topics import EVENTS, READINGS
+from streams.positions import Position
 
 #: Deeper or longer structures are not followed: the contract knows one level.
 _MAX_DEPTH: Final = 4
 _MAX_FIELDS: Final = 200
 _MAX_NAME: Final = 64
-
-
-class Origin(Struct, frozen=True, order=True):
-    """Where a record stands: the recorded number of its log, partition, offset."""
-
-    log: int
-    part: int
-    off: int
-
-    def __str__(self) -> str:
-        return f"{self.log}:{self.part}:{self.off}"
 
 
 class MendingError(ValueError):
@@ -50,7 +40,7 @@ class Field(Struct, frozen=True):
 class Mended(Struct, frozen=True):
     """A mended record that is ready to be sent."""
 
-    origin: Origin
+    origin: Position
     topic: str
     id: str
     #: Key where the original's is not known: the source's own, as far as the record names it.
@@ -58,12 +48,12 @@ class Mended(Struct, frozen=True):
     value: bytes
 
 
-def parse_origin(text: str) -> Origin:
+def parse_origin(text: str) -> Position:
     """The position in ``log:partition:offset``. Raises :class:`MendingError`."""
     parts = text.split(":")
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
         raise MendingError(f"{text!r} is not a position such as 1:3:4711 (log:partition:offset)")
-    return Origin(*(int(part) for part in parts))
+    return Position(*(int(part) for part in parts))
 
 
 def structure(value: bytes) -> list[Field] | None:
@@ -101,12 +91,12 @@ def _length(content: Any) -> int | None:
     return None
 
 
-def mended_id(origin: Origin) -> str:
+def mended_id(origin: Position) -> str:
     """The id of the mended copy of what stands at ``origin``: 32 hex digits, always the same."""
     return hashlib.sha256(f"gospulse mended {origin}".encode()).hexdigest()[:32]
 
 
-def mend(origin: Origin, record: object) -> Mended:
+def mend(origin: Position, record: object) -> Mended:
     """Check a mended record (an object as JSON gives it) and put it under its derived id.
 
     Raises :class:`MendingError` with the contract's own sentence where it is still refused.

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from streams.positions import Partition
+
 #: ``gone``: before what was recounted (trimmed, of a deleted topic, or carried over below a cut); ``later``: after it.
 Standing = Literal["gone", "read", "later"]
 
@@ -20,11 +22,11 @@ class Extent(Struct, frozen=True):
 class Extents(Struct, frozen=True):
     """The recounted stretches by (log, partition)."""
 
-    known: dict[tuple[int, int], Extent]
+    known: dict[Partition, Extent]
 
     def standing(self, log: int, part: int, off: int) -> Standing:
         """Where a stored position stands."""
-        extent = self.known.get((log, part))
+        extent = self.known.get(Partition(log, part))
         if extent is None or off < extent.start:
             return "gone"
         return "read" if off < extent.end else "later"

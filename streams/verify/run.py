@@ -17,6 +17,7 @@ from msgspec import Struct
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.contract import topics
 from streams.bookkeeping.offsets import KafkaOffsets, PartitionRange
+from streams.positions import Partition, TopicPartition
 from streams.verify.compare.derived import compare_derived
 from streams.verify.compare.facts import RANGE_BYTES, FactTally, compare_facts
 from streams.verify.compare.people import TABLE as PEOPLE
@@ -97,15 +98,16 @@ def _current_logs(offsets: KafkaOffsets, stored: StoredRows) -> dict[str, int]:
 def _tasks(
     config: VerifyConfig,
     logs: Mapping[str, int],
-    ranges: Mapping[tuple[str, int], PartitionRange],
-    acknowledged: Mapping[tuple[int, int], int],
+    ranges: Mapping[TopicPartition, PartitionRange],
+    acknowledged: Mapping[Partition, int],
     stored: StoredRows,
     step: int,
     limits: Limits,
 ) -> Iterable[PartitionTask]:
-    skipped = {(log, part): off for log, part, off in stored.skipped_to()}
+    skipped = {Partition(log, part): off for log, part, off in stored.skipped_to()}
     for (topic, part), held in sorted(ranges.items()):
         log = logs[topic]
+        partition = Partition(log, part)
         yield PartitionTask(
             kafka=config.kafka,
             clickhouse=config.clickhouse,
@@ -114,8 +116,8 @@ def _tasks(
             log=log,
             part=part,
             begin=held.begin,
-            skipped_to=skipped.get((log, part), 0),
-            acknowledged=acknowledged.get((log, part), 0),
+            skipped_to=skipped.get(partition, 0),
+            acknowledged=acknowledged.get(partition, 0),
             directory=_folder(config.scratch, f"{topic}-{part}"),
             step=step,
             limit=config.limit,
@@ -126,12 +128,12 @@ def _tasks(
 def _check_commits(
     findings: Findings,
     logs: Mapping[str, int],
-    acknowledged: Mapping[tuple[int, int], int],
-    committed: Mapping[tuple[str, int], int],
+    acknowledged: Mapping[Partition, int],
+    committed: Mapping[TopicPartition, int],
 ) -> None:
     """Progress is written before an offset is committed: a commit beyond it means rows that nobody acknowledged."""
     for (topic, part), offset in sorted(committed.items()):
-        written = acknowledged.get((logs[topic], part), 0) if topic in logs else offset
+        written = acknowledged.get(Partition(logs[topic], part), 0) if topic in logs else offset
         findings.count(findings.compared, "commits")
         if offset > written:
             findings.differ("commits", f"{topic} partition {part}", f"at most {written} (acknowledged)", offset)
@@ -211,7 +213,7 @@ def _conclude(
     kept: Limits,
 ) -> Report:
     findings.add(result.findings for result in results)
-    extents = Extents({(r.log, r.part): Extent(r.judged_from, r.end) for r in results})
+    extents = Extents({Partition(r.log, r.part): Extent(r.judged_from, r.end) for r in results})
     known_logs = set(logs.values())
     deleted = sorted(log for log in stored.logs() if log not in known_logs)
     tallies: dict[str, FactTally] = {}
@@ -228,7 +230,7 @@ def _conclude(
     compare_people(findings, spilled, stored, uncertain, kept.day(PEOPLE))
     _check_unknown_partitions(findings, results, known_logs, stored)
     after = stored.progress()
-    quiet = all(r.acknowledged == r.end == max(after.get((r.log, r.part), 0), r.judged_from) for r in results)
+    quiet = all(r.acknowledged == r.end == max(after.get(Partition(r.log, r.part), 0), r.judged_from) for r in results)
     report = Report(
         generation=config.rules.generation,
         records=sum(result.records for result in results),

@@ -18,8 +18,8 @@ from faust.types.web import Request, Response, View
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import TOPICS
 from streams.worker.config import WorkerConfig
+from streams.worker.owned_partition import Delivery
 from streams.worker.ownership import Ownership
-from streams.worker.partition import Delivery
 from streams.worker.transport import BatchTransport
 
 #: Of compressed bytes: one fetch of a partition is then four to twelve thousand records. What a batch costs on its way

@@ -21,8 +21,8 @@ from streams.worker.broker import Broker
 from streams.worker.config import WorkerConfig
 from streams.worker.inserts import CELLS, Insert, inserts
 from streams.worker.metrics import Metrics
+from streams.worker.owned_partition import OwnedPartition, State
 from streams.worker.ownership import Ownership, states
-from streams.worker.partition import Partition, State
 from streams.worker.sink import Sink, StoppedError
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ SHARE_S: Final = 10.0
 class Taken(Struct, frozen=True):
     """Rows that were taken from a fold, and the fold and log that they belong to."""
 
-    partition: Partition
+    partition: OwnedPartition
     fold: PartitionFold
     topic_id: str
     rows: Rows
@@ -142,9 +142,9 @@ class Flusher:
             self._ownership.fold_failed(partition, error)
         return taken
 
-    def _take_from_folds(self) -> tuple[list[Taken], list[tuple[Partition, Exception]]]:
+    def _take_from_folds(self) -> tuple[list[Taken], list[tuple[OwnedPartition, Exception]]]:
         taken: list[Taken] = []
-        failed: list[tuple[Partition, Exception]] = []
+        failed: list[tuple[OwnedPartition, Exception]] = []
         for partition in list(self._ownership.partitions.values()):
             fold, topic_id = partition.fold, partition.topic_id
             if fold is None or topic_id is None:

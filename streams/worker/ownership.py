@@ -16,7 +16,7 @@ from streams.fold.batch import Batch, GapError
 from streams.fold.brake import LATEST, LIMIT
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
-from streams.worker.partition import Delivery, Hold, Partition, State
+from streams.worker.owned_partition import Delivery, Hold, OwnedPartition, State
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ class Ownership:
     def __init__(self, config: WorkerConfig, metrics: Metrics) -> None:
         self._config = config
         self._metrics = metrics
-        self.partitions: dict[TP, Partition] = {}
+        self.partitions: dict[TP, OwnedPartition] = {}
         #: Set where a partition waits to be started.
         self.waiting = asyncio.Event()
         #: False while the worker ends: nothing more is fetched.
@@ -60,7 +60,9 @@ class Ownership:
         for tp in now:
             kept = self.partitions.get(tp)
             if kept is None:
-                self.partitions[tp] = Partition(tp.topic.removeprefix(self._config.kafka.topic_prefix), tp.partition)
+                self.partitions[tp] = OwnedPartition(
+                    tp.topic.removeprefix(self._config.kafka.topic_prefix), tp.partition
+                )
             elif kept.state is State.FOLDING:
                 kept.keep()
         self._metrics.add("rebalances_total", 1)
@@ -175,7 +177,7 @@ class Ownership:
         """Batches between Kafka and the folds."""
         return sum(partition.queued for partition in self.partitions.values())
 
-    def fold_failed(self, partition: Partition, error: Exception) -> None:
+    def fold_failed(self, partition: OwnedPartition, error: Exception) -> None:
         """An error that no data should cause: the fold begins again at its chunk, and stops when that does not help."""
         partition.failures += 1
         log.error("Folding %r failed.", partition, exc_info=error)
@@ -189,7 +191,7 @@ class Ownership:
         )
         log.error("%r stands still: %s", partition, partition.reason)
 
-    def discard(self, partitions: Iterable[Partition], why: str) -> None:
+    def discard(self, partitions: Iterable[OwnedPartition], why: str) -> None:
         """Throw folds away; each begins again at its chunk."""
         for partition in partitions:
             if partition.fold is not None:
@@ -210,7 +212,7 @@ class Ownership:
         self.open = False
         self._folding.shutdown(wait=False, cancel_futures=True)
 
-    def _gap(self, tp: TP, partition: Partition, begins: int) -> None:
+    def _gap(self, tp: TP, partition: OwnedPartition, begins: int) -> None:
         """Records are missing before a batch: seek back once; when they are missing again, stop."""
         expected = partition.position
         if partition.rewinds == 0:
@@ -226,7 +228,7 @@ class Ownership:
         )
         log.error("%r stands still: %s", partition, partition.reason)
 
-    def _brake(self, partition: Partition) -> None:
+    def _brake(self, partition: OwnedPartition) -> None:
         fold = partition.fold
         if fold is None or not fold.refusing or fold.next_offset <= partition.accept_refusals_until:
             return
@@ -240,13 +242,13 @@ class Ownership:
         )
         log.error("%r stands still: %s", partition, partition.reason)
 
-    def _restart(self, partition: Partition, why: str) -> None:
+    def _restart(self, partition: OwnedPartition, why: str) -> None:
         log.warning("%r begins again at its chunk: %s.", partition, why)
         self._metrics.add("discards_total", 1, partition.topic)
         partition.restart()
         self.waiting.set()
 
-    def _seek(self, tp: TP, partition: Partition) -> None:
+    def _seek(self, tp: TP, partition: OwnedPartition) -> None:
         offset = partition.rewind()
         task = asyncio.ensure_future(self._seek_task({tp: (offset, partition.epoch)}))
         self._seeks.add(task)
@@ -259,11 +261,11 @@ class Ownership:
             log.warning("A seek failed (%s); it is tried again at the next assignment.", type(error).__name__)
             self.waiting.set()
 
-    def _tp(self, partition: Partition) -> TP:
+    def _tp(self, partition: OwnedPartition) -> TP:
         return TP(self._config.kafka.topic(partition.topic), partition.part)
 
 
-def describe(partitions: Iterable[Partition]) -> str:
+def describe(partitions: Iterable[OwnedPartition]) -> str:
     """Partitions as a person reads them: ``events 0-3 7, readings 0``."""
     by_topic: dict[str, list[int]] = {}
     for partition in partitions:
@@ -271,7 +273,7 @@ def describe(partitions: Iterable[Partition]) -> str:
     return ", ".join(f"{topic} {_ranges(sorted(parts))}" for topic, parts in sorted(by_topic.items()))
 
 
-def states(partitions: Iterable[Partition]) -> Counter[str]:
+def states(partitions: Iterable[OwnedPartition]) -> Counter[str]:
     """How many partitions are in each state."""
     return Counter(partition.state.value for partition in partitions)
 

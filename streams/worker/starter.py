@@ -26,11 +26,12 @@ from streams.fold.events import EventFold
 from streams.fold.partition_fold import PartitionFold
 from streams.fold.readings import ReadingFold
 from streams.fold.rejections import RejectionFold
+from streams.positions import Partition, TopicPartition
 from streams.worker.broker import Broker
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
+from streams.worker.owned_partition import OwnedPartition, State
 from streams.worker.ownership import Ownership, describe
-from streams.worker.partition import Partition, State
 from streams.worker.sink import Sink
 from streams.worker.start_rule import Known, Start, Stop, decide_start
 
@@ -46,16 +47,16 @@ class KafkaFacts(Struct, frozen=True):
     """What the broker says: topic ids by topic, ranges and commits by (topic, partition)."""
 
     ids: dict[str, str]
-    ranges: dict[tuple[str, int], PartitionRange]
-    committed: dict[tuple[str, int], int]
+    ranges: dict[TopicPartition, PartitionRange]
+    committed: dict[TopicPartition, int]
 
 
 class Records(Struct, frozen=True):
     """What ClickHouse says: log numbers by topic id, progress and decisions by (log, partition)."""
 
     logs: dict[str, int]
-    folded: dict[tuple[int, int], int]
-    allowed: dict[tuple[int, int], Allowed]
+    folded: dict[Partition, int]
+    allowed: dict[Partition, Allowed]
 
 
 class Starter:
@@ -132,13 +133,13 @@ class Starter:
         generation = self._config.generation
         return Records(recorded_logs(client), folded_offsets(client, generation), allowed(client, generation))
 
-    async def _go_on(self, kept: Mapping[TP, Partition], kafka: KafkaFacts) -> bool:
+    async def _go_on(self, kept: Mapping[TP, OwnedPartition], kafka: KafkaFacts) -> bool:
         """Partitions that a rebalance left here go on where they are, unless somebody else had them in between."""
         targets = {}
         for tp, partition in kept.items():
             if partition.state is not State.STARTING or partition.fold is None:
                 continue
-            committed = kafka.committed.get((partition.topic, partition.part))
+            committed = kafka.committed.get(partition.kafka)
             if kafka.ids.get(partition.topic) != partition.topic_id or (committed or 0) > partition.acknowledged:
                 partition.restart()
                 self._ownership.waiting.set()
@@ -147,13 +148,13 @@ class Starter:
             targets[tp] = (partition.rewind(), partition.epoch)
         return await self._ownership.seek(targets) if targets else True
 
-    async def _begin(self, new: Mapping[TP, Partition], kafka: KafkaFacts, records: Records) -> bool:
+    async def _begin(self, new: Mapping[TP, OwnedPartition], kafka: KafkaFacts, records: Records) -> bool:
         if not self._sink_answers:
             log.info("ClickHouse answers again.")
         self._sink_answers = True
         targets = {}
-        begun: list[Partition] = []
-        stopped: dict[str, list[Partition]] = {}
+        begun: list[OwnedPartition] = []
+        stopped: dict[str, list[OwnedPartition]] = {}
         replayed = 0
         for tp, partition in new.items():
             if self._ownership.partitions.get(tp) is not partition or partition.fold is not None:
@@ -175,21 +176,22 @@ class Starter:
         log.info("Folding %s; %d records are read again, %d are new.", describe(begun), replayed, _new(begun))
         return await self._ownership.seek(targets)
 
-    def _start_of(self, partition: Partition, kafka: KafkaFacts, records: Records) -> Start | Stop:
+    def _start_of(self, partition: OwnedPartition, kafka: KafkaFacts, records: Records) -> Start | Stop:
         topic_id = kafka.ids.get(partition.topic)
         number = records.logs.get(topic_id or "")
-        held = kafka.ranges.get((partition.topic, partition.part))
+        held = kafka.ranges.get(partition.kafka)
         if topic_id is None or number is None or held is None:
             known_before = partition.topic_id is not None and partition.topic_id != topic_id
             return Stop(unregistered(self._config.kafka.topic(partition.topic), topic_id, known_before))
-        decided = records.allowed.get((number, partition.part), Allowed())
+        of_log = Partition(number, partition.part)
+        decided = records.allowed.get(of_log, Allowed())
         if partition.topic_id == topic_id and _still_held(partition, decided):
             return Stop(partition.reason)
         known = Known(
             log=number,
             part=partition.part,
-            committed=kafka.committed.get((partition.topic, partition.part)),
-            folded=records.folded.get((number, partition.part)),
+            committed=kafka.committed.get(partition.kafka),
+            folded=records.folded.get(of_log),
             log_start=held.begin,
             log_end=held.end,
             cut=self._definition.cut_of(number, partition.part),
@@ -203,14 +205,14 @@ class Starter:
         window = self._definition.window_chunks if partition.topic == EVENTS else 0
         return decide_start(known, chunk=self._definition.chunk, window_chunks=window)
 
-    def _fold(self, partition: Partition, start: Start) -> PartitionFold:
+    def _fold(self, partition: OwnedPartition, start: Start) -> PartitionFold:
         assert partition.log is not None
         return FOLDS[partition.topic](
             partition.log, partition.part, start.fold_from, self._definition, floor=start.floor
         )
 
 
-def _still_held(partition: Partition, decided: Allowed) -> bool:
+def _still_held(partition: OwnedPartition, decided: Allowed) -> bool:
     """Whether a partition that stopped for a reason that time does not heal has not been decided on yet."""
     hold = partition.hold
     if hold is None:
@@ -220,7 +222,7 @@ def _still_held(partition: Partition, decided: Allowed) -> bool:
     return not resumed and not accepted
 
 
-def _new(partitions: Sequence[Partition]) -> int:
+def _new(partitions: Sequence[OwnedPartition]) -> int:
     return sum(max(0, partition.end - partition.acknowledged) for partition in partitions)
 
 

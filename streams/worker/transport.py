@@ -39,7 +39,7 @@ from faust.types.tuples import ConsumerMessage, ack_lock
 
 from streams.fold.batch import Batch
 from streams.worker.fetched_batch import read_batch
-from streams.worker.partition import Delivery
+from streams.worker.owned_partition import Delivery
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from streams.worker.broker import Broker
 from streams.worker.config import WorkerConfig
 from streams.worker.flush import Flusher
 from streams.worker.metrics import Metrics
+from streams.worker.owned_partition import State
 from streams.worker.ownership import Ownership
-from streams.worker.partition import State
 from streams.worker.retirement import sentence, until_retired
 from streams.worker.sink import Sink
 from streams.worker.starter import Starter

@@ -14,7 +14,7 @@ from schemas.clickhouse.generations import FIRST
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
 from streams.bookkeeping.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
-from streams.worker.partition import State
+from streams.worker.owned_partition import State
 from streams.worker.worker import Worker
 from tests.conftest import ClickHouseServer
 from tests.stack.builders.folding import DEFINITION, Folding, small_chunks, soon

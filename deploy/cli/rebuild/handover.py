@@ -16,6 +16,7 @@ from deploy.settings import Settings
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
 from streams.bookkeeping.progress import folded_offsets
 from streams.clients import SinkState, state_after
+from streams.positions import Partition
 from streams.rebuild.catch_up import Distance, distance, has_reached
 from streams.rebuild.rebuilder import Pair
 from streams.refresh.refresher import Refresher
@@ -110,7 +111,7 @@ def catch_up(client: Client, settings: Settings, pair: Pair, keep_up: Callable[[
     """
     while True:
         started = time.monotonic()
-        targets: dict[tuple[int, int], int] | None = None
+        targets: dict[Partition, int] | None = None
         while True:
             keep_up()
             try:
@@ -141,10 +142,12 @@ def patiently(action: Callable[[], Answer], patience_s: float = PATIENCE_S) -> A
             time.sleep(_LOOK_S)
 
 
-def _targets(client: Client, pair: Pair) -> dict[tuple[int, int], int]:
+def _targets(client: Client, pair: Pair) -> dict[Partition, int]:
     logs = set(pair.logs.values())
     folded = folded_offsets(client, pair.old.generation)
-    return {(log, part): max(off, pair.new.cut_of(log, part)) for (log, part), off in folded.items() if log in logs}
+    return {
+        Partition(log, part): max(off, pair.new.cut_of(log, part)) for (log, part), off in folded.items() if log in logs
+    }
 
 
 def drain(client: Client, generation: int, patience_s: float = 600.0) -> bool:

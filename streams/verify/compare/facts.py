@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
+from streams.positions import Position
 from streams.verify.extents import Extents
 from streams.verify.findings import Findings
 from streams.verify.recount.ledger import FactCopy
@@ -15,8 +16,6 @@ from streams.verify.stored.tables import StoredFact, StoredRows
 
 #: Spilled bytes that are compared at once; as objects they take about ten times as much memory.
 RANGE_BYTES = 32 * 1024 * 1024
-
-Position = tuple[int, int, int]
 
 
 class FactTally(Struct):
@@ -103,7 +102,7 @@ def _compare(
         where = f"{row.day} {row.key}"
         if copies is None:
             if standing == "read":
-                findings.differ(table, where, None, _position((row.log, row.part, row.off)))
+                findings.differ(table, where, None, _position(Position(row.log, row.part, row.off)))
             else:
                 findings.count(findings.gone if standing == "gone" else findings.later, table)
             continue
@@ -115,7 +114,7 @@ def _compare(
             findings.count(findings.expired, table)
         else:
             missing = copies.acknowledged
-            findings.differ(table, f"{day} {key}", _position((log, missing.part, missing.off)), None)
+            findings.differ(table, f"{day} {key}", _position(Position(log, missing.part, missing.off)), None)
 
 
 def _compare_one(
@@ -128,7 +127,7 @@ def _compare_one(
     readable: bool,
     kept_from: str,
 ) -> None:
-    position = (row.log, row.part, row.off)
+    position = Position(row.log, row.part, row.off)
     for copy in (copies.earliest, copies.acknowledged):
         if copy is not None and position == (log, copy.part, copy.off):
             same = copies.acknowledged is copies.earliest
@@ -137,7 +136,7 @@ def _compare_one(
                 findings.differ(table, where, *_unlike(copy.said, row.said))
             return
     latest = copies.acknowledged
-    earliest = (log, copies.earliest.part, copies.earliest.off)
+    earliest = Position(log, copies.earliest.part, copies.earliest.off)
     too_late = latest is not None and position > (log, latest.part, latest.off)
     if too_late and row.day < kept_from:
         # The row of the earliest copy went before that of a later one.
@@ -149,7 +148,7 @@ def _compare_one(
 
 
 def _position(position: Position) -> str:
-    return f"log {position[0]} partition {position[1]} offset {position[2]}"
+    return f"log {position.log} partition {position.part} offset {position.off}"
 
 
 def _unlike(recounted: tuple[object, ...], stored: tuple[object, ...]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from schemas.contract.events import Event
 from schemas.reference.places import COUNTRY_ZONE, load_zone, zone_of
+from streams.positions import Position
 
 
 class Stamp(Struct, frozen=True):
@@ -31,9 +32,9 @@ class Rules(Struct, frozen=True, dict=True, kw_only=True):
     stamps: tuple[Stamp, ...] = ()
     excluded_loads: tuple[str, ...] = ()
     #: Origins (log, partition, offset) that were mended and sent again: they stay refused.
-    mended: tuple[tuple[int, int, int], ...] = ()
+    mended: tuple[Position, ...] = ()
     #: (log, partition, offset): rows below were carried over from the generation before.
-    cut: tuple[tuple[int, int, int], ...] = ()
+    cut: tuple[Position, ...] = ()
 
     @cached_property
     def excluded(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import Struct
 
 from schemas.connections import ClickHouseConnection
+from streams.positions import Partition
 from streams.verify.recount.ledger import PersonKey, Refused
 from streams.verify.recount.marks import Heard
 
@@ -153,10 +154,10 @@ class StoredRows:
         )
         return {name.removesuffix(suffix): engine for name, engine in self.values(sql)}
 
-    def progress(self) -> dict[tuple[int, int], int]:
-        """(log, part) to the acknowledged next offset."""
+    def progress(self) -> dict[Partition, int]:
+        """The acknowledged next offset of each partition."""
         sql = f"SELECT log, part, max(folded) FROM {self.table('progress')} GROUP BY log, part"
-        return {(log, part): folded for log, part, folded in self.values(sql)}
+        return {Partition(log, part): folded for log, part, folded in self.values(sql)}
 
     def is_folded_now(self) -> bool:
         """Whether a worker of the generation was heard within the last 15 seconds: then a refresher runs as well."""

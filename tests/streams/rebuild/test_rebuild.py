@@ -20,6 +20,7 @@ from schemas.clickhouse.sql_files import Rendering
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from streams.bookkeeping.offsets import KafkaOffsets, PartitionRange
 from streams.definition import Definition, Stamp, current_definition, encode_definition
+from streams.positions import Partition, TopicPartition
 from streams.rebuild import plan
 from streams.rebuild.compare import Compared, compare
 from streams.rebuild.plan import RebuildRefusedError, Wishes
@@ -118,7 +119,9 @@ def test_a_cut_carries_over_what_the_log_no_longer_holds(
     Refresher(client, 1).drain()
     before = _view(client)
     with KafkaOffsets(log.kafka) as offsets:
-        offsets.delete_before({("events", 0): 100, ("events", 1): 128, ("readings", 0): 64})
+        offsets.delete_before(
+            {TopicPartition("events", 0): 100, TopicPartition("events", 1): 128, TopicPartition("readings", 0): 64}
+        )
     with pytest.raises(RebuildRefusedError, match="--from-cut"):
         rebuilder.begin(Wishes())
     pair = rebuilder.begin(Wishes(from_cut=True))
@@ -127,7 +130,11 @@ def test_a_cut_carries_over_what_the_log_no_longer_holds(
     assert pair.new.cut == ((events, 0, 256), (events, 1, 256), (readings, 0, 64))
     with KafkaOffsets(log.kafka) as offsets:
         committed = offsets.committed(log.kafka.group(2))
-    assert committed == {("events", 0): 256, ("events", 1): 256, ("readings", 0): 64}
+    assert committed == {
+        TopicPartition("events", 0): 256,
+        TopicPartition("events", 1): 256,
+        TopicPartition("readings", 0): 64,
+    }
     log.under(pair.new).fold()
     assert _compared(client, pair) == []
     assert drain(client, 2)
@@ -143,7 +150,7 @@ def test_a_change_that_would_reach_carried_rows_is_refused(
     log: FoldedLog, client: Client, rebuilder: Rebuilder
 ) -> None:
     with KafkaOffsets(log.kafka) as offsets:
-        offsets.delete_before({("events", 0): 128})
+        offsets.delete_before({TopicPartition("events", 0): 128})
     reaching = Stamp("vk:1", START_MS - 3_600_000, START_MS + 3_600_000, "75000000")
     with pytest.raises(RebuildRefusedError, match="stamp of vk:1 reaches rows"):
         rebuilder.begin(Wishes(from_cut=True, stamps=(reaching,)))
@@ -213,9 +220,11 @@ def test_a_cut_lies_a_window_behind_the_start_and_is_sealed(
 ) -> None:
     before = replace(current_definition(1), chunk=chunks[0], window_chunks=window)
     new = replace(before, generation=2, chunk=chunks[1])
-    ranges = {("events", 0): PartitionRange(begin, begin + length)}
+    ranges = {TopicPartition("events", 0): PartitionRange(begin, begin + length)}
     try:
-        cut = plan.begin(new, before, {"events": 1}, ranges, {(1, 0): acknowledged}, Wishes(from_cut=True)).cut_of(1, 0)
+        cut = plan.begin(
+            new, before, {"events": 1}, ranges, {Partition(1, 0): acknowledged}, Wishes(from_cut=True)
+        ).cut_of(1, 0)
     except RebuildRefusedError:
         assert begin > 0
         return

@@ -18,7 +18,8 @@ from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.clickhouse.generations import record_state
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.contract.events import Event, EventValidator
-from streams.rejected.mending import MendingError, Origin, mend, mended_id, parse_line, parse_origin, structure
+from streams.positions import Position
+from streams.rejected.mending import MendingError, mend, mended_id, parse_line, parse_origin, structure
 from tests.streams.builders.folded_log import START_MS, FoldedLog, some_events, some_rejections
 
 RECORD = {
@@ -63,10 +64,10 @@ def test_any_json_has_a_structure_without_its_texts(content: Any) -> None:
 
 
 def test_a_mended_record_has_the_id_of_its_origin() -> None:
-    origin = Origin(1, 3, 4711)
+    origin = Position(1, 3, 4711)
     once, again = mend(origin, RECORD), mend(origin, RECORD | {"id": "f" * 32})
     assert once == again
-    assert once.id == mended_id(origin) != mended_id(Origin(1, 3, 4712))
+    assert once.id == mended_id(origin) != mended_id(Position(1, 3, 4712))
     assert (once.topic, once.key) == ("events", "vk:77")
     accepted = EventValidator()(once.value)
     assert getattr(accepted, "id", None) == once.id
@@ -88,7 +89,7 @@ def test_a_line_that_cannot_be_used_says_why(line: bytes, sentence: str) -> None
 
 
 def test_positions_are_read_strictly() -> None:
-    assert parse_origin("1:3:4711") == Origin(1, 3, 4711)
+    assert parse_origin("1:3:4711") == Position(1, 3, 4711)
     for text in ("1:3", "1:3:x", "1:3:-1", "1:3:4:5", "", "1: 3:4"):
         with pytest.raises(MendingError):
             parse_origin(text)
@@ -155,7 +156,7 @@ def test_list_show_replay_verify_and_trim(
     log.read_again()
     sent = [value for part in (0, 1) for value in log.batch("events", part).values if value and b"vk:77" in value]
     assert len(sent) == 1
-    assert mended_id(Origin(number, 0, 300)).encode() in sent[0]
+    assert mended_id(Position(number, 0, 300)).encode() in sent[0]
     assert main(["rejected", "replay", str(tmp_path / "absent")]) == 2
 
     log.fold()

@@ -21,6 +21,7 @@ from schemas.contract.events import Event, encode_event
 from streams.bookkeeping.offsets import KafkaOffsets
 from streams.definition import Stamp, encode_definition
 from streams.fold.batch import Batch
+from streams.positions import TopicPartition
 from streams.refresh.refresher import Refresher
 from streams.verify.recount.rules import parse_rules
 from streams.verify.report import Report
@@ -166,13 +167,13 @@ def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) ->
 def test_rows_under_way_are_held_between_bounds(bench: Bench) -> None:
     """A partition that lags, and rows that were written and not acknowledged: green, and counted as in bounds."""
     log = bench.generation()
-    log.fold(ends={("events", 0): 200, ("readings", 0): 50})
+    log.fold(ends={TopicPartition("events", 0): 200, TopicPartition("readings", 0): 50})
     lagging = bench.verify(log)
     assert lagging.findings.kept == []
     assert not lagging.quiet
     assert lagging.reconciliation is None
     assert lagging.findings.bracketed["page_hour"] > 0
-    log.fold(ends={("events", 0): 300}, tell=False)
+    log.fold(ends={TopicPartition("events", 0): 300}, tell=False)
     ahead = bench.verify(log)
     assert ahead.findings.kept == []
     table = f"gospulse_data.page_hour_g{log.generation}"
@@ -185,11 +186,13 @@ def test_rows_under_way_are_held_between_bounds(bench: Bench) -> None:
 def test_rows_that_nobody_wrote_are_missed(bench: Bench) -> None:
     """Progress and the commit say that everything is written: the control of a worker that forgets the rewind."""
     log = bench.generation()
-    log.fold(ends={("events", 0): 100})
+    log.fold(ends={TopicPartition("events", 0): 100})
     progress = f"gospulse_data.progress_g{log.generation}"
     bench.client.command(f"INSERT INTO {progress} SELECT * REPLACE (400 AS folded) FROM {progress} WHERE log = 1")
     with KafkaOffsets(log.kafka) as offsets:
-        offsets.commit(log.kafka.group(log.generation), {("events", 0): 400, ("events", 1): 500})
+        offsets.commit(
+            log.kafka.group(log.generation), {TopicPartition("events", 0): 400, TopicPartition("events", 1): 500}
+        )
     report = bench.verify(log)
     assert {"page_hour", "appeals", "answers", "rejected", "commits"} <= set(report.findings.differences)
     assert [d.where for d in report.findings.kept if d.table == "commits"] == ["events partition 1"]
@@ -199,7 +202,7 @@ def test_a_worker_without_the_rewind_is_noticed(bench: Bench) -> None:
     """It goes on where the rows end, in the middle of a chunk, whose cells are then those of its larger part."""
     log = bench.generation()
     chunk = log.definition.chunk
-    log.fold(ends={("events", 0): chunk + chunk // 2})
+    log.fold(ends={TopicPartition("events", 0): chunk + chunk // 2})
     log.without("events", 0, range(chunk, chunk + chunk // 2)).fold()
     report = bench.verify(log)
     assert set(report.findings.differences) == {"page_hour"}
@@ -232,7 +235,7 @@ def test_a_log_whose_start_is_gone(bench: Bench, kafka: KafkaConnection) -> None
     log.send("readings", 0, some_readings(rng, 100))
     log.fold()
     with KafkaOffsets(kafka) as offsets:
-        offsets.delete_before({("events", 0): 192, ("readings", 0): 30})
+        offsets.delete_before({TopicPartition("events", 0): 192, TopicPartition("readings", 0): 30})
     report = bench.verify(log)
     assert report.findings.kept == []
     assert report.findings.gone["appeals"] > 0

@@ -13,8 +13,8 @@ from streams.fold.events import EventFold
 from streams.worker.config import WorkerConfig
 from streams.worker.flush import PATIENCE, Flusher
 from streams.worker.metrics import Metrics
+from streams.worker.owned_partition import OwnedPartition
 from streams.worker.ownership import Ownership
-from streams.worker.partition import Partition
 from streams.worker.start_rule import Start
 from tests.streams.builders.records import batch, definition, event
 
@@ -55,7 +55,7 @@ async def _fold(owned: Ownership, count: int) -> None:
     await owned.take(delivery)
 
 
-def _partition(owned: Ownership) -> Partition:
+def _partition(owned: Ownership) -> OwnedPartition:
     return owned.partitions[TP0]
 
 

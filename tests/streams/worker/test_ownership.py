@@ -14,8 +14,8 @@ from streams.fold.batch import Batch
 from streams.fold.events import EventFold
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
+from streams.worker.owned_partition import OwnedPartition, State
 from streams.worker.ownership import FAILURES, QUEUED_BATCHES, Ownership, describe
-from streams.worker.partition import Partition, State
 from streams.worker.start_rule import Start
 from tests.streams.builders.records import batch, definition, event
 
@@ -50,7 +50,7 @@ def owned() -> Ownership:
     return ownership
 
 
-def _begin(partition: Partition, acknowledged: int = 9, window: int = 1) -> None:
+def _begin(partition: OwnedPartition, acknowledged: int = 9, window: int = 1) -> None:
     rules = definition(chunk=4, window_chunks=window)
     start = Start(read_from=4 * (acknowledged // 4 - window), fold_from=8, acknowledged=acknowledged, floor=0)
     partition.adopt(1, "id")
@@ -194,4 +194,4 @@ async def test_an_offset_that_is_not_in_the_log_is_looked_at_again(owned: Owners
 
 
 def test_partitions_are_described_shortly() -> None:
-    assert describe([Partition("events", part) for part in (3, 0, 1, 7)]) == "events 0-1 3 7"
+    assert describe([OwnedPartition("events", part) for part in (3, 0, 1, 7)]) == "events 0-1 3 7"

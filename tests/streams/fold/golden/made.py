@@ -19,6 +19,7 @@ from streams.fold.batch import Batch
 from streams.fold.events import EventFold
 from streams.fold.readings import ReadingFold
 from streams.fold.rejections import RejectionFold
+from streams.positions import Position
 from tests.streams.builders.records import HOUR, T0, event, hex32, reading, report
 
 FOLDER = Path(__file__).parent
@@ -34,7 +35,7 @@ DEFINITION = Definition(
     zones="",
     stamps=(Stamp("vk:3", T0, T0 + 2 * HOUR, "98701000"),),
     excluded_loads=("import:bad",),
-    mended=((5, 2, 70),),
+    mended=(Position(5, 2, 70),),
 )
 
 

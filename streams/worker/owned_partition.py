@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from streams.fold.batch import Batch
 from streams.fold.partition_fold import PartitionFold
+from streams.positions import TopicPartition
 from streams.worker.start_rule import Start
 
 
@@ -38,12 +39,12 @@ class Delivery(Struct, frozen=True):
     What was fetched before a seek or for an earlier assignment can so be told from what is expected now.
     """
 
-    partition: Partition
+    partition: OwnedPartition
     epoch: int
     batch: Batch
 
 
-class Partition:
+class OwnedPartition:
     """One owned partition of one topic. Only ``absorb`` and ``flush`` are called from the folding thread."""
 
     def __init__(self, topic: str, part: int) -> None:
@@ -84,7 +85,12 @@ class Partition:
         self.written = 0
 
     def __repr__(self) -> str:
-        return f"{self.topic}/{self.part}"
+        return str(self.kafka)
+
+    @property
+    def kafka(self) -> TopicPartition:
+        """The partition as Kafka names it, without the connection's prefix."""
+        return TopicPartition(self.topic, self.part)
 
     def adopt(self, log: int, topic_id: str) -> None:
         """The partition is one of this log from now on; what was known of another log under its name is forgotten."""
