@@ -32,7 +32,7 @@ EXAMPLES = """
   gospulse worker                          one worker of the active generation, until Ctrl-C
   gospulse worker --name worker-3          any number form a group; each has a name of its own
   gospulse worker --generation 2           a worker of the generation that a rebuild builds
-  curl http://127.0.0.1:6066/metrics       what it does, for Prometheus (docs/metrics.md)
+  curl http://127.0.0.1:6066/metrics       what it does, for Prometheus (docs/worker-metrics.md)
 """
 
 RETRY_S: Final = 1.0

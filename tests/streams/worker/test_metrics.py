@@ -9,7 +9,7 @@ import pytest
 
 from streams.worker.metrics import METRICS, PREFIX, Metrics
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "worker-metrics.md"
 
 
 def test_values_appear_in_prometheus_text() -> None:
