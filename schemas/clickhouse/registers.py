@@ -1,4 +1,4 @@
-"""Reference data on the server: what a load of the CSV files closes and opens, so that registers keep history."""
+"""Reference data on the server: what a load of the CSV files closes and opens, so that the tables keep history."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from schemas.clickhouse.generations import Client
 from schemas.clickhouse.sql_files import DATA, literal
 from schemas.reference import reference_data
+from schemas.reference.places import zone_of
 
 #: A row, without its validity: the columns' values in the order of the table.
 Cells = tuple[Any, ...]
@@ -31,7 +32,6 @@ def registers() -> tuple[Register, ...]:
     """The registers that ship with the code."""
     shipped: Sequence[tuple[str, Sequence[Struct]]] = (
         ("regions", reference_data.regions()),
-        ("municipalities", reference_data.municipalities()),
         ("zone_exceptions", reference_data.zone_exceptions()),
         ("namespaces", reference_data.namespaces()),
         ("institution_kinds", reference_data.institution_kinds()),
@@ -45,11 +45,27 @@ def registers() -> tuple[Register, ...]:
 
 
 def register_statements(client: Client) -> tuple[str, ...]:
-    """The statements that bring the server's registers to the files; none where they agree."""
-    return tuple(
+    """The statements that bring the server's registers to the files; none where they agree.
+
+    The register of places belongs to the operator (``gospulse places import``): only an empty one is filled.
+    """
+    shipped = tuple(
         statement
         for register in registers()
-        for statement in changes(register, _in_force(client, register), first=_is_empty(client, register))
+        for statement in changes(register, _in_force(client, register), first=_is_empty(client, register.table))
+    )
+    return shipped + ((first_places(),) if _is_empty(client, "places") else ())
+
+
+def first_places() -> str:
+    """The statement that fills an empty register of places with the municipalities that ship, valid since ever."""
+    rows = (
+        (row.code, row.name, row.region, zone_of(row.code), row.population, row.population_year, "Росстат")
+        for row in reference_data.municipalities()
+    )
+    return (
+        f"INSERT INTO {DATA}.places (valid_from, place, name, region, zone, population, population_year, "
+        f"population_source) VALUES {', '.join(f'({_SINCE_EVER}, {_cells(row)})' for row in rows)}"
     )
 
 
@@ -88,5 +104,5 @@ def _in_force(client: Client, register: Register) -> dict[Any, tuple[str, Cells]
     return {row[1]: (row[0], tuple(row[1:])) for row in rows}
 
 
-def _is_empty(client: Client, register: Register) -> bool:
-    return not client.query(f"SELECT count() FROM {DATA}.{register.table}").result_rows[0][0]
+def _is_empty(client: Client, table: str) -> bool:
+    return not client.query(f"SELECT count() FROM {DATA}.{table}").result_rows[0][0]

@@ -1,4 +1,4 @@
--- Registers: reference data with history. The row whose valid_to is absent is in force.
+-- Registers: reference data with history. In the tables that ship with the code, the row without valid_to is in force.
 CREATE TABLE IF NOT EXISTS gospulse_data.regions {on_cluster}
 (
     code String COMMENT 'Eight-digit OKTMO code of the region',
@@ -14,21 +14,6 @@ CREATE TABLE IF NOT EXISTS gospulse_data.regions {on_cluster}
 ENGINE = {ReplacingMergeTree}(written_at)
 ORDER BY (code, valid_from)
 COMMENT 'Regions, from schemas/reference/regions.csv';
-
-CREATE TABLE IF NOT EXISTS gospulse_data.municipalities {on_cluster}
-(
-    code String COMMENT 'Eight-digit OKTMO code of the municipality',
-    valid_from Date COMMENT 'First day (Moscow) on which the row is in force; 1970-01-01 since ever',
-    valid_to Nullable(Date) COMMENT 'Day (Moscow) from which it is not in force any more; absent: in force',
-    region String COMMENT 'Code of its region',
-    name String COMMENT 'Name of the municipality',
-    population Nullable(UInt32) COMMENT 'Inhabitants, rounded to hundreds',
-    population_year Nullable(UInt16) COMMENT 'Year of that population',
-    written_at DateTime64(3, 'UTC') COMMENT 'When the row was written (UTC); the latest stands'
-)
-ENGINE = {ReplacingMergeTree}(written_at)
-ORDER BY (code, valid_from)
-COMMENT 'Municipalities, from schemas/reference/municipalities.csv';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.zone_exceptions {on_cluster}
 (
@@ -94,31 +79,65 @@ ENGINE = {ReplacingMergeTree}(written_at)
 ORDER BY (code, valid_from)
 COMMENT 'Topics in two levels, from schemas/reference/topics.csv';
 
+-- The registers of places, organisations and pages hold change points: a row says what is true of its key from
+-- `valid_from` on, until the next row of that key. So a validity ends where the next one begins, two imports at the same
+-- time cannot make two validities overlap, and the latest writing of a point stands. The views *_history show validities.
+CREATE TABLE IF NOT EXISTS gospulse_data.places {on_cluster}
+(
+    place String COMMENT 'Eight-digit OKTMO code of the municipality',
+    valid_from Date COMMENT 'First day (Moscow) on which the row is in force; 1970-01-01 since ever',
+    state Enum8('in force' = 1, 'ended' = 2, 'cancelled' = 3) DEFAULT 'in force' COMMENT 'ended: the key is not in force from this day on; cancelled: the row is to be ignored',
+    name String COMMENT 'Name of the municipality',
+    region String COMMENT 'Code of its region',
+    zone String COMMENT 'IANA time zone in which its days are cut',
+    population Nullable(UInt32) COMMENT 'Inhabitants; NULL unknown',
+    population_year Nullable(UInt16) COMMENT 'Year of that population',
+    population_source Nullable(String) COMMENT 'Who published that population',
+    written_at DateTime64(9, 'UTC') DEFAULT now64(9) COMMENT 'When the row was written (UTC); the latest stands'
+)
+ENGINE = {ReplacingMergeTree}(written_at)
+ORDER BY (place, valid_from)
+COMMENT 'Register of municipalities; a first choice ships in schemas/reference/municipalities.csv';
+
 CREATE TABLE IF NOT EXISTS gospulse_data.organisations {on_cluster}
 (
-    organisation String COMMENT 'Register''s own key of the organisation',
+    organisation String COMMENT 'Key of the organisation in the register: its INN, or a key of the operator',
     valid_from Date COMMENT 'First day (Moscow) on which the row is in force; 1970-01-01 since ever',
-    valid_to Nullable(Date) COMMENT 'Day (Moscow) from which it is not in force any more; absent: in force',
+    state Enum8('in force' = 1, 'ended' = 2, 'cancelled' = 3) DEFAULT 'in force' COMMENT 'ended: the key is not in force from this day on; cancelled: the row is to be ignored',
+    inn Nullable(String) COMMENT 'INN (taxpayer number) of the organisation, ten digits',
     name String COMMENT 'Name of the organisation',
     kind Nullable(String) COMMENT 'Kind of institution',
     place String COMMENT 'Municipality',
-    written_at DateTime64(3, 'UTC') COMMENT 'When the row was written (UTC); the latest stands'
+    level Nullable(String) COMMENT 'federal, regional or municipal',
+    exempt Bool COMMENT 'Whether the organisation need not keep pages',
+    exempt_reason Nullable(String) COMMENT 'Why it need not',
+    written_at DateTime64(9, 'UTC') DEFAULT now64(9) COMMENT 'When the row was written (UTC); the latest stands'
 )
 ENGINE = {ReplacingMergeTree}(written_at)
 ORDER BY (organisation, valid_from)
-COMMENT 'Organisations that keep pages; filled from a register';
+COMMENT 'Register of organisations that must keep pages';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.pages {on_cluster}
 (
-    page String COMMENT 'Public id of the page: vk:123',
+    page String COMMENT 'Public id of the page: network and native id (vk:123)',
     valid_from Date COMMENT 'First day (Moscow) on which the row is in force; 1970-01-01 since ever',
-    valid_to Nullable(Date) COMMENT 'Day (Moscow) from which it is not in force any more; absent: in force',
-    name String COMMENT 'Public name of the page',
+    state Enum8('in force' = 1, 'ended' = 2, 'cancelled' = 3) DEFAULT 'in force' COMMENT 'ended: the key is not in force from this day on; cancelled: the row is to be ignored',
+    name String COMMENT 'Public title of the page',
     place String COMMENT 'Municipality',
-    kind Nullable(String) COMMENT 'Kind of institution that keeps it',
     organisation Nullable(String) COMMENT 'Organisation that keeps it',
-    written_at DateTime64(3, 'UTC') COMMENT 'When the row was written (UTC); the latest stands'
+    official Nullable(String) COMMENT 'Office whose holder keeps it: governor, mayor, minister or other_official; NULL for a page of an organisation',
+    kind Nullable(String) COMMENT 'Kind of institution; NULL: that of the organisation',
+    class Nullable(String) COMMENT 'Class of the page: flagship, active or card',
+    created Nullable(Bool) COMMENT 'Sign of the official rating: the page is created; NULL unknown',
+    gos_mark Nullable(Bool) COMMENT 'Sign: it bears the mark of a state organisation; NULL unknown',
+    pos_component Nullable(Bool) COMMENT 'Sign: connected to the component for public pages of the feedback platform (POS); NULL unknown',
+    pos_widget Nullable(Bool) COMMENT 'Sign: it shows the widget of the feedback platform (POS); NULL unknown',
+    comments_open Nullable(Bool) COMMENT 'Sign: citizens can comment; NULL unknown',
+    administrators_appointed Nullable(Bool) COMMENT 'Sign: its administrators are appointed; NULL unknown',
+    administrators_trained Nullable(Bool) COMMENT 'Sign: its administrators are trained; NULL unknown',
+    mini_apps Nullable(Bool) COMMENT 'Sign: mini-applications are enabled; NULL unknown',
+    written_at DateTime64(9, 'UTC') DEFAULT now64(9) COMMENT 'When the row was written (UTC); the latest stands'
 )
 ENGINE = {ReplacingMergeTree}(written_at)
 ORDER BY (page, valid_from)
-COMMENT 'Official pages; filled from a register';
+COMMENT 'Register of official pages';

@@ -27,7 +27,7 @@ FROM
         UNION ALL
         SELECT days.day AS day, p.place AS place, p.page AS page, true, false
         FROM (SELECT DISTINCT day FROM gospulse.place_day) AS days
-        CROSS JOIN (SELECT * FROM gospulse_data.pages FINAL) AS p
+        CROSS JOIN gospulse.page_history AS p
         WHERE days.day >= p.valid_from AND (p.valid_to IS NULL OR days.day < p.valid_to)
     )
     GROUP BY day, place, page

@@ -7,8 +7,9 @@ CREATE OR REPLACE VIEW gospulse.places {on_cluster}
     region_name Nullable(String) COMMENT 'Name of the region',
     federal_district Nullable(String) COMMENT 'Federal district',
     zone String COMMENT 'Time zone in which its days are cut',
-    population Nullable(UInt32) COMMENT 'Inhabitants, rounded to hundreds; NULL unknown',
+    population Nullable(UInt32) COMMENT 'Inhabitants; NULL unknown',
     population_year Nullable(UInt16) COMMENT 'Year of that population',
+    population_source Nullable(String) COMMENT 'Who published that population',
     occurred Bool COMMENT 'Whether an event carried it'
 )
 AS
@@ -21,6 +22,7 @@ SELECT
     coalesce(p.known_zone, e.zone, r.zone, s.zone, 'Europe/Moscow') AS zone,
     p.population AS population,
     p.population_year AS population_year,
+    p.population_source AS population_source,
     toBool(p.known_zone IS NOT NULL) AS occurred
 FROM
 (
@@ -30,14 +32,15 @@ FROM
         max(t.name) AS name,
         max(t.population) AS population,
         max(t.population_year) AS population_year,
+        max(t.population_source) AS population_source,
         max(t.zone) AS known_zone
     FROM
     (
-        SELECT code AS place, toNullable(name) AS name, population, population_year, CAST(NULL, 'Nullable(String)') AS zone
-        FROM gospulse_data.municipalities FINAL
-        WHERE valid_to IS NULL
+        SELECT place, toNullable(name) AS name, population, population_year, population_source, CAST(NULL, 'Nullable(String)') AS zone
+        FROM gospulse.place_history
+        WHERE in_force
         UNION ALL
-        SELECT place, NULL, NULL, NULL, toNullable(zone)
+        SELECT place, NULL, NULL, NULL, NULL, toNullable(zone)
         FROM gospulse_data.place_zones_g{generation}
     ) AS t
     GROUP BY place
@@ -47,4 +50,4 @@ LEFT JOIN (SELECT code, zone FROM gospulse_data.zone_exceptions FINAL WHERE vali
 LEFT JOIN (SELECT namespace, zone FROM gospulse_data.namespaces FINAL WHERE valid_to IS NULL) AS s
     ON splitByChar(':', p.place)[1] = s.namespace
 SETTINGS join_use_nulls = 1
-COMMENT 'Places: the municipalities of the register and every other place that occurred. Generation {generation}.';
+COMMENT 'Places: the municipalities of the register that are in force today and every other place that occurred. Generation {generation}.';

@@ -6,9 +6,20 @@ CREATE OR REPLACE VIEW gospulse.pages {on_cluster}
     name Nullable(String) COMMENT 'Public name; NULL where the register has none',
     kind Nullable(String) COMMENT 'Kind of institution; NULL unknown',
     organisation Nullable(String) COMMENT 'Organisation that keeps it, by the register',
+    organisation_name Nullable(String) COMMENT 'Name of that organisation; NULL unknown',
+    official Nullable(String) COMMENT 'Office whose holder keeps it: governor, mayor, minister or other_official; NULL for a page of an organisation',
+    class Nullable(String) COMMENT 'flagship, active or card; NULL unknown',
     place String COMMENT 'Municipality: eight digits of OKTMO, namespace:code for places from elsewhere, 00000000 unknown',
     region Nullable(String) COMMENT 'Code of the region that the place lies in; NULL for places from elsewhere and unknown ones. Names: view regions',
-    registered Bool COMMENT 'Whether it is in force in the register',
+    registered Bool COMMENT 'Whether it is in force in the register today (Moscow)',
+    created Nullable(Bool) COMMENT 'Sign of the official rating: the page is created; NULL unknown',
+    gos_mark Nullable(Bool) COMMENT 'Sign of the official rating: it bears the mark of a state organisation; NULL unknown',
+    pos_component Nullable(Bool) COMMENT 'Sign of the official rating: connected to the component for public pages of the feedback platform (POS); NULL unknown',
+    pos_widget Nullable(Bool) COMMENT 'Sign of the official rating: it shows the widget of the feedback platform (POS); NULL unknown',
+    comments_open Nullable(Bool) COMMENT 'Sign of the official rating: citizens can comment; NULL unknown',
+    administrators_appointed Nullable(Bool) COMMENT 'Sign of the official rating: its administrators are appointed; NULL unknown',
+    administrators_trained Nullable(Bool) COMMENT 'Sign of the official rating: its administrators are trained; NULL unknown',
+    mini_apps Nullable(Bool) COMMENT 'Sign of the official rating: mini-applications are enabled; NULL unknown',
     first_day Nullable(Date) COMMENT 'First local day with an event; NULL never',
     last_day Nullable(Date) COMMENT 'Last local day with an event; NULL never',
     last_post_day Nullable(Date) COMMENT 'Last local day with a post; NULL never',
@@ -19,12 +30,24 @@ AS
 SELECT
     t.page AS page,
     splitByChar(':', t.page)[1] AS network,
-    t.page_name AS name,
-    t.page_kind AS kind,
-    t.page_organisation AS organisation,
-    ifNull(t.where, '00000000') AS place,
+    r.name AS name,
+    coalesce(r.kind, n.kind) AS kind,
+    r.organisation AS organisation,
+    n.name AS organisation_name,
+    r.official AS official,
+    r.class AS class,
+    -- The register knows better than the last event where a page belongs.
+    coalesce(r.place, t.last_place, '00000000') AS place,
     {region_of_place} AS region,
-    toBool(t.is_registered) AS registered,
+    toBool(r.page IS NOT NULL) AS registered,
+    r.created AS created,
+    r.gos_mark AS gos_mark,
+    r.pos_component AS pos_component,
+    r.pos_widget AS pos_widget,
+    r.comments_open AS comments_open,
+    r.administrators_appointed AS administrators_appointed,
+    r.administrators_trained AS administrators_trained,
+    r.mini_apps AS mini_apps,
     t.first AS first_day,
     t.last AS last_day,
     t.last_post AS last_post_day,
@@ -34,27 +57,24 @@ FROM
 (
     SELECT
         page,
-        max(name) AS page_name,
-        max(kind) AS page_kind,
-        max(organisation) AS page_organisation,
-        -- The register knows better than the last event where a page belongs.
-        coalesce(maxIf(place, registered), argMax(place, day)) AS where,
-        max(registered) AS is_registered,
+        argMax(where, day) AS last_place,
         min(day) AS first,
         max(day) AS last,
         maxIf(day, posts > 0) AS last_post
     FROM
     (
-        SELECT page, toNullable(name) AS name, kind, organisation, toNullable(place) AS place, true AS registered, CAST(NULL, 'Nullable(Date)') AS day, toUInt64(0) AS posts
-        FROM gospulse_data.pages FINAL
-        WHERE valid_to IS NULL
-        UNION ALL
-        SELECT assumeNotNull(page), NULL, NULL, NULL, toNullable(place), false, toNullable(day), post_published
+        SELECT assumeNotNull(page) AS page, toNullable(place) AS where, toNullable(day) AS day, post_published AS posts
         FROM gospulse.page_day
         WHERE page IS NOT NULL
+        UNION ALL
+        SELECT page, NULL, NULL, 0
+        FROM gospulse.page_history
+        WHERE in_force
     )
     GROUP BY page
 ) AS t
+LEFT JOIN (SELECT * FROM gospulse.page_history WHERE in_force) AS r ON t.page = r.page
+LEFT JOIN (SELECT * FROM gospulse.organisation_history WHERE in_force) AS n ON r.organisation = n.organisation
 LEFT JOIN
 (
     SELECT
@@ -66,4 +86,4 @@ LEFT JOIN
     GROUP BY page
 ) AS s ON t.page = s.page
 SETTINGS join_use_nulls = 1
-COMMENT 'Pages: those of the register and every other page that occurred. Generation {generation}.';
+COMMENT 'Pages: those of the register that are in force today and every other page that occurred. Generation {generation}.';

@@ -139,9 +139,9 @@ def test_the_state_of_the_rollups_says_what_waits(log: Shown) -> None:
 
 def test_pages_and_places_come_from_the_register_and_from_what_occurred(log: Shown) -> None:
     log.client.command(
-        "INSERT INTO gospulse_data.pages (page, valid_from, name, place, kind, written_at) VALUES "
-        f"('vk:1', '2020-01-01', 'Школа', '{MOSCOW}', 'education', now64(3)), "
-        f"('vk:7', '2020-01-01', 'Парк', '{MOSCOW}', 'culture', now64(3))"
+        "INSERT INTO gospulse_data.pages (page, valid_from, name, place, kind) VALUES "
+        f"('vk:1', '2020-01-01', 'Школа', '{MOSCOW}', 'education'), "
+        f"('vk:7', '2020-01-01', 'Парк', '{MOSCOW}', 'culture')"
     )
     log.append(event(1, "post_published", page="vk:1"), event(2, page="ok:5", place="05701000"))
     log.refresh()
