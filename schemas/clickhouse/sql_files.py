@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from schemas.clickhouse.rollup_columns import expand
 from schemas.reference.reference_data import regions
 
 Scope = Literal["base", "generation", "views"]
@@ -74,7 +75,7 @@ class Rendering(Struct, frozen=True, kw_only=True):
 
 
 class SqlFile(Struct, frozen=True):
-    """One numbered file: scope (folder), name and text."""
+    """One numbered file: scope (folder), name and text with the columns of the roll-ups filled in."""
 
     scope: Scope
     name: str
@@ -91,7 +92,8 @@ def sql_files(scope: Scope) -> tuple[SqlFile, ...]:
     folder = files("schemas") / "clickhouse" / scope
     found = sorted(
         (
-            SqlFile(scope, entry.name, entry.read_text(encoding="utf-8"))
+            # Expanded at once: a changed column changes the checksum, and the documents show it.
+            SqlFile(scope, entry.name, expand(entry.read_text(encoding="utf-8")))
             for entry in folder.iterdir()
             if entry.is_file()
         ),

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,8 @@ _COLUMN: Final = re.compile(
 )
 _COMMENT: Final = re.compile(r"COMMENT " + _TEXT.format("comment") + r";\s*\Z")
 _GENERATION: Final = " Generation {generation}."
+#: A column with the same name, type and meaning in so many views is described once.
+SHARED_FROM: Final = 3
 
 _INTRODUCTION: Final = """# Views
 
@@ -71,12 +75,27 @@ def read_view(file: SqlFile) -> View:
 
 
 def document(catalogue: tuple[View, ...]) -> str:
-    """The document, in Markdown."""
+    """The document, in Markdown. Columns that several views share are described once."""
+    number = Counter(column for view in catalogue for column in view.columns)
+    # Of the meanings of one name only the most frequent is shared: a name in a list must say one thing.
+    first = {column.name: column for column, _ in reversed(number.most_common())}
+    shared = {column: None for column in number if number[column] >= SHARED_FROM and first[column.name] == column}
     parts = [_INTRODUCTION, "\n".join(f"- [`{view.name}`](#{view.name}): {_first(view.comment)}" for view in catalogue)]
+    parts.append(f"## Columns that several views share\n\n{_table(shared)}")
     for view in catalogue:
-        rows = "\n".join(f"| `{c.name}` | {c.type.replace('|', '')} | {c.comment} |" for c in view.columns)
-        parts.append(f"## {view.name}\n\n{view.comment}\n\n| column | type | meaning |\n|---|---|---|\n{rows}")
+        repeated = ", ".join(f"`{column.name}`" for column in view.columns if column in shared)
+        own = _table([column for column in view.columns if column not in shared])
+        parts.append(f"## {view.name}\n\n{view.comment}")
+        if repeated:
+            parts.append(f"Shared columns: {repeated}.")
+        if own:
+            parts.append(own)
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _table(columns: Iterable[Column]) -> str:
+    rows = [f"| `{column.name}` | {column.type.replace('|', '')} | {column.comment} |" for column in columns]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows]) if rows else ""
 
 
 def _first(comment: str) -> str:

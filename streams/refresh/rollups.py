@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, get_args
+from typing import Final
 
-from schemas.contract.events import ENTRANCES, EngagementKind
+from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
 from streams.zones import HOUR_MS, moscow_day
 
 DATA: Final = "gospulse_data"
@@ -18,20 +18,6 @@ NO_DAY: Final = 1 << 20
 ZoneTime = tuple[str, int]
 #: A time zone and an hour (seconds UTC) -> the local day (days since 1970) that the hour belongs to.
 DayOf = Mapping[ZoneTime, int]
-
-#: Column of a roll-up -> the condition on a fact (columns ``kind``, ``entrance``) that it counts.
-FACTS: Final[Mapping[str, str]] = {
-    "appeals": "kind = 'appeal_received'",
-    **{f"appeals_{entrance}": f"kind = 'appeal_received' AND entrance = '{entrance}'" for entrance in ENTRANCES},
-    "answers_interim": "kind = 'appeal_interim'",
-    "answers_final": "kind = 'appeal_answered'",
-    "closings": "kind = 'appeal_closed'",
-    "reopenings": "kind = 'appeal_reopened'",
-    "withdrawals": "kind IN ('appeal_withdrawn', 'appeal_removed')",
-}
-#: Columns that come from the counters.
-COUNTERS: Final[tuple[str, ...]] = get_args(EngagementKind)
-COLUMNS: Final[tuple[str, ...]] = (*FACTS, *COUNTERS)
 
 
 def place_hour(generation: int, versions: Mapping[int, int]) -> str:

@@ -5,28 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, get_args
 
 from msgspec import Struct
 
-from schemas.contract.events import ENTRANCES, EngagementKind
+from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
 from schemas.reference.places import zone_of
 from streams.verify.findings import Findings
 from streams.verify.stored.retention import Limits
 from streams.verify.stored.tables import NO_LOG, ON_DISK, StoredRows
-
-#: Column of a roll-up -> which facts it counts, in terms of (kind, entrance).
-_FACTS: Final = {
-    "appeals": "kind = 'appeal_received'",
-    **{f"appeals_{entrance}": f"kind = 'appeal_received' AND entrance = '{entrance}'" for entrance in ENTRANCES},
-    "answers_interim": "kind = 'appeal_interim'",
-    "answers_final": "kind = 'appeal_answered'",
-    "closings": "kind = 'appeal_closed'",
-    "reopenings": "kind = 'appeal_reopened'",
-    "withdrawals": "kind IN ('appeal_withdrawn', 'appeal_removed')",
-}
-_COUNTERS: Final[tuple[str, ...]] = get_args(EngagementKind)
-_COLUMNS: Final = (*_FACTS, *_COUNTERS)
 
 
 class _Since(Struct, frozen=True):
@@ -124,19 +110,19 @@ def _compare(
     """
     names = ", ".join(key)
     grouped = ", ".join(f"{period} AS {name}" if name == key[0] else name for name in key)
-    counts = [f"n.{number + 1}" for number in range(len(_COUNTERS))]
+    counts = [f"n.{number + 1}" for number in range(len(COUNTERS))]
     cells = (
-        f"SELECT hour, place AS cell_place, page, tuple({', '.join(f'max({kind})' for kind in _COUNTERS)}) AS n"
+        f"SELECT hour, place AS cell_place, page, tuple({', '.join(f'max({kind})' for kind in COUNTERS)}) AS n"
         f" FROM {stored.table('page_hour')} GROUP BY hour, place, page, log, part, chunk"
     )
     zones = f"SELECT place, any(zone) AS zone FROM {stored.table('place_zones')} GROUP BY place"
     counters = (
-        f"SELECT {grouped}, {_numbered(['0'] * len(_FACTS) + counts)} FROM"
+        f"SELECT {grouped}, {_numbered(['0'] * len(FACTS) + counts)} FROM"
         f" (SELECT hour, toString(cell_place) AS place, page, n, zone FROM ({cells}) AS c"
         f" LEFT JOIN ({zones}) AS z ON z.place = toString(c.cell_place))"
     )
     facts = (
-        f"SELECT {grouped}, {_numbered([*_FACTS.values(), *['0'] * len(_COUNTERS)])} FROM"
+        f"SELECT {grouped}, {_numbered([*FACTS.values(), *['0'] * len(COUNTERS)])} FROM"
         f" (SELECT f.hour AS hour, f.place AS place, f.page AS page, f.kind AS kind, f.entrance AS entrance, zone"
         f" FROM ({_facts(stored)}) AS f LEFT JOIN ({zones}) AS z ON z.place = f.place)"
     )
@@ -148,11 +134,11 @@ def _compare(
     shown = ", ".join(f"toString(r.{name}) AS {name}" for name in key)
     zone = "'UTC'" if key[0] == "hour" else "toString(r.zone)"
     taken = (
-        f"SELECT {shown}, {_numbered([f'-toInt64(r.{column})' for column in _COLUMNS])}"
+        f"SELECT {shown}, {_numbered([f'-toInt64(r.{column})' for column in COLUMNS])}"
         f" FROM (SELECT * FROM {stored.table(rollup)} FINAL) AS r LEFT JOIN ({heads}) AS h"
         f" ON h.period = toDateTime(r.{key[0]}, 'UTC') AND h.zone = {zone} WHERE r.version >= h.head"
     )
-    sums = ", ".join(f"sum(c{number})" for number in range(len(_COLUMNS)))
+    sums = ", ".join(f"sum(c{number})" for number in range(len(COLUMNS)))
     sql = (
         f"SELECT {names}, [{sums}] AS left_over FROM ({counters} UNION ALL {facts} UNION ALL {taken}) GROUP BY {names}"
     )
@@ -161,7 +147,7 @@ def _compare(
     findings.count(findings.compared, rollup, groups)
     wrong = f"SELECT * FROM ({sql}) WHERE arrayExists(x -> x != 0, left_over) AND {recent} ORDER BY {names}"
     for row in stored.values(wrong, ON_DISK):
-        missing = [f"{-left:+} {name}" for name, left in zip(_COLUMNS, row[-1], strict=True) if left]
+        missing = [f"{-left:+} {name}" for name, left in zip(COLUMNS, row[-1], strict=True) if left]
         findings.differ(rollup, " ".join(map(str, row[:-1])), "cells and facts", f"off by {', '.join(missing)}")
 
 

@@ -15,11 +15,11 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.clickhouse.migrate import migrate
+from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS
 from schemas.clickhouse.sql_files import Rendering
 from schemas.reference.places import load_zone, zone_of
 from streams.definition import current_definition, encode_definition
 from streams.refresh.refresher import Refresher
-from streams.refresh.rollups import COLUMNS, COUNTERS
 from streams.refresh.step_size import FACT_WEIGHT, LEAST_HOURS
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.records import HOUR, T0, event, hex32
