@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from ingest.identities import IdentityKey, identity
+from ingest.kafka.outgoing import Outgoing
 from ingest.mapping.check import FALSE_TEXTS, TRUE_TEXTS, find_zone
 from ingest.mapping.mapping import AppealMapping, EventRule, Rule, placeholders
 from ingest.mapping.times import time_reader
@@ -16,14 +17,6 @@ from schemas.contract.topics import EVENTS
 
 _YEAR_MS: Final = 31_557_600_000
 Read = Callable[[Sequence[str]], str]
-
-
-class Outgoing(NamedTuple):
-    """A record to publish: the topic's name in the contract, the key, the value."""
-
-    topic: str
-    key: str
-    value: bytes
 
 
 class RowRefusedError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ingest.files.conversion import AppealConverter, Outgoing, RowRefusedError
+from ingest.files.conversion import AppealConverter, RowRefusedError
 from ingest.files.job import ImportJob, ImportUseError, Progress, Summary, observed_at_of, require_form
 from ingest.files.lines import DamagedFileError, FileError, LineFile, content_digest, open_lines
 from ingest.files.progress import ImportProgress, fingerprint, progress_path, read_progress, write_progress
@@ -13,6 +13,7 @@ from ingest.files.rejects import RejectFile, Rejections
 from ingest.files.rows import Rows, open_rows
 from ingest.files.totals import Totals
 from ingest.identities import IdentityKey
+from ingest.kafka.outgoing import Outgoing
 from ingest.kafka.publisher import Delivered, Publisher, PublishError
 from schemas.contract.refusal import Refusal
 

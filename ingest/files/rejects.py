@@ -11,7 +11,7 @@ from typing import Final, Self, TextIO
 import msgspec
 from msgspec import Struct
 
-from ingest.files.conversion import Outgoing
+from ingest.kafka.outgoing import Outgoing
 from schemas.contract.events import VERSION
 from schemas.contract.refusal import Refusal
 from schemas.contract.rejections import Rejection, encode_rejection

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ingest.files.conversion import Outgoing, RowRefusedError, rule_reader
+from ingest.files.conversion import RowRefusedError, rule_reader
 from ingest.identities import IdentityKey, identity
+from ingest.kafka.outgoing import Outgoing
 from ingest.mapping.check import find_zone
 from ingest.mapping.mapping import AppealMapping
 from ingest.mapping.times import period_reader, time_reader

@@ -70,11 +70,16 @@ def refusal(address: str, error: BaseException) -> str:
     """One sentence for a broker that answers but does not let us in."""
     if isinstance(error, kafka_errors.KafkaTimeoutError | kafka_errors.SaslAuthenticationFailedError):
         # The library tries again after a wrong password until its time is up, and does not say why.
-        return (
-            f"Kafka at {address} answers but did not let us in: check user, password, GOSPULSE_KAFKA_SECURITY and"
-            " GOSPULSE_KAFKA_SASL."
-        )
+        return not_let_in(address)
     return f"Kafka at {address} did not let us in: {plain(error)}."
+
+
+def not_let_in(address: str) -> str:
+    """One sentence for a port that answers where no Kafka client gets in."""
+    return (
+        f"Kafka at {address} answers but did not let us in: check user, password, GOSPULSE_KAFKA_SECURITY and"
+        " GOSPULSE_KAFKA_SASL."
+    )
 
 
 def plain(error: BaseException) -> str:

@@ -155,7 +155,7 @@ def test_a_broker_that_goes_away_leaves_a_place_to_go_on_from(run: Runs, read_to
             nonlocal sent
             sent += 1
             if sent > 250:
-                self._producer._sender.force_close()
+                self._call(self._producer.close())
             super().publish(topic, key, value, token)
 
     job = ImportJob(file=file, mapping=made(APPEALS), state=tmp_path / "imports")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.files.conversion import Outgoing, RowRefusedError
+from ingest.files.conversion import RowRefusedError
 from ingest.files.totals import Totals
+from ingest.kafka.outgoing import Outgoing
 from schemas.contract.readings import Reading, ReadingValidator
 from schemas.contract.refusal import Refusal
 from schemas.contract.topics import READINGS

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import socket
 import time
 from collections import Counter
@@ -13,14 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.machine.processes import Process, stop
-from deploy.topics import apply
 from ingest.kafka.partitioner import Partitioner
 from ingest.kafka.publisher import Publisher, PublishError
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
 from tests.ingest.conftest import Records, read_whole
+from tests.servers.mortal_broker import MortalBroker, mortal_broker
 from tests.servers.ports import free_port
 
 HOST = "127.0.0.1"
@@ -90,48 +86,19 @@ def test_an_address_without_port_is_one_sentence() -> None:
         Publisher(KafkaConnection(bootstrap=("kafka.example",)), connect_timeout=0.5)
 
 
-class OwnBroker:
-    """A broker that a test may kill: it comes back with its data, on the same port."""
-
-    def __init__(self, folder: Path, cache: Path) -> None:
-        self._folder = folder
-        self._cache = cache
-        self._port = free_port()
-        self.process = self._start()
-        self.connection = KafkaConnection(bootstrap=(f"{HOST}:{self._port}",))
-
-    def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
-        while self.process.is_alive():
-            time.sleep(0.02)
-
-    def restart(self) -> None:
-        self.process = self._start()
-
-    def _start(self) -> Process:
-        folder = self._folder
-        return start_broker(
-            folder / "kafka", HOST, self._port, cache=self._cache, run=folder / "run", log=folder / "log", heap_mb=256
-        )
-
-
 @pytest.fixture(scope="module")
-def mortal_broker(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
-    broker = OwnBroker(tmp_path_factory.mktemp("own-kafka"), cache)
-    apply(broker.connection, 1)
-    yield broker
-    if broker.process.is_alive():
-        stop([broker.process], STOP_PATIENCE_S)
+def broker(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalBroker]:
+    with mortal_broker(tmp_path_factory.mktemp("own-kafka"), cache) as made:
+        yield made
 
 
 @pytest.fixture
-def own_broker(mortal_broker: OwnBroker) -> OwnBroker:
-    if not mortal_broker.process.is_alive():
-        mortal_broker.restart()
-    return mortal_broker
+def own_broker(broker: MortalBroker) -> MortalBroker:
+    broker.restart()
+    return broker
 
 
-def test_a_broker_that_is_killed_and_comes_back_loses_nothing(own_broker: OwnBroker) -> None:
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(own_broker: MortalBroker) -> None:
     tokens: list[object] = []
     with Publisher(own_broker.connection, timeout=30, on_delivered=lambda token, *_: tokens.append(token)) as publisher:
         for number in range(2_000):
@@ -148,7 +115,7 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing(own_broker: OwnBro
 
 
 def test_a_broker_that_stays_away_is_reported_with_what_is_missing(
-    own_broker: OwnBroker, caplog: pytest.LogCaptureFixture
+    own_broker: MortalBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens: list[object] = []
     publisher = Publisher(own_broker.connection, timeout=1.5, on_delivered=lambda token, *_: tokens.append(token))
@@ -168,4 +135,4 @@ def test_a_broker_that_stays_away_is_reported_with_what_is_missing(
     began = time.monotonic()
     publisher.close()
     assert time.monotonic() - began < 10
-    assert not [record for record in caplog.records if record.name.startswith("kafka")]
+    assert not [record for record in caplog.records if record.name.startswith(("kafka", "aiokafka"))]

@@ -1,0 +1,90 @@
+"""A handler awaits its own records; a delivery that fails is told to its caller and ends nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ingest.kafka.outgoing import Outgoing
+from ingest.kafka.producer import MAX_RECORD_BYTES, DeliveryError, MissingTopicError, Producer
+from schemas.connections import KafkaConnection
+from schemas.contract.topics import EVENTS
+from tests.ingest.conftest import read_whole
+from tests.servers.mortal_broker import MortalBroker, mortal_broker
+from tests.servers.ports import free_port
+
+
+@asynccontextmanager
+async def connected(connection: KafkaConnection, timeout: float = 10.0) -> AsyncIterator[Producer]:
+    producer = Producer(connection, timeout=timeout, client_id="test")
+    await producer.start(5)
+    try:
+        yield producer
+    finally:
+        await producer.close()
+
+
+def record(number: int, size: int = 0) -> Outgoing:
+    return Outgoing(EVENTS, f"key-{number % 50}", str(number).encode().ljust(size))
+
+
+async def test_every_handler_awaits_its_own_records(topics: KafkaConnection) -> None:
+    async with connected(topics) as producer:
+
+        async def handler(number: int) -> None:
+            await producer.deliver([record(number * 2), record(number * 2 + 1)])
+
+        await asyncio.gather(*(handler(number) for number in range(500)))
+        held = read_whole(topics, EVENTS)
+    assert sorted(int(value) for _, _, value in held) == list(range(1_000))
+
+
+async def test_a_failed_delivery_does_not_end_the_producer(topics: KafkaConnection) -> None:
+    async with connected(topics) as producer:
+        with pytest.raises(DeliveryError):
+            await producer.deliver([record(1), record(2, size=MAX_RECORD_BYTES * 2)])
+        with pytest.raises(MissingTopicError):
+            await producer.deliver([Outgoing("no-such-topic", "k", b"v")])
+        await producer.deliver([record(3)])
+    values = {int(value) for _, _, value in read_whole(topics, EVENTS)}
+    assert 3 in values and 2 not in values
+
+
+async def test_no_broker_is_told_in_time() -> None:
+    producer = Producer(KafkaConnection(bootstrap=(f"127.0.0.1:{free_port()}",)), timeout=1, client_id="test")
+    began = time.monotonic()
+    with pytest.raises(DeliveryError):
+        await producer.start(1)
+    with pytest.raises(DeliveryError, match="not connected"):
+        await producer.deliver([record(1)])
+    assert time.monotonic() - began < 5
+    assert not await producer.answers()
+    await producer.close()
+
+
+@pytest.fixture
+def own_broker(cache: Path, tmp_path: Path) -> Iterator[MortalBroker]:
+    with mortal_broker(tmp_path, cache) as made:
+        yield made
+
+
+async def test_deliveries_fail_while_the_broker_is_dead_and_work_when_it_is_back(own_broker: MortalBroker) -> None:
+    async with connected(own_broker.connection, timeout=1.5) as producer:
+        await producer.deliver([record(1)])
+        await asyncio.to_thread(own_broker.kill)
+        outcomes = await asyncio.gather(*(producer.deliver([record(n)]) for n in (2, 3)), return_exceptions=True)
+        assert all(isinstance(outcome, DeliveryError) for outcome in outcomes)
+        assert not await producer.answers()
+        await asyncio.to_thread(own_broker.restart)
+        for _ in range(100):
+            if await producer.answers():
+                break
+            await asyncio.sleep(0.05)
+        await producer.deliver([record(4)])
+    values = [int(value) for _, _, value in read_whole(own_broker.connection, EVENTS)]
+    assert values.count(1) == values.count(4) == 1
