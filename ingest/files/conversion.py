@@ -11,16 +11,21 @@ from ingest.mapping.check import FALSE_TEXTS, TRUE_TEXTS, find_zone
 from ingest.mapping.mapping import AppealMapping, EventRule, Rule, placeholders
 from ingest.mapping.times import time_reader
 from schemas.contract.events import MAX_AHEAD_MS, VERSION, Event, EventValidator, encode_event
-from schemas.contract.identifiers import UNKNOWN_PLACE
+from schemas.contract.identifiers import PLACE, UNKNOWN_PLACE
 from schemas.contract.refusal import Refusal
 from schemas.contract.topics import EVENTS
 
 _YEAR_MS: Final = 31_557_600_000
 Read = Callable[[Sequence[str]], str]
+#: What ``schemas.contract.identifiers.PLACE`` says, for a person.
+PLACE_ALPHABET: Final = (
+    "a place is eight digits of OKTMO, or `namespace:code` with a code of Latin letters, digits and _ . - (at most 48)."
+    " Translate other codes with `values`."
+)
 
 
-class RowRefusedError(Exception):
-    """A row cannot be imported; the refusal names the field and never repeats what the row says."""
+class RowRejectedError(Exception):
+    """A row is rejected. The reason names the field and never repeats the content of the row."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -28,11 +33,10 @@ class RowRefusedError(Exception):
 
 
 class AppealConverter:
-    """Rows that are appeals one by one, to events: the receipt, and what the mapping says happened to it.
+    """Rows that are appeals, to events: the receipt, and the further events that the mapping names.
 
-    ``now_ms`` is the time of the import: it bounds what may be imported (nothing from the future, nothing beyond the
-    horizon) and goes into no record. Identities come from the source's name and its own key alone, so a row yields
-    the same events in whatever file, order or year it comes.
+    ``now_ms`` is the time of the import (UTC). It bounds the times of events and is part of no record. Identities come
+    from the source's name and its own key alone, so a row gives the same events in any file, order and year.
     """
 
     def __init__(self, mapping: AppealMapping, key: IdentityKey, *, source: str, load: str, now_ms: int) -> None:
@@ -54,11 +58,11 @@ class AppealConverter:
         """The row's events, in the mapping's order.
 
         Raises:
-            RowRefusedError: the row as a whole is refused; none of its events may be sent.
+            RowRejectedError: the row is rejected as a whole: none of its events may be sent.
         """
         own = [cells[index] for index in self._key]
         if not any(own):
-            raise RowRefusedError("key", f"The key of the row is empty (column {self._key_name}).")
+            raise RowRejectedError("key", f"The key of the row is empty (column {self._key_name}).")
         key, source = self._identity_key, self._source
         given = {name: read(cells) for name, read in self._fields.items()}
         appeal = identity(key, "appeal", source, *own)
@@ -79,7 +83,7 @@ class AppealConverter:
             at = reader.at(cells)
             if at is None:
                 continue
-            self._refuse_beyond(at, reader.rule)
+            self._reject_beyond(at, reader.rule)
             kind = reader.rule.kind
             # The receipt of an appeal is one fact; it may be closed, reopened and closed again.
             moment = () if kind == "appeal_received" else (str(at),)
@@ -98,25 +102,25 @@ class AppealConverter:
             outgoing.append(Outgoing(EVENTS, common.page or appeal, self._encode(event)))
         return outgoing
 
-    def _refuse_beyond(self, at: int, rule: EventRule) -> None:
+    def _reject_beyond(self, at: int, rule: EventRule) -> None:
         if at > self._now_ms + MAX_AHEAD_MS:
-            raise RowRefusedError("at", f"Column `{rule.at[:64]}`: the time of {rule.kind} lies in the future.")
+            raise RowRejectedError("at", f"Column `{rule.at[:64]}`: the time of {rule.kind} lies in the future.")
         if at < self._earliest_ms:
-            raise RowRefusedError(
+            raise RowRejectedError(
                 "at",
                 f"Column `{rule.at[:64]}`: the time of {rule.kind} is more than {self._horizon_years} years ago"
                 " (the mapping's `time.horizon_years`).",
             )
 
     def _encode(self, event: Event) -> bytes:
-        """The event as bytes that the contract's own validator accepts: what is sent is never refused later."""
+        """The event as bytes that the contract's own validator accepts: no event is rejected later."""
         try:
             raw = encode_event(event)
         except UnicodeEncodeError:
-            raise RowRefusedError("", "The row holds text that is not valid Unicode.") from None
+            raise RowRejectedError("", "The row holds text that is not valid Unicode.") from None
         verdict = self._validate(raw)
         if isinstance(verdict, Refusal):
-            raise RowRefusedError(verdict.field, verdict.reason)
+            raise RowRejectedError(verdict.field, verdict.reason)
         return raw
 
 
@@ -150,16 +154,16 @@ class _EventReader:
         column = self.rule.at[:64]
         if not text:
             if self.rule.kind == "appeal_received":
-                raise RowRefusedError("at", f"Column `{column}` is empty: when the appeal came is not known.")
+                raise RowRejectedError("at", f"Column `{column}` is empty: the time of the appeal is not known.")
             return None
         try:
             return self._read(text)
         except ValueError:
-            raise RowRefusedError("at", f"Column `{column}` is not a time of the mapping's format.") from None
+            raise RowRejectedError("at", f"Column `{column}` is not a time of the mapping's format.") from None
 
 
 def rule_reader(field: str, rule: Rule, position: dict[str, int]) -> Read:
-    """A function from a row's texts to the text of one field; it raises RowRefusedError for an unlisted value."""
+    """A function from a row's texts to the text of one field. It raises RowRejectedError for a value that cannot be."""
     if rule.constant is not None:
         constant = rule.constant
         return lambda _cells: constant
@@ -172,13 +176,15 @@ def rule_reader(field: str, rule: Rule, position: dict[str, int]) -> Read:
         text = gather(cells)
         if not text:
             if required and not empty:
-                raise RowRefusedError(field, f"Column `{where}` is empty, and {field} is needed.")
+                raise RowRejectedError(field, f"Column `{where}` is empty, and {field} is needed.")
             return empty
         if values is None:
+            if field == "place" and not PLACE.fullmatch(text):
+                raise RowRejectedError(field, f"Column `{where}`: {PLACE_ALPHABET}")
             return text
         found = values.get(text, unlisted)
         if found is None:
-            raise RowRefusedError(field, f"Column `{where}` holds a value that the mapping does not list for {field}.")
+            raise RowRejectedError(field, f"Column `{where}` holds a value that the mapping does not list for {field}.")
         return found
 
     return read
@@ -211,4 +217,4 @@ def _truth(text: str) -> bool:
         return True
     if lowered in FALSE_TEXTS:
         return False
-    raise RowRefusedError("urgent", "Field `urgent` must be true or false.")
+    raise RowRejectedError("urgent", "Field `urgent` must be true or false.")

@@ -1,20 +1,23 @@
-"""The importer: a file's rows through a mapping into Kafka, confirmed, resumable, with refused rows set apart."""
+"""The importer: rows of a file, through a mapping, into Kafka. Acknowledged, resumable, rejected rows listed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ingest.files.conversion import AppealConverter, RowRefusedError
+from ingest.files.conversion import AppealConverter, RowRejectedError
 from ingest.files.job import ImportJob, ImportUseError, Progress, Summary, observed_at_of, require_form
 from ingest.files.lines import DamagedFileError, FileError, LineFile, content_digest, open_lines
 from ingest.files.progress import ImportProgress, fingerprint, progress_path, read_progress, write_progress
 from ingest.files.rejects import RejectFile, Rejections
 from ingest.files.rows import Rows, open_rows
+from ingest.files.shared_keys import SharedKeys
 from ingest.files.totals import Totals
 from ingest.identities import IdentityKey
 from ingest.kafka.outgoing import Outgoing
 from ingest.kafka.publisher import Delivered, Publisher, PublishError
+from ingest.mapping.mapping import AppealMapping
 from schemas.contract.refusal import Refusal
 
 REPORT_EVERY: Final = 1_000
@@ -22,9 +25,9 @@ SAVE_EVERY: Final = 5_000
 
 
 class Importer:
-    """One run of an import. ``now_ms`` is the time it runs (UTC): it bounds times and stamps refusals, no fact.
+    """One run of an import. ``now_ms`` is its time (UTC): it bounds times of events and stamps rejections.
 
-    Everything that can be wrong with the job is found before Kafka is asked for.
+    All options are checked before Kafka is contacted.
 
     Raises (constructor): ImportUseError, FileError or DamagedFileError, each with one clear sentence.
     """
@@ -45,7 +48,7 @@ class Importer:
         except BaseException:
             self._lines.close()
             raise
-        load = job.load or f"{mapping.name}-{digest[:12]}"
+        load = job.load or default_load(mapping, digest)
         require_form("--load", load)
         path = progress_path(job.state, load)
         self._progress_path = path
@@ -61,9 +64,10 @@ class Importer:
             self._totals = Totals(mapping, key, source=source, load=load, now_ms=now_ms, observed_at=observed_at)
         else:
             self._convert = AppealConverter(mapping, key, source=source, load=load, now_ms=now_ms)
+        self._keys = SharedKeys(mapping)
         self._rejections = Rejections(source=source, load=load, at_ms=now_ms)
         if job.resume:
-            self._go_on()
+            self._resume()
 
     def close(self) -> None:
         """Close the file."""
@@ -76,10 +80,10 @@ class Importer:
         report: Callable[[Progress], None],
         stop: Callable[[], bool],
     ) -> Summary:
-        """Import. ``connect`` opens the publisher; ``report`` is called now and then; ``stop`` asks whether to end.
+        """Import. ``connect`` opens the publisher, ``report`` takes progress, ``stop`` says whether to stop.
 
         Raises:
-            PublishError: Kafka cannot be reached at all. Once rows are being sent, failures go into the summary.
+            PublishError: Kafka does not answer at the start. Later failures are in the summary.
             OSError: the reject or the progress file cannot be written.
         """
         summary = self.summary
@@ -100,24 +104,23 @@ class Importer:
             finally:
                 summary.rejected = self._rejections.count
                 summary.reasons = self._rejections.reasons
+                self._add_shared_keys()
                 rejects.flush()
                 self._save(finished=summary.failure is None and not summary.stopped)
                 _close_quietly(publisher)
         return summary
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         saved = read_progress(self._progress_path)
         if saved is None:
-            raise ImportUseError(
-                f"Nothing is known of an earlier import with load {self._progress.load}: leave --resume out."
-            )
+            raise ImportUseError(f"There is no earlier import with load {self._progress.load}: leave --resume out.")
         if saved.fingerprint != self._progress.fingerprint:
             raise ImportUseError(
-                f"The import with load {saved.load} had another file, mapping, source or --as-of: leave --resume out to"
-                " begin anew."
+                f"The import with load {saved.load} had another file, mapping, source or --as-of. Leave --resume out to"
+                " start again."
             )
         self.summary.already_done = saved.finished
-        # A total is known only when all of the file was read.
+        # A total is known when the whole file was read.
         if not saved.finished and self._totals is None:
             self.summary.resumed_after = self.summary.confirmed_line = saved.line
 
@@ -127,7 +130,7 @@ class Importer:
         for rows, (line, cells) in enumerate(self._rows, start=1):
             summary.rows = rows
             if isinstance(cells, Refusal):
-                self._refuse(line, cells)
+                self._reject(line, cells)
                 if self._totals is not None:
                     self._totals.unassigned += 1
             else:
@@ -159,13 +162,14 @@ class Importer:
                 self._totals.add(line, cells)
                 return
             outgoing = self._convert(cells)
-        except RowRefusedError as error:
-            self._refuse(line, error.refusal)
+            self._keys.add(line, cells)
+        except RowRejectedError as error:
+            self._reject(line, error.refusal)
             return
         for record in outgoing[:-1]:
             self._publish(record)
         for record in outgoing[-1:]:
-            # Records are confirmed in order: with its last one the row is done, and every row before it.
+            # Records are acknowledged in order: with its last one the row is done, and every row before it.
             self._publish(record, self._lines.number)
         self.summary.events += len(outgoing)
 
@@ -173,7 +177,7 @@ class Importer:
         summary = self.summary
         for line, record in totals.finish():
             if isinstance(record, Refusal):
-                self._refuse(line, record)
+                self._reject(line, record)
             else:
                 self._publish(record)
                 summary.readings += 1
@@ -186,7 +190,7 @@ class Importer:
         summary.unassigned = totals.unassigned
         self._glance("totals")
 
-    def _refuse(self, line: int, refusal: Refusal) -> None:
+    def _reject(self, line: int, refusal: Refusal) -> None:
         self._rejects.write(line, refusal)
         record = self._rejections.record(line, refusal)
         if record is not None:
@@ -200,7 +204,7 @@ class Importer:
             self.summary.confirmed_line = token
 
     def _settle_after_damage(self) -> None:
-        """The rows before the damage are sound: see them confirmed. Totals of half a file would be too low: none."""
+        """Wait for the rows before the damage. Totals of half a file would be too low: none is sent."""
         try:
             self._publisher.flush()
         except PublishError as error:
@@ -208,6 +212,11 @@ class Importer:
             return
         if self._totals is None:
             self.summary.confirmed_line = self._lines.number
+
+    def _add_shared_keys(self) -> None:
+        summary, keys = self.summary, self._keys
+        summary.shared_rows, summary.shared_keys, summary.most_shared = keys.rows, keys.keys, keys.most
+        summary.keys_shortened = keys.shortened
 
     def _glance(self, phase: str) -> None:
         summary, lines = self.summary, self._lines
@@ -225,6 +234,18 @@ class Importer:
                 finished=finished,
             ),
         )
+
+
+def default_load(mapping: AppealMapping, digest: str) -> str:
+    """The load of a file: the mapping's name and the file's digest.
+
+    A name may hold letters that a load may not, such as ``моё`` or ``my map``. Then the mapping's digest is added, so
+    that two mappings never share a load.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", mapping.name).strip("_.-")[:60]
+    if name != mapping.name:
+        name = f"{name or 'mapping'}-{mapping.digest[:6]}"
+    return f"{name}-{digest[:12]}"
 
 
 def _close_quietly(publisher: Publisher) -> None:

@@ -1,4 +1,4 @@
-"""What an import is asked to do, and what it tells of itself."""
+"""Options, progress and summary of an import."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.contract.identifiers import SOURCE
 
 
 class ImportUseError(Exception):
-    """The import was asked for in a way that cannot work; the message is one sentence with the way out."""
+    """The options of the import cannot work. The message is one sentence that says what to do."""
 
 
 class ImportJob(Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class ImportJob(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, frozen=True):
-    """A glance at a running import; ``position`` and ``size`` are bytes of the file as stored."""
+    """Progress of a running import; ``position`` and ``size`` are bytes of the file as stored."""
 
     phase: str
     rows: int
@@ -43,7 +43,7 @@ class Progress(Struct, frozen=True):
 
 
 class Summary(Struct, kw_only=True):
-    """What an import did. ``failure`` is a sentence when it did not come to the end."""
+    """The result of an import. ``failure`` is a sentence when it did not reach the end of the file."""
 
     load: str
     source: str
@@ -54,14 +54,21 @@ class Summary(Struct, kw_only=True):
     rejected: int = 0
     reasons: Counter[tuple[str, str]] = Counter()
     rejects: Path
-    #: The import went on after this line; 0 when it began at the start.
+    #: The import resumed after this line; 0 when it began at the start.
     resumed_after: int = 0
-    #: Every record of the lines up to this one is confirmed.
+    #: Kafka has acknowledged every record of the lines up to this one.
     confirmed_line: int = 0
-    #: Totals that were not sent because one of their rows was refused.
+    #: Totals that were not sent because one of their rows was rejected.
     withheld: int = 0
-    #: Refused rows whose total cannot be told: totals may be too low by them.
+    #: Rejected rows whose total is not known: totals may be too low by them.
     unassigned: int = 0
+    #: Rows that have the key of an earlier row, and the number of such keys.
+    shared_rows: int = 0
+    shared_keys: int = 0
+    #: The key that most rows share: line of its first row, number of its rows.
+    most_shared: tuple[int, int] = (0, 0)
+    #: A shared key looks like a long number that a spreadsheet has shortened.
+    keys_shortened: bool = False
     already_done: bool = False
     stopped: bool = False
     failure: str | None = None
@@ -76,17 +83,17 @@ def require_form(option: str, text: str) -> None:
 
 
 def observed_at_of(job: ImportJob, now_ms: int) -> int | None:
-    """When a file's counts were true, ms UTC: from ``--as-of``, else from the mapping's constant; never from the clock.
+    """When a file's counts were observed, ms UTC: from ``--as-of``, else from the mapping; never from the clock.
 
-    None where a column of each row says it, and for appeals one by one.
+    None where a column of each row holds it, and for appeals.
 
     Raises:
-        ImportUseError: nobody says it, or it is said in a way that cannot be.
+        ImportUseError: it is missing, superfluous or not a time.
     """
     total = job.mapping.total
     if total is None:
         if job.as_of is not None:
-            raise ImportUseError("--as-of says when counts were true; this mapping imports appeals one by one.")
+            raise ImportUseError("--as-of is for counts, and this mapping imports appeals one by one: leave it out.")
         return None
     named = total.observed_at
     if named is not None and named.column is not None:
@@ -98,8 +105,8 @@ def observed_at_of(job: ImportJob, now_ms: int) -> int | None:
     text = job.as_of or (named.constant if named is not None else None)
     if text is None:
         raise ImportUseError(
-            "When were these counts true? Say so with --as-of, such as --as-of 2026-10-01T09:00, or with"
-            " `total.observed_at` in the mapping; the clock would let an old file replace newer counts."
+            "The time of these counts is not known. Give it with --as-of, such as --as-of 2026-10-01T09:00, or with"
+            " `total.observed_at` in the mapping. The clock is not used: an old file would replace newer counts."
         )
     zone: ZoneInfo = find_zone(job.mapping.time.zone)
     try:
@@ -107,5 +114,5 @@ def observed_at_of(job: ImportJob, now_ms: int) -> int | None:
     except ValueError:
         raise ImportUseError(f"{text} is not a time such as 2026-10-01T09:00 or 2026-10-01T06:00:00Z.") from None
     if not 0 <= at <= now_ms:
-        raise ImportUseError(f"{text} is not a time at which something can have been counted.")
+        raise ImportUseError(f"{text} is not a possible time of counting: it must lie between 1970 and now.")
     return at

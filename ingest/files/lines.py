@@ -1,61 +1,64 @@
-"""The bytes of a file to import: plain, gzip or Zstandard, told apart by what the file holds, read as lines."""
+"""Lines of a file to import, as bytes: plain, gzip or Zstandard."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import zlib
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 import zstandard
 
-#: A longer line is refused as a row; memory stays bounded whatever the file holds.
+#: A longer line is rejected, so that memory is bounded.
 MAX_LINE_BYTES: Final = 1 << 20
 _BUFFER: Final = 256 << 10
 _PACKED_BYTES: Final = 16 << 10
-_DAMAGE: Final = (EOFError, zlib.error, zstandard.ZstdError)
+_DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+Stream = io.BufferedReader | gzip.GzipFile
 _COMPRESSIONS: Final = {".gz": (b"\x1f\x8b", "a gzip file"), ".zst": (b"\x28\xb5\x2f\xfd", "a Zstandard file")}
 _FOREIGN: Final = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save it as CSV"),
     (b"PAR1", "a Parquet file", "convert it to CSV or JSON lines"),
-    (b"%PDF", "a PDF", "a table as CSV is needed"),
-    (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip or zstd"),
-    (b"\xfd7zXZ\x00", "an xz file", "unpack it, or pack it with gzip or zstd"),
+    (b"%PDF", "a PDF", "save the table as CSV"),
+    (b"BZh", "a bzip2 file", "decompress it, or compress it with gzip or zstd"),
+    (b"\xfd7zXZ\x00", "an xz file", "decompress it, or compress it with gzip or zstd"),
     (b"\xff\xfe", "a text in UTF-16", "convert it to UTF-8, for example with `iconv -f UTF-16 -t UTF-8`"),
     (b"\xfe\xff", "a text in UTF-16", "convert it to UTF-8, for example with `iconv -f UTF-16 -t UTF-8`"),
 )
 
 
 class FileError(Exception):
-    """The file cannot be imported at all; the message is one sentence with the way out."""
+    """The file cannot be imported. The message is one sentence that says what to do."""
 
 
 class DamagedFileError(Exception):
-    """The file ends or breaks in the middle; what was read before is sound. The message says what is wrong."""
+    """The compressed data end too early or are corrupt. The lines before that are sound. The message says where."""
 
 
 class LineFile:
     """A file's lines as bytes, with their numbers. Memory: one buffer and one line.
 
-    ``number`` is how many lines were taken so far. A line longer than ``MAX_LINE_BYTES`` comes as ``None`` and is
-    skipped to its end. Lines end with a line feed; the end, and a carriage return before it, are cut off.
+    ``number`` is the number of lines read so far. A line longer than ``MAX_LINE_BYTES`` comes as ``None``. A line ends
+    with LF or CR LF; in a file whose first block holds no LF, with CR. The line end is removed.
+    ``sample`` is the first block of the file, decompressed.
     """
 
-    def __init__(self, path: Path, raw: BinaryIO, stream: io.BufferedReader, size: int) -> None:
+    def __init__(self, path: Path, raw: BinaryIO, stream: Stream, size: int, sample: bytes) -> None:
         self.path = path
         self.size = size
         self.number = 0
+        self.sample = sample
         self._raw = raw
         self._stream = stream
         self._returned: deque[bytes | None] = deque()
 
     @property
     def position(self) -> int:
-        """How many of the file's ``size`` bytes (as stored) were read."""
+        """Number of bytes read, of the ``size`` bytes of the file as stored."""
         return self._raw.tell()
 
     def __iter__(self) -> LineFile:
@@ -65,7 +68,7 @@ class LineFile:
         """The next line.
 
         Raises:
-            DamagedFileError: the compressed data end too early or are not sound.
+            DamagedFileError: the compressed data end too early or are corrupt.
         """
         if self._returned:
             self.number += 1
@@ -89,12 +92,12 @@ class LineFile:
         return line[:-1] if line.endswith(b"\n") else line
 
     def give_back(self, lines: list[bytes | None]) -> None:
-        """Put lines back: they come again, in the same order, with the same numbers."""
+        """Put lines back: the next reads return them in the same order, with the same numbers."""
         self.number -= len(lines)
         self._returned.extendleft(reversed(lines))
 
     def skip_to(self, number: int) -> None:
-        """Pass over lines until ``number`` were taken."""
+        """Skip lines until ``number`` lines were read."""
         while self.number < number:
             try:
                 next(self)
@@ -116,14 +119,14 @@ def open_lines(path: Path) -> LineFile:
     """Open a file whose name ends with ``.gz``, ``.zst`` or anything else (plain text).
 
     Raises:
-        FileError: absent, not a regular file, not readable, empty, or not what its name says.
+        FileError: the file is absent, not a regular file, not readable, empty, or of another type than its name says.
     """
     suffix = path.suffix.lower()
     try:
         if not path.exists():
             raise FileError(f"There is no file {path}.")
         if not path.is_file():
-            raise FileError(f"{path} is not a regular file; importing reads a file twice.")
+            raise FileError(f"{path} is not a regular file; an import reads the file twice: save it first.")
         size = path.stat().st_size
         raw = path.open("rb")
     except OSError as error:
@@ -132,11 +135,15 @@ def open_lines(path: Path) -> LineFile:
         if size == 0:
             raise FileError(f"{path} is empty.")
         stream = _stream(path, suffix, raw)
-        _refuse_foreign(path, _peek(path, stream))
+        sample = _peek(path, stream)
+        _reject_foreign(path, sample)
     except BaseException:
         raw.close()
         raise
-    return LineFile(path, raw, stream, size)
+    if b"\r" in sample[:-1] and b"\n" not in sample:
+        # A small buffer, because damage in compressed data takes the buffer with it.
+        stream = io.BufferedReader(_CarriageReturns(stream), io.DEFAULT_BUFFER_SIZE)
+    return LineFile(path, raw, stream, size, sample)
 
 
 def content_digest(path: Path) -> str:
@@ -145,27 +152,15 @@ def content_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class _Decompressor(Protocol):
-    """What ``zlib`` and ``zstandard`` have in common."""
+class _ZstandardFrames(io.RawIOBase):
+    """Zstandard frames, one after the other, as a stream.
 
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-class _Unpacked(io.RawIOBase):
-    """Compressed members or frames, one after the other, as a stream.
-
-    zstandard's own reader takes a file that was cut off for a complete one, and gzip's loses up to a buffer of sound
-    data before the cut.
+    The reader of the library takes a file that was cut off for a complete one. A frame knows its own end.
     """
 
-    def __init__(self, raw: BinaryIO, begin: Callable[[], _Decompressor]) -> None:
+    def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
-        self._begin = begin
-        self._member: _Decompressor | None = None
+        self._frame: zstandard.ZstdDecompressionObj | None = None
         self._packed = b""
         self._ready = memoryview(b"")
 
@@ -174,55 +169,56 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._ready:
+            self._packed = self._packed or self._raw.read(_PACKED_BYTES)
             if not self._packed:
-                self._packed = self._raw.read(_PACKED_BYTES)
-                if not self._packed:
-                    if self._member is not None:
-                        raise EOFError
-                    return 0
-            if self._member is None:
-                # Tapes and some tools fill the last block with zeros.
-                self._packed = self._packed.lstrip(b"\0")
-                if not self._packed:
-                    continue
-                self._member = self._begin()
-            self._ready = memoryview(self._member.decompress(self._packed))
-            self._packed = b""
-            if self._member.eof:
-                self._packed = self._member.unused_data
-                self._member = None
+                if self._frame is not None:
+                    raise EOFError
+                return 0
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = memoryview(self._frame.decompress(self._packed))
+            self._packed = self._frame.unused_data
+            if self._frame.eof:
+                self._frame = None
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
 
 
-def _gzip_member() -> _Decompressor:
-    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+class _CarriageReturns(io.RawIOBase):
+    """A stream whose lines end with a carriage return alone (old Macintosh), with line feeds in their place."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self._stream.read1(len(buffer)).replace(b"\r", b"\n")
+        buffer[: len(block)] = block
+        return len(block)
 
 
-def _zstandard_frame() -> _Decompressor:
-    return zstandard.ZstdDecompressor().decompressobj()
-
-
-def _stream(path: Path, suffix: str, raw: BinaryIO) -> io.BufferedReader:
+def _stream(path: Path, suffix: str, raw: BinaryIO) -> Stream:
     head = raw.read(8)
     raw.seek(0)
     for ending, (magic, what) in _COMPRESSIONS.items():
         if suffix == ending and not head.startswith(magic):
-            raise FileError(f"{path} is named {ending} but is not {what}: name it as what it is.")
+            raise FileError(f"{path} is named {ending} but is not {what}: rename it.")
         if suffix != ending and head.startswith(magic):
-            raise FileError(f"{path} is {what} but is not named {ending}: name it as what it is.")
+            raise FileError(f"{path} is {what} but is not named {ending}: rename it.")
     if suffix == ".gz":
-        return io.BufferedReader(_Unpacked(raw, _gzip_member), _BUFFER)
+        return gzip.GzipFile(fileobj=raw, mode="rb")
     if suffix == ".zst":
-        return io.BufferedReader(_Unpacked(raw, _zstandard_frame), _BUFFER)
+        return io.BufferedReader(_ZstandardFrames(raw), _BUFFER)
     return io.BufferedReader(raw, _BUFFER)  # type: ignore[arg-type]
 
 
-def _peek(path: Path, stream: io.BufferedReader) -> bytes:
+def _peek(path: Path, stream: Stream) -> bytes:
     try:
-        head = stream.peek(8)[:8]
+        head = stream.peek(_BUFFER)
     except _DAMAGE as error:
         raise DamagedFileError(f"{path} {_damage(error)} before its first line.") from error
     except OSError as error:
@@ -232,7 +228,7 @@ def _peek(path: Path, stream: io.BufferedReader) -> bytes:
     return head
 
 
-def _refuse_foreign(path: Path, head: bytes) -> None:
+def _reject_foreign(path: Path, head: bytes) -> None:
     for magic, what, way_out in _FOREIGN:
         if head.startswith(magic):
             raise FileError(f"{path} is {what}: {way_out}.")
@@ -241,4 +237,4 @@ def _refuse_foreign(path: Path, head: bytes) -> None:
 def _damage(error: BaseException) -> str:
     if isinstance(error, EOFError):
         return "is cut off: its compressed data end"
-    return "is damaged: its compressed data break"
+    return "is damaged: its compressed data are corrupt"

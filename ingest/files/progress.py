@@ -1,4 +1,4 @@
-"""How far an import came: a small file per load, written so that a crash leaves the old one or the new one."""
+"""Progress of an import: a small file for each load, replaced in one step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from msgspec import Struct
 
 
 class ImportProgress(Struct, frozen=True, kw_only=True):
-    """Up to which line of the file every record is confirmed by Kafka."""
+    """The line of the file up to which Kafka has acknowledged every record."""
 
     load: str
-    #: Of the file, the mapping and the options that go into records: only the same import goes on.
+    #: Of the file, the mapping and the options that are part of records: only the same import resumes.
     fingerprint: str
     line: int = 0
     finished: bool = False
 
 
 def fingerprint(*parts: str) -> str:
-    """One digest of what must be the same for an import to go on."""
+    """One digest of everything that must be the same for an import to resume."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()
@@ -37,7 +37,7 @@ def progress_path(directory: Path, load: str) -> Path:
 
 
 def read_progress(path: Path) -> ImportProgress | None:
-    """What was written there; None where nothing is, or nothing that can be read (the import then starts anew)."""
+    """The progress written there; None where there is none or it is not readable."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=ImportProgress)
     except (OSError, msgspec.DecodeError):

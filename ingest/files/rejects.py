@@ -1,4 +1,4 @@
-"""What an import refuses: a file of line numbers and reasons, and records for the topic ``rejected``; never content."""
+"""Rejected rows of an import: a file of line numbers and reasons, and records of the topic ``rejected``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.contract.refusal import Refusal
 from schemas.contract.rejections import Rejection, encode_rejection
 from schemas.contract.topics import REJECTED
 
-#: So many refusals of one import travel one by one; the others as one record with their number.
+#: Most rejections of one import that are sent one by one. The others are one record with their number.
 MAX_RECORDS: Final = 1_000
 
 
@@ -30,10 +30,9 @@ class Reject(Struct, frozen=True):
 
 
 class RejectFile:
-    """A file of JSON lines: line number, field and reason. It is made when the first row is refused.
+    """A file of JSON lines: line number, field and reason. It is created with the first rejected row.
 
-    An import that begins replaces the file of an earlier run; one that goes on keeps what was refused up to the line
-    where it goes on.
+    A new import replaces the file of an earlier run. A resumed import keeps the lines before the one where it resumes.
     """
 
     def __init__(self, path: Path, *, keep_to_line: int = 0) -> None:
@@ -45,7 +44,7 @@ class RejectFile:
             path.unlink(missing_ok=True)
 
     def write(self, line: int, refusal: Refusal) -> None:
-        """Add one refused row; ``line`` is its line in the imported file, counted from 1."""
+        """Add one rejected row; ``line`` is its line in the imported file, counted from 1."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a", encoding="utf-8")
@@ -78,26 +77,23 @@ class RejectFile:
                     if msgspec.json.decode(raw, type=Reject).line <= last:
                         new.write(raw)
                 except msgspec.DecodeError:
-                    continue  # A line that a crash cut off; its row comes again.
+                    continue  # A line that a crash cut off: its row is read again.
         os.replace(draft, self.path)
 
 
 class Rejections:
-    """Counts refusals by reason, and makes the records that tell of them.
-
-    ``at_ms`` is when the import ran (UTC): a refusal, other than a fact, happens when it is made.
-    """
+    """Counts rejections by reason, and makes their records. ``at_ms`` is the time of the import (UTC)."""
 
     def __init__(self, *, source: str, load: str, at_ms: int) -> None:
         self.count = 0
-        #: How often each (field, reason) came; reasons are the importer's own sentences, so there are few.
+        #: Rows by (field, reason). Reasons are the importer's own sentences, so there are few.
         self.reasons: Counter[tuple[str, str]] = Counter()
         self._source = source
         self._load = load
         self._at_ms = at_ms
 
     def record(self, line: int, refusal: Refusal) -> Outgoing | None:
-        """Count a refusal; its record, or None beyond the first ``MAX_RECORDS``."""
+        """Count a rejection; its record, or None beyond the first ``MAX_RECORDS``."""
         self.count += 1
         self.reasons[refusal.field, refusal.reason] += 1
         if self.count > MAX_RECORDS:
@@ -105,11 +101,11 @@ class Rejections:
         return self._outgoing(refusal.field, refusal.reason, f"line {line}")
 
     def summary(self) -> Outgoing | None:
-        """The record that stands for the refusals beyond the first ``MAX_RECORDS``, if there were more."""
+        """The record that stands for the rejections beyond the first ``MAX_RECORDS``, if there were more."""
         more = self.count - MAX_RECORDS
         if more <= 0:
             return None
-        return self._outgoing("", f"{more} more rows of this import were refused; its reject file lists them.", None)
+        return self._outgoing("", f"{more} more rows of this import were rejected; its reject file lists them.", None)
 
     def _outgoing(self, field: str, reason: str, origin: str | None) -> Outgoing:
         rejection = Rejection(

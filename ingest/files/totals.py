@@ -1,4 +1,4 @@
-"""Rows that are counts made elsewhere, to readings: one total a key and period, absolute."""
+"""Rows that are counts made elsewhere, to readings: one absolute total for each key and period."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ingest.files.conversion import RowRefusedError, rule_reader
+from ingest.files.conversion import RowRejectedError, rule_reader
 from ingest.identities import IdentityKey, identity
 from ingest.kafka.outgoing import Outgoing
 from ingest.mapping.check import find_zone
@@ -26,7 +26,7 @@ Key = tuple[tuple[str, ...], int, int]
 
 
 class _Sum:
-    """What is known of one total so far; ``line`` is its first row's."""
+    """One total so far. ``line`` is that of its first row."""
 
     __slots__ = ("line", "observed_at", "template", "value")
 
@@ -40,9 +40,9 @@ class _Sum:
 class Totals:
     """Sums a file's rows to totals. Memory grows with the number of totals, not of rows.
 
-    A total is known only when the whole file was read, so nothing is sent before. It is absolute: a repetition says
-    the same, a correction observed later replaces it. A total one of whose rows was refused would be too low: it is
-    withheld. A refused row whose total cannot be told is counted in ``unassigned``.
+    A total is known when the whole file was read: nothing is sent before. It is absolute: a repetition changes nothing,
+    and a later observation replaces it. A total with a rejected row would be too low: it is withheld. A rejected row
+    whose total is not known is counted in ``unassigned``.
 
     ``observed_at`` (ms UTC) is used where the mapping names no column for it.
     """
@@ -87,36 +87,36 @@ class Totals:
 
     @property
     def withheld(self) -> int:
-        """How many totals are not sent because one of their rows was refused."""
+        """Number of totals that are not sent because one of their rows was rejected."""
         return len(self._withheld)
 
     def add(self, line: int, cells: Sequence[str]) -> None:
         """Add one row.
 
         Raises:
-            RowRefusedError: the row is refused; its total, if it can be told, is withheld.
+            RowRejectedError: the row is rejected; its total, where it is known, is withheld.
         """
         try:
             period = self._period_of(cells)
-        except RowRefusedError:
+        except RowRejectedError:
             self.unassigned += 1
             raise
         key = (tuple([cells[index] for index in self._key]), *period)
         found = self._sums.get(key)
         if found is None:
-            # Its fields depend on the key and the period alone, so its first row answers for all of them.
+            # Its fields depend on the key and the period alone, so its first row gives them.
             found = self._sums[key] = _Sum(self._first(key, cells), line)
         try:
             value = self._value_of(cells)
             observed_at = self._observed_at(cells)
-        except RowRefusedError:
+        except RowRejectedError:
             self._withheld.add(key)
             raise
         found.value += value
         found.observed_at = max(found.observed_at, observed_at)
 
     def finish(self) -> Iterator[tuple[int, Outgoing | Refusal]]:
-        """The totals with the line of their first row, in the order of their keys, whatever the file's order."""
+        """The totals with the line of their first row, ordered by key."""
         for key in sorted(self._sums):
             if key in self._withheld:
                 continue
@@ -140,11 +140,11 @@ class Totals:
         if period is None:
             column = self._total.period[:64]
             if not any(cells[index] for index in self._key):
-                raise RowRefusedError("key", "The key of the row is empty.")
+                raise RowRejectedError("key", "The key of the row is empty.")
             try:
                 period = self._read_period(text)
             except ValueError:
-                raise RowRefusedError(
+                raise RowRejectedError(
                     "period_from", f"Column `{column}` is not a {self._total.length} of the mapping's format."
                 ) from None
             if len(self._periods) >= _MEMORY_LIMIT:
@@ -156,7 +156,7 @@ class Totals:
         given = {name: read(cells) for name, read in self._fields.items()}
         own, start, end = key
         if start > self._latest_ms:
-            raise RowRefusedError("period_from", f"Column `{self._total.period[:64]}` lies in the future.")
+            raise RowRejectedError("period_from", f"Column `{self._total.period[:64]}` lies in the future.")
         reading = Reading(
             v=VERSION,
             id="0" * 32,
@@ -177,9 +177,9 @@ class Totals:
         try:
             verdict = self._validate(encode_reading(reading))
         except UnicodeEncodeError:
-            raise RowRefusedError("", "The row holds text that is not valid Unicode.") from None
+            raise RowRejectedError("", "The row holds text that is not valid Unicode.") from None
         if isinstance(verdict, Refusal):
-            raise RowRefusedError(verdict.field, verdict.reason)
+            raise RowRejectedError(verdict.field, verdict.reason)
         return verdict
 
     def _value_of(self, cells: Sequence[str]) -> int:
@@ -188,7 +188,7 @@ class Totals:
         text = cells[self._value]
         if not _COUNT.fullmatch(text):
             column = (self._total.value or "")[:64]
-            raise RowRefusedError("value", f"Column `{column}` is not a whole number from 0.")
+            raise RowRejectedError("value", f"Column `{column}` is not a whole number from 0.")
         return int(text)
 
     def _observed_at(self, cells: Sequence[str]) -> int:
@@ -197,9 +197,9 @@ class Totals:
         try:
             at = self._read_time(cells[self._observed])
         except ValueError:
-            raise RowRefusedError("observed_at", "The time of observation is not of the mapping's format.") from None
+            raise RowRejectedError("observed_at", "The time of observation is not of the mapping's format.") from None
         if at > self._latest_ms:
-            raise RowRefusedError("observed_at", "The time of observation lies in the future.")
+            raise RowRejectedError("observed_at", "The time of observation lies in the future.")
         return at
 
 

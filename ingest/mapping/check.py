@@ -54,7 +54,8 @@ def _check_file(mapping: AppealMapping) -> None:
         raise MappingError(f"key `file.encoding`: {encoding} is not a text encoding.") from None
     if not splittable:
         raise MappingError(f"key `file.encoding`: {encoding} cannot be read line by line; convert the file to UTF-8.")
-    if mapping.file.delimiter in '"\r\n' or not mapping.file.delimiter.isascii():
+    delimiter = mapping.file.delimiter
+    if delimiter is not None and (delimiter in '"\r\n' or not delimiter.isascii()):
         raise MappingError("key `file.delimiter` must be one character such as a comma, a semicolon or a tab.")
 
 

@@ -72,11 +72,12 @@ class EventRule(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FileForm(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the file is written; the format is told by its name unless it is given here."""
+    """How the file is written. Without ``format``, the file's name tells it."""
 
     format: Literal["csv", "jsonl"] | None = None
     encoding: str = "utf-8"
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    #: By default a comma, in a file named ``.tsv`` a tab.
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
     #: Whether quoted cells of a CSV may hold line breaks.
     multiline: bool = False
 

@@ -31,8 +31,8 @@ EXAMPLES = """
   gospulse import appeals calls.csv --mapping counted-calls --as-of 2026-10-01T09:00
   gospulse import appeals requests.csv.gz --mapping service-requests-311 --resume
 
-Exit code 0: imported (refused rows are listed in the reject file); 1: nothing could be imported, or it did not come to
-the end; 2: wrong use; 130: stopped. docs/importing.md explains mappings.
+Exit code 0: imported (the reject file lists rejected rows); 1: nothing was imported, or not the whole file;
+2: wrong use; 130: stopped. docs/importing.md explains mappings.
 """
 
 _DEFAULT_TIMEOUT_S: Final = 60.0
@@ -57,19 +57,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     appeals.add_argument("--load", metavar="NAME", help="name of this run (default: mapping and digest of the file)")
     appeals.add_argument(
-        "--as-of", metavar="TIME", help="when counts were true; without an offset in the mapping's zone"
+        "--as-of", metavar="TIME", help="when counts were observed; without an offset in the mapping's zone"
     )
-    appeals.add_argument("--source", metavar="NAME", help="instead of the mapping's source; it is part of identities")
+    appeals.add_argument("--source", metavar="NAME", help="replaces the mapping's source, which is part of identities")
     appeals.add_argument(
-        "--rejects", type=Path, metavar="FILE", help="where refused rows are listed (never their content)"
+        "--rejects", type=Path, metavar="FILE", help="file that lists rejected rows, without their content"
     )
-    appeals.add_argument("--resume", action="store_true", help="go on where a stopped run of the same import ended")
+    appeals.add_argument("--resume", action="store_true", help="continue a stopped run of the same import")
     appeals.add_argument(
         "--timeout",
         type=_seconds,
         default=_DEFAULT_TIMEOUT_S,
         metavar="SECONDS",
-        help=f"how long Kafka may take to confirm a record (default {_DEFAULT_TIMEOUT_S:g})",
+        help=f"how long Kafka may take to acknowledge a record (default {_DEFAULT_TIMEOUT_S:g})",
     )
 
 
@@ -118,21 +118,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _end(summary: Summary, mapping: str, seconds: float) -> int:
     if summary.already_done:
-        print(
-            f"Load {summary.load} was imported completely; leave --resume out to send it again (it changes no figure)."
-        )
+        print(f"Load {summary.load} is complete. Leave --resume out to send it again (it changes no figure).")
         return GOOD
     show_summary(summary, mapping, seconds)
-    again = "Go on with the same command and --resume."
+    again = "To continue, add --resume to the same command."
     if summary.shape == "totals":
-        again = "Totals are sent when the whole file was read; begin again (what was sent changes nothing)."
+        again = "Totals are sent when the whole file was read: run the command again."
     if summary.failure is not None:
         raise UserError(f"{summary.failure} {_reached(summary)}", FAILURE)
     if summary.stopped:
         print(f"Stopped. {_reached(summary)} {again}")
         return INTERRUPTED
     if summary.rows and summary.rejected >= summary.rows:
-        raise UserError(f"Nothing was imported: every row was refused; see {summary.rejects}.", FAILURE)
+        raise UserError(f"Nothing was imported: every row was rejected; see {summary.rejects}.", FAILURE)
     return GOOD
 
 
@@ -153,7 +151,7 @@ def _mapping_path(text: str) -> Path:
 
 @contextmanager
 def _stop_on_signal() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM end the import after the current row; a second one ends it at once."""
+    """SIGINT and SIGTERM stop the import after the current row, a second one at once."""
     stopped = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

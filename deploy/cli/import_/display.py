@@ -1,4 +1,4 @@
-"""What an import shows: a bar with rate and time left on a terminal, lines now and then elsewhere, then a table."""
+"""Output of an import: a progress bar on a terminal, lines elsewhere, then a summary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REASONS_SHOWN: Final = 5
 
 @contextmanager
 def display(name: str) -> Iterator[Callable[[Glance], None]]:
-    """A function that shows the importer's glances, on standard error."""
+    """A function that shows the importer's progress on standard error."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _lines(name)
@@ -61,7 +61,7 @@ def _lines(name: str) -> Callable[[Glance], None]:
         share = 100 * glance.position // max(1, glance.size)
         print(
             f"{name}: {share} % read, {glance.rows:,} rows ({glance.rows / (now - began):,.0f}/s),"
-            f" {glance.records:,} records, {glance.rejected:,} rows refused",
+            f" {glance.records:,} records, {glance.rejected:,} rows rejected",
             file=sys.stderr,
             flush=True,
         )
@@ -70,7 +70,7 @@ def _lines(name: str) -> Callable[[Glance], None]:
 
 
 def show_summary(summary: Summary, mapping: str, seconds: float) -> None:
-    """Print what an import did, and why rows were refused."""
+    """Print the result of an import, and why rows were rejected."""
     records = summary.events + summary.readings
     rows: list[tuple[str, object]] = [
         ("load", summary.load),
@@ -78,17 +78,34 @@ def show_summary(summary: Summary, mapping: str, seconds: float) -> None:
         ("mapping", mapping),
         ("rows read", f"{summary.rows:,}"),
         ("events", f"{summary.events:,}") if summary.shape == "appeals" else ("totals", f"{summary.readings:,}"),
-        ("rows refused", f"{summary.rejected:,}"),
+        ("rows rejected", f"{summary.rejected:,}"),
         ("time", f"{seconds:.1f} s, {records / max(seconds, 1e-9):,.0f} records/s"),
     ]
     if summary.resumed_after:
-        rows.insert(3, ("went on after line", f"{summary.resumed_after:,}"))
+        rows.insert(3, ("resumed after line", f"{summary.resumed_after:,}"))
     show(("import", ""), rows)
     if summary.rejected:
         reasons = summary.reasons.most_common(_REASONS_SHOWN)
-        show(("rows", "field", "why refused"), [(f"{n:,}", field, why) for (field, why), n in reasons], right=("rows",))
-        print(f"Refused rows, by line number and without their content: {summary.rejects}")
+        show(
+            ("rows", "field", "why rejected"), [(f"{n:,}", field, why) for (field, why), n in reasons], right=("rows",)
+        )
+        print(f"Rejected rows, by line number and without their content: {summary.rejects}")
     if summary.withheld:
-        print(f"{summary.withheld:,} totals were not sent: one of their rows was refused, so they would be too low.")
+        print(f"{summary.withheld:,} totals were not sent: one of their rows was rejected, so they would be too low.")
     if summary.unassigned:
-        print(f"{summary.unassigned:,} refused rows belong to totals that cannot be told: these may be too low.")
+        print(f"{summary.unassigned:,} rejected rows belong to unknown totals: some totals may be too low.")
+    if summary.shared_rows:
+        line, rows_of_it = summary.most_shared
+        have = "row has" if summary.shared_rows == 1 else "rows have"
+        print(
+            f"{summary.shared_rows:,} {have} the key of an earlier row"
+            f" (such keys: {summary.shared_keys:,}; the key of line {line:,} is in {rows_of_it:,} rows)."
+            " Rows of one key are one appeal: check `key` in the mapping."
+        )
+    if summary.keys_shortened:
+        print(
+            "Keys such as 1,01E+11 are long numbers that a spreadsheet has shortened: format that column as text and"
+            " export the file again."
+        )
+    if not summary.rows and not summary.resumed_after:
+        print("The file has no rows: nothing was imported.")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.files.conversion import RowRefusedError
+from ingest.files.conversion import RowRejectedError
 from schemas.contract.events import Event, EventValidator
 from schemas.contract.topics import EVENTS
 from tests.ingest.builders.sample_mappings import APPEALS, NOW_MS, cells, converter, made
@@ -29,8 +29,8 @@ def events(row: dict[str, str], mapping: Any = MAPPING, **options: Any) -> list[
     return [event for event in judged if isinstance(event, Event)]
 
 
-def refusal(row: dict[str, str], mapping: Any = MAPPING) -> RowRefusedError:
-    with pytest.raises(RowRefusedError) as caught:
+def refusal(row: dict[str, str], mapping: Any = MAPPING) -> RowRejectedError:
+    with pytest.raises(RowRejectedError) as caught:
         converter(mapping)(cells(mapping, **row))
     return caught.value
 
@@ -145,7 +145,7 @@ def test_any_texts_give_valid_events_or_a_refusal(row: dict[str, str]) -> None:
     validate = EventValidator()
     try:
         outgoing = converter()(cells(MAPPING, **{**ROW, **row}))
-    except RowRefusedError as error:
+    except RowRejectedError as error:
         assert 0 < len(error.refusal.reason) <= 300 and len(error.refusal.field) <= 64
     else:
         assert all(isinstance(validate(record.value), Event) for record in outgoing)

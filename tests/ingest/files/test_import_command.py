@@ -71,11 +71,11 @@ def test_a_good_file(command: Command, topics: KafkaConnection, read_topic: Call
     assert "rows read" in out and "first" in out
     assert {json.loads(value)["load"] for _, _, value in read_topic(EVENTS)} == {"first"}
     code, out, _ = command(file, "--mapping", "m.toml", "--load", "first", "--resume", kafka=topics)
-    assert code == 0 and "was imported completely" in out
+    assert code == 0 and "is complete" in out
     assert len(read_topic(EVENTS)) == 2
 
 
-def test_some_refused_rows_are_a_note_and_only_refused_rows_a_failure(
+def test_some_rejected_rows_are_a_note_and_only_rejected_rows_a_failure(
     command: Command, topics: KafkaConnection
 ) -> None:
     bad = "2,Анна Иванова,45000000,2026-10-02\n"
@@ -84,12 +84,40 @@ def test_some_refused_rows_are_a_note_and_only_refused_rows_a_failure(
     assert code == 0 and "bad.jsonl" in out and "entrance" in out
     assert json.loads(Path("bad.jsonl").read_text())["line"] == 3
     code, out, err = command(office("b.csv", [bad, bad]), "--mapping", "m.toml", kafka=topics)
-    assert code == 1 and "every row was refused" in err
+    assert code == 1 and "every row was rejected" in err
     assert "Анна" not in out + err + Path("bad.jsonl").read_text()
 
 
 def test_a_header_without_rows_is_no_failure(command: Command, topics: KafkaConnection) -> None:
-    assert command(office("a.csv", []), "--mapping", "m.toml", kafka=topics)[0] == 0
+    code, out, _ = command(office("a.csv", []), "--mapping", "m.toml", kafka=topics)
+    assert code == 0 and "The file has no rows: nothing was imported." in out
+
+
+def test_rows_that_share_a_key_are_told(command: Command, topics: KafkaConnection) -> None:
+    keys = ["A1", "1,01E+11", "A2", "1,01E+11", "A1", "1,01E+11"]
+    file = office("a.csv", [f'"{key}",came,45000000,2026-10-01\n' for key in keys])
+    code, out, _ = command(file, "--mapping", "m.toml", kafka=topics)
+    assert code == 0
+    assert "3 rows have the key of an earlier row (such keys: 2; the key of line 3 is in 3 rows)." in out
+    assert "Keys such as 1,01E+11 are long numbers that a spreadsheet has shortened" in out
+    code, out, _ = command(office("b.csv", ["A1,came,45000000,2026-10-01\n"]), "--mapping", "m.toml", kafka=topics)
+    assert code == 0 and "key" not in out
+
+
+@pytest.mark.parametrize("name", ["моё.toml", "my map.toml"])
+def test_a_mapping_may_have_any_name(name: str, command: Command, topics: KafkaConnection) -> None:
+    Path(name).write_text(MAPPING)
+    file = office("a.csv", ["1,came,45000000,2026-10-01\n"])
+    code, out, err = command(file, "--mapping", name, kafka=topics)
+    assert (code, err) == (0, "") and "rows read" in out
+
+
+def test_a_place_outside_the_alphabet_is_rejected_with_the_alphabet(command: Command, topics: KafkaConnection) -> None:
+    file = office("a.csv", ["1,came,округ:7,2026-10-01\n", "2,came,45000000,2026-10-01\n"])
+    code, out, _ = command(file, "--mapping", "m.toml", "--rejects", "bad.jsonl", kafka=topics)
+    assert code == 0 and "rows rejected" in out
+    reason = json.loads(Path("bad.jsonl").read_text())["reason"]
+    assert "Column `oktmo`: a place is eight digits of OKTMO, or `namespace:code`" in reason and "округ" not in reason
 
 
 def test_a_file_that_is_cut_off(command: Command, topics: KafkaConnection) -> None:
@@ -157,6 +185,6 @@ def test_a_signal_stops_it_and_resume_goes_on(
     sent = len(read_topic(EVENTS))
     assert 0 < sent < rows
     code, out, _ = command(file, "--mapping", "m.toml", "--load", "l", "--resume", kafka=topics)
-    assert code == 0 and "went on after line" in out
+    assert code == 0 and "resumed after line" in out
     values = [value for _, _, value in read_topic(EVENTS)]
     assert len(values) == rows == len({json.loads(value)["id"] for value in values})

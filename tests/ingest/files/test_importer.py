@@ -94,7 +94,7 @@ def test_the_load_is_the_same_for_the_same_file(run: Runs, tmp_path: Path) -> No
     assert loads[0] == loads[1] != other and loads[0].startswith("test-")
 
 
-def test_refused_rows_stop_nothing_and_tell_nothing(run: Runs, read_topic: Read, tmp_path: Path) -> None:
+def test_rejected_rows_stop_nothing_and_show_no_content(run: Runs, read_topic: Read, tmp_path: Path) -> None:
     bad = [row(2, how=SECRET), f"3,call,5,{SECRET}\n", f"4,call,5,cold,{SECRET},,\n"]
     summary = run(write(tmp_path / "a.csv", [row(1), *bad, row(5)]), load="with-bad-rows")
     assert (summary.rows, summary.events, summary.rejected, summary.failure) == (5, 4, 3, None)
@@ -111,7 +111,7 @@ def test_refused_rows_stop_nothing_and_tell_nothing(run: Runs, read_topic: Read,
     assert "Петров".encode() not in everything and b"\\u041f" not in everything.lower()
 
 
-def test_many_refusals_are_told_one_by_one_up_to_a_bound(run: Runs, read_topic: Read, tmp_path: Path) -> None:
+def test_many_rejections_are_sent_one_by_one_up_to_a_bound(run: Runs, read_topic: Read, tmp_path: Path) -> None:
     summary = run(write(tmp_path / "a.csv", [row(n, how="?") for n in range(MAX_RECORDS + 7)] + [row(0)]))
     assert summary.rejected == MAX_RECORDS + 7 and len(summary.rejects.read_text().splitlines()) == MAX_RECORDS + 7
     records = read_topic(REJECTED)
@@ -225,10 +225,10 @@ def test_totals_of_half_a_file_are_not_sent(run: Runs, read_topic: Read, tmp_pat
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"tables": TOTALS}, "When were these counts true"),
+        ({"tables": TOTALS}, "The time of these counts is not known"),
         ({"tables": TOTALS, "as_of": "soon"}, "soon is not a time"),
-        ({"tables": TOTALS, "as_of": "2027-10-01"}, "is not a time at which"),
-        ({"as_of": "2026-10-01"}, "this mapping imports appeals one by one"),
+        ({"tables": TOTALS, "as_of": "2027-10-01"}, "is not a possible time"),
+        ({"as_of": "2026-10-01"}, "imports appeals one by one"),
         ({"load": "with space"}, "--load must be"),
         ({"source": "?"}, "--source must be"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,7 +67,7 @@ def test_what_a_csv_writer_writes_is_read(folder: Path, table: list[list[str]]) 
     csv.writer(text, lineterminator="\n").writerows([COLUMNS.split(","), *table])
     found = rows(folder, text.getvalue().encode())
     order = [COLUMNS.split(",").index(column) for column in made(APPEALS).columns]
-    assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table]
+    assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table if any(row)]
 
 
 @given(
@@ -78,7 +80,7 @@ def test_line_breaks_in_cells_are_read_where_the_mapping_says_so(folder: Path, t
     csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([COLUMNS.split(","), *table])
     found = rows(folder, text.getvalue().encode(), multiline=True)
     order = [COLUMNS.split(",").index(column) for column in made(APPEALS).columns]
-    assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table]
+    assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table if any(row)]
 
 
 def test_a_missing_quotation_mark_refuses_one_line_only(folder: Path) -> None:
@@ -96,7 +98,7 @@ def test_a_missing_quotation_mark_refuses_one_line_only(folder: Path) -> None:
     ("line", "refusal"),
     [
         (b"1,call,5", OTHER_WIDTH),
-        (b"1,call,5,cold,2026-10-01,,,", OTHER_WIDTH),
+        (b"1,call,5,cold,2026-10-01,,,,x", OTHER_WIDTH),
         (b'1,"call,5,cold,2026-10-01,,', NOT_CSV),
         (b'1,"call"x,5,cold,2026-10-01,,', NOT_CSV),
         (b"x" * (2 << 20), TOO_LONG),
@@ -138,17 +140,68 @@ def test_encodings_delimiters_and_byte_order_marks(folder: Path) -> None:
         (HEADER.replace(b"who", b"id") + GOOD, "a.csv", "has no column who"),
         (HEADER.replace(b"who", b"who,who") + GOOD, "a.csv", "has the column who twice"),
         (
-            "как".encode("cp1251") + b"," + HEADER,
+            "как;".encode("cp1251") + HEADER,
             "a.csv",
-            r"first line of .* is not text in utf-8: name the file's encoding",
+            r'not text in utf-8\. Name the file.s encoding in the mapping: probably `file\.encoding = "cp1251"`\.',
         ),
         (b'"id,how\n', "a.csv", "does not name columns"),
         (b"x" * (2 << 20), "a.csv", "longer than 1 MiB"),
         (b'{"id":1,"how":"call"}\n', "a.jsonl", "has no column district, about, came, closed, who"),
-        (b'[{"id":1}]', "a.json", "is one JSON array"),
-        (HEADER, "a.dat", r"cannot be told by its name; .*file\.format"),
+        (b'[{"id":1}]', "a.json", r"is one JSON document, .* `jq -c '\.\[\]' FILE"),
+        (b'{"requests": [{"id":1}]}', "a.json", r"is one JSON document, .* `jq -c '\.\[\"requests\"\]\[\]' FILE"),
+        (b'{\n "total": 1,\n "requests": [\n {\n"id":1}]}', "a.json", r"jq -c '\.\[\"requests\"\]\[\]'"),
+        (b'{"id":1,"a":[{}]}\n{"id":2,"a":[{}]}\n', "a.jsonl", "has no column how, district"),
+        (COLUMNS.replace(",", "\t").encode(), "a.csv", r'set `file\.delimiter = "\\t"`'),
+        (HEADER.replace(b"who", "кто".encode()), "a.csv", "has no column who"),
+        (HEADER, "a.dat", r"does not tell whether this is CSV or JSON lines\. Set `file\.format`"),
     ],
 )
 def test_files_that_do_not_fit_the_mapping(folder: Path, content: bytes, name: str, sentence: str) -> None:
     with pytest.raises(FileError, match=sentence):
         rows(folder, content, name)
+
+
+def test_a_file_in_utf_8_with_a_mapping_in_cp1251_is_told(folder: Path) -> None:
+    with pytest.raises(FileError, match=r'The file is in UTF-8, and the mapping says `file.encoding = "cp1251"`'):
+        rows(folder, HEADER.replace(b"who", "кто".encode()), encoding="cp1251")
+
+
+ROW = ["1", "call", "5", "cold", "2026-10-01", "", ""]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.zst"])
+def test_lines_may_end_with_a_carriage_return_alone(folder: Path, name: str) -> None:
+    content = (HEADER + GOOD + b"\n" + GOOD).replace(b"\n", b"\r")
+    pack = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}.get(name.split(".")[-1], bytes)
+    assert rows(folder, pack(content), name) == [(2, ROW), (4, ROW)]
+
+
+def test_empty_cells_beyond_the_columns_are_ignored(folder: Path) -> None:
+    content = HEADER + GOOD.replace(b"\n", b",,, ,\r\n") + b",,,,,,\r\n" + GOOD
+    assert rows(folder, content) == [(2, ROW), (4, ROW)]
+    content = HEADER.replace(b"\n", b",,\n") + GOOD.replace(b"\n", b",,\n") + GOOD
+    assert rows(folder, content) == [(2, ROW), (3, ROW)]
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.TSV", "a.tsv.gz"])
+def test_cells_of_a_tsv_are_separated_by_tabs(folder: Path, name: str) -> None:
+    content = (HEADER + GOOD).replace(b",", b"\t")
+    packed = gzip.compress(content) if name.endswith(".gz") else content
+    assert rows(folder, packed, name) == [(2, ROW)]
+    assert rows(folder, HEADER + GOOD, "a.tsv", delimiter=",") == [(2, ROW)]
+
+
+@pytest.mark.parametrize("sep", [b"sep=;\r\n", b"\xef\xbb\xbfSEP=;\n", b'"sep=;"\n'])
+def test_a_first_line_names_the_delimiter_as_excel_writes_it(folder: Path, sep: bytes) -> None:
+    assert rows(folder, sep + (HEADER + GOOD).replace(b",", b";")) == [(3, ROW)]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "mac-cyrillic"])
+def test_a_line_of_another_encoding_names_the_likely_one(folder: Path, encoding: str) -> None:
+    bad = "2,call,5,Нет отопления во дворе,2026-10-01,,Управа района\n".encode(encoding)
+    found = dict(rows(folder, HEADER + GOOD + bad + bad))
+    assert (
+        found[3]
+        == found[4]
+        == Refusal("", f"The line is not text in utf-8 (the mapping's `file.encoding`); it is probably {encoding}.")
+    )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.files.conversion import RowRefusedError
+from ingest.files.conversion import RowRejectedError
 from ingest.files.totals import Totals
 from ingest.kafka.outgoing import Outgoing
 from schemas.contract.readings import Reading, ReadingValidator
@@ -43,7 +43,7 @@ def added(rows: list[dict[str, str]], mapping: Any = MAPPING, **options: Any) ->
     for line, row in enumerate(rows, start=2):
         try:
             summed.add(line, cells(mapping, **row))
-        except RowRefusedError:
+        except RowRejectedError:
             pass
     return summed
 
@@ -135,7 +135,7 @@ def test_the_time_of_observation_may_come_from_the_rows() -> None:
     ],
 )
 def test_what_cannot_be_counted_is_refused(row: dict[str, str], field: str) -> None:
-    with pytest.raises(RowRefusedError) as caught:
+    with pytest.raises(RowRejectedError) as caught:
         totals().add(2, cells(MAPPING, **{**ROW, **row}))
     assert caught.value.refusal.field == field
 
