@@ -44,6 +44,16 @@ def day_at(zone: str, at_ms: int) -> int:
     return max(0, (at_ms + (offset_at(zone, at_ms) if offset is None else offset)) // DAY_MS)
 
 
+def hours_of_day(zone: str, day: int) -> tuple[int, ...]:
+    """The hours (their starts, seconds UTC) that a local day (days since 1970-01-01) holds: 24, or 23 and 25.
+
+    An hour belongs to the local day that it starts in.
+    """
+    # Local time is at most 12 hours behind UTC and 14 hours ahead.
+    around = range(day * 24 - 14, day * 24 + 24 + 12)
+    return tuple(hour * 3600 for hour in around if hour >= 0 and day_at(zone, hour * HOUR_MS) == day)
+
+
 def moscow_day(at_ms: int) -> int:
     """The day by Moscow's calendar (days since 1970-01-01): the day of facts."""
     return day_at(COUNTRY_ZONE, at_ms)

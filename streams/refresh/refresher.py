@@ -21,7 +21,7 @@ from streams.positions import Partition
 from streams.refresh import rollups, step_size
 from streams.refresh.conversations import refresh_lives
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
-from streams.zones import day_at, zone_of_place
+from streams.zones import day_at, hours_of_day, zone_of_place
 
 #: Days by page read all cells of a day: they may take this share of the time, so that a full day does not eat a core.
 PAGE_DAY_SHARE: Final = 0.1
@@ -70,8 +70,6 @@ class Refresher:
         self._rows_a_step = rows_a_step
         #: Highest offset per partition that was seen when an hour was last recomputed by this refresher.
         self._seen: dict[int, dict[Partition, int]] = {}
-        #: Hours that have rows, by the local day that they lie in.
-        self._hours: dict[ZoneDay, set[int]] = {}
         self._place_days: set[ZoneDay] = set()
         self._page_days: set[ZoneDay] = set()
         self._scan_at = clock()
@@ -108,22 +106,32 @@ class Refresher:
         return hours
 
     def _scan(self) -> None:
-        """Read what is recorded: which hours have rows, and which days are behind their hours."""
-        self._hours = {}
-        self._learn_hours()
+        """Find the days that are behind their hours, by what ClickHouse has recorded."""
         heads = self._heads()
         for rollup, waiting in (("place_day", self._place_days), ("page_day", self._page_days)):
-            done = {
+            done: dict[ZoneDay, int] = {
                 (zone, period // DAY_S): version
                 for zone, period, version in self._rows(
                     f"SELECT zone, toUnixTimestamp(period), max(version) FROM {DATA}.refreshed_g{self._generation} "
                     f"WHERE rollup = {literal(rollup)} GROUP BY zone, period"
                 )
             }
-            for day, hours in self._hours.items():
-                if sum(heads.get(hour, 0) for hour in hours) > done.get(day, 0):
-                    waiting.add(day)
+            wanted = self._day_versions(heads)
+            behind = {day for day, version in wanted.items() if version > done.get(day, 0)}
+            # A zone may have no row at all in a day: such a day is behind only where it was computed before.
+            unknown = {hour for zone, day in behind - done.keys() for hour in hours_of_day(zone, day) if hour in heads}
+            waiting |= behind & (done.keys() | (self._days_of_rows(unknown) if unknown else set()))
         self._scan_at = self._clock() + RESCAN_S
+
+    def _day_versions(self, heads: Mapping[int, int]) -> dict[ZoneDay, int]:
+        """The versions of all local days in every zone in use, from the heads of all hours."""
+        zones = [zone for (zone,) in self._rows(f"SELECT DISTINCT zone FROM {DATA}.place_zones_g{self._generation}")]
+        versions: dict[ZoneDay, int] = {}
+        for zone in zones:
+            for hour, head in heads.items():
+                day = zone, day_at(zone, hour * 1000)
+                versions[day] = versions.get(day, 0) + head
+        return versions
 
     def _stale_hours(self) -> dict[int, dict[Partition, int]]:
         """Hours of one step whose marks exceed their head, the latest first: hour -> (log, part) -> next offset."""
@@ -150,30 +158,44 @@ class Refresher:
         if stale:
             self._command(rollups.place_hour(self._generation, versions))
             refresh_lives(self._client, self._generation, list(stale), self._news(stale))
-            days = self._learn_hours(f"WHERE {among('hour', stale)}")
+            days = self._days_of_rows(stale)
             self._place_days |= days
             self._page_days |= days
-        days = self._latest(self._place_days, step_size.place_hours, step_size.LEAST_PLACE_DAYS)
-        heads = self._heads(days)
         # Heads of the hours are recorded together with those of their days, but the days count them already.
-        heads |= {hour: max(version, heads.get(hour, 0)) for hour, version in versions.items()}
+        heads = _highest(self._heads_around(self._place_days), versions)
+        days = self._latest(self._place_days, heads, step_size.place_hours, step_size.LEAST_PLACE_DAYS)
+        written = self._write_days(rollups.place_day, days, heads)
         self._write_heads(
             {
-                "place_day": self._write_days(rollups.place_day, days, heads),
+                "place_day": written,
                 "place_hour": {("UTC", hour): version for hour, version in versions.items()},
             }
         )
-        self._place_days -= days
+        self._place_days = (self._place_days - days) | self._outrun(written)
         for hour, marks in stale.items():
             self._seen[hour] = dict(marks)
 
     def _refresh_page_days(self) -> bool:
         """Of the waiting days by page those that a step takes; whether there were any."""
-        days = self._latest(self._page_days, step_size.cells_and_facts, step_size.LEAST_PAGE_DAYS)
-        heads = self._heads(days)
-        self._write_heads({"page_day": self._write_days(rollups.page_day, days, heads)})
-        self._page_days -= days
+        heads = self._heads_around(self._page_days)
+        days = self._latest(self._page_days, heads, step_size.cells_and_facts, step_size.LEAST_PAGE_DAYS)
+        written = self._write_days(rollups.page_day, days, heads)
+        self._write_heads({"page_day": written})
+        self._page_days = (self._page_days - days) | self._outrun(written)
         return bool(days)
+
+    def _outrun(self, written: Versions) -> set[ZoneDay]:
+        """Of the days just written those of which another refresher has recorded hours meanwhile.
+
+        Of two refreshers that write a day side by side the later one sees here what the other did.
+        """
+        days = {(zone, midnight // DAY_S) for zone, midnight in written}
+        heads = self._heads_around(days)
+        return {
+            (zone, day)
+            for zone, day in days
+            if sum(heads.get(hour, 0) for hour in hours_of_day(zone, day)) > written[zone, day * DAY_S]
+        }
 
     def _news(self, stale: Mapping[int, Mapping[Partition, int]]) -> dict[Partition, int]:
         """From which offset on a partition's facts may be new in some of these hours."""
@@ -184,31 +206,36 @@ class Refresher:
                 since[partition] = min(since.get(partition, seen.get(partition, 0)), seen.get(partition, 0))
         return since
 
-    def _latest(self, waiting: Iterable[ZoneDay], size: StepSize, least: int) -> set[ZoneDay]:
+    def _latest(self, waiting: Iterable[ZoneDay], heads: Mapping[int, int], size: StepSize, least: int) -> set[ZoneDay]:
         """The latest of the waiting days, as many as one step takes."""
-        latest = sorted(waiting, key=lambda day: (max(self._hours.get(day, ()), default=0), day), reverse=True)
-        units = [self._hours.get(day, ()) for day in latest]
+        latest = sorted(waiting, key=lambda day: (day[1], day[0]), reverse=True)
+        units = [[hour for hour in hours_of_day(zone, day) if hour in heads] for zone, day in latest]
         named = accumulate(map(len, units))
         units = [unit for unit, hours in zip(units, named, strict=True) if hours <= step_size.MOST_HOURS]
         return set(latest[: size(self._client, self._generation, units, least, self._rows_a_step)])
 
     def _write_days(self, statement: DayStatement, days: Iterable[ZoneDay], heads: Mapping[int, int]) -> Versions:
         """Recompute whole days. Returns the versions to record as their heads."""
-        day_of = {(zone, hour): day for zone, day in days for hour in self._hours.get((zone, day), ())}
+        day_of = {(zone, hour): day for zone, day in days for hour in hours_of_day(zone, day) if hour in heads}
         if day_of:
-            self._command(statement(self._generation, day_of, {hour: heads.get(hour, 0) for _, hour in day_of}))
+            self._command(statement(self._generation, day_of, {hour: heads[hour] for _, hour in day_of}))
         return rollups.day_versions(day_of, heads)
 
     def _write_heads(self, versions_of: Mapping[str, Versions]) -> None:
         if any(versions_of.values()):
             self._command(rollups.heads(self._generation, versions_of))
 
-    def _heads(self, days: Collection[ZoneDay] | None = None) -> dict[int, int]:
-        """Heads of all hours, or of those of some days."""
-        if days is not None and not days:
+    def _heads_around(self, days: Collection[ZoneDay]) -> dict[int, int]:
+        """Heads of all hours from the first of some days to the last, as ClickHouse has them now."""
+        if not days:
             return {}
-        hours = {hour for day in days or () for hour in self._hours.get(day, ())}
-        where = "" if days is None else f" AND {among('period', hours)}"
+        numbers = {day for _, day in days}
+        # A day begins up to 14 hours before the one in UTC, and ends up to 12 hours after it.
+        begin, end = (min(numbers) - 1) * DAY_S, (max(numbers) + 2) * DAY_S
+        return self._heads(f" AND period BETWEEN {max(0, begin)} AND {end}")
+
+    def _heads(self, where: str = "") -> dict[int, int]:
+        """Heads of hours (seconds UTC); never from memory, for another refresher may have recorded some."""
         return dict(
             self._rows(
                 f"SELECT toUnixTimestamp(period), max(version) FROM {DATA}.refreshed_g{self._generation} "
@@ -216,12 +243,13 @@ class Refresher:
             )
         )
 
-    def _learn_hours(self, where: str = "") -> set[ZoneDay]:
-        """Note which hours of ``place_hour`` have rows in which local days, and the zones of places that are new."""
+    def _days_of_rows(self, hours: Collection[int]) -> set[ZoneDay]:
+        """The local days in which places have rows in some hours; records the zones of places that are new."""
         # Places that are new are few, but their hours may be many.
         question = (
             "SELECT DISTINCT z.zone, if(z.zone = '', 0, toUnixTimestamp(h.hour)), if(z.zone = '', h.place, '') FROM "
-            f"(SELECT DISTINCT hour, toString(place) AS place FROM {DATA}.place_hour_g{self._generation} {where}) AS h "
+            f"(SELECT DISTINCT hour, toString(place) AS place FROM {DATA}.place_hour_g{self._generation} "
+            f"WHERE {among('hour', hours)}) AS h "
             f"LEFT JOIN {DATA}.place_zones_g{self._generation} AS z ON h.place = z.place"
         )
         rows = self._rows(question)
@@ -230,12 +258,7 @@ class Refresher:
             values = ", ".join(f"({literal(place)}, {literal(zone)})" for place, zone in new.items())
             self._command(f"INSERT INTO {DATA}.place_zones_g{self._generation} (place, zone) VALUES {values}")
             rows = self._rows(question)
-        days = set()
-        for zone, hour, _ in rows:
-            day = zone, day_at(zone, hour * 1000)
-            self._hours.setdefault(day, set()).add(hour)
-            days.add(day)
-        return days
+        return {(zone, day_at(zone, hour * 1000)) for zone, hour, _ in rows}
 
     def _rows(self, question: str) -> Any:
         return self._client.query(question, settings=_LONG).result_rows
@@ -245,3 +268,7 @@ class Refresher:
         # hours lie in any number of months, which are partitions.
         settings = {"async_insert": 0, "insert_deduplicate": 0, "max_partitions_per_insert_block": 0}
         self._client.command(statement, settings=_LONG | settings)
+
+
+def _highest(heads: Mapping[int, int], versions: Mapping[int, int]) -> dict[int, int]:
+    return dict(heads) | {hour: max(version, heads.get(hour, 0)) for hour, version in versions.items()}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
 from schemas.reference.places import zone_of
+from streams.verify.compare.behind import LateDay, late_days, late_hours, report_forgotten
 from streams.verify.findings import Findings
 from streams.verify.stored.retention import Limits
 from streams.verify.stored.tables import NO_LOG, ON_DISK, StoredRows
+
+#: Roll-ups by local day -> their keys.
+DAYS: Final = {"place_day": ("day", "place"), "page_day": ("day", "place", "page")}
 
 
 class _Since(Struct, frozen=True):
@@ -39,20 +44,31 @@ def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patien
     """
     since = _Since.of(kept)
     zones = _zones(findings, stored)
-    behind = _behind(stored, since)
+    late = _late(stored, since)
     # Nobody brings roll-ups up to date where no worker runs.
-    deadline = time.monotonic() + (patience_s if behind and stored.is_folded_now() else 0)
-    while behind and time.monotonic() < deadline:
+    deadline = time.monotonic() + (patience_s if late and stored.is_folded_now() else 0)
+    while late and time.monotonic() < deadline:
         time.sleep(0.5)
-        behind = _behind(stored, since)
+        late = _late(stored, since)
+    if "place_hour" in late:
+        # Days are made from hours: behind one, all are.
+        return ["place_hour", *DAYS]
     by_zone = ", ".join(f"zone = '{zone}', toDate(hour, '{zone}')" for zone in zones)
     day = f"multiIf({by_zone}, toDate(hour))"
-    if "place_hour" not in behind:
-        _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
-    for rollup, key in (("place_day", ("day", "place")), ("page_day", ("day", "place", "page"))):
-        if rollup not in behind and zones:
+    _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
+    for rollup, key in DAYS.items():
+        report_forgotten(findings, rollup, late.get(rollup, []))
+        if rollup not in late and zones:
             _compare(findings, stored, rollup, key, f"toString({day})", since.day)
-    return behind
+    return [rollup for rollup in late if rollup not in findings.differences]
+
+
+def _late(stored: StoredRows, since: _Since) -> dict[str, list[LateDay]]:
+    """The late days of each roll-up that has any; for hours the roll-up alone."""
+    if late_hours(stored, since.hour):
+        return {"place_hour": []}
+    late = {rollup: late_days(stored, rollup, since.day) for rollup in DAYS}
+    return {rollup: days for rollup, days in late.items() if days}
 
 
 def _zones(findings: Findings, stored: StoredRows) -> list[str]:
@@ -62,42 +78,6 @@ def _zones(findings: Findings, stored: StoredRows) -> list[str]:
         if zone != zone_of(place):
             findings.differ("place_zones", place, zone_of(place), zone)
     return sorted(zones)
-
-
-def _behind(stored: StoredRows, since: _Since) -> list[str]:
-    """Roll-ups of which a period's head is not the sum of the marks that it should be made from."""
-    refreshed = stored.table("refreshed")
-    heads = f"SELECT period, max(version) AS head FROM {refreshed} WHERE rollup = 'place_hour' GROUP BY period"
-    marks = f"SELECT hour, log, part, max(high) AS high FROM {stored.table('touched')} GROUP BY hour, log, part"
-    stale_hours = (
-        f"SELECT 1 FROM (SELECT hour, sum(high) AS version FROM ({marks}) GROUP BY hour) AS m"
-        f" LEFT JOIN ({heads}) AS h ON m.hour = h.period WHERE m.version != h.head"
-        f" AND toString(m.hour) >= '{since.hour}' LIMIT 1"
-    )
-    if stored.values(stale_hours):
-        # Days are made from hours: behind one, all are.
-        return ["place_hour", "place_day", "page_day"]
-    behind = []
-    for rollup in ("place_day", "page_day"):
-        done = (
-            f"SELECT zone, toDate(period) AS day, max(version) AS version FROM {refreshed}"
-            f" WHERE rollup = '{rollup}' GROUP BY zone, day"
-        )
-        # Each hour belongs to the days of the zones that have rows in it.
-        for (zone,) in stored.values(f"SELECT DISTINCT zone FROM {stored.table('place_zones')}"):
-            wanted = (
-                f"SELECT toDate(h.period, '{zone}') AS day, sum(h.head) AS version FROM ({heads}) AS h"
-                f" WHERE h.period IN (SELECT hour FROM {stored.table('place_hour')} WHERE place IN"
-                f" (SELECT place FROM {stored.table('place_zones')} WHERE zone = '{zone}')) GROUP BY day"
-            )
-            stale = (
-                f"SELECT 1 FROM ({wanted}) AS w LEFT JOIN ({done}) AS d ON d.day = w.day AND d.zone = '{zone}'"
-                f" WHERE w.version != d.version AND toString(w.day) >= '{since.day}' LIMIT 1"
-            )
-            if stored.values(stale):
-                behind.append(rollup)
-                break
-    return behind
 
 
 def _compare(

@@ -230,6 +230,34 @@ def test_a_stale_refresher_that_writes_late_changes_nothing(log: StoredLog) -> N
     assert log.rows("SELECT appeal, life FROM gospulse_data.appeals_g{g} FINAL ORDER BY appeal") == lives
 
 
+def test_two_refreshers_that_alternate_leave_the_days_whole(log: StoredLog) -> None:
+    """Partition 0 goes from one worker to another and back: the first one must not forget the other's hours."""
+    first, second = Refresher(log.client, log.generation), Refresher(log.client, log.generation)
+    records: list[tuple[int, bytes]] = []
+    for number, refresher in enumerate((first, second, first, second, second, first)):
+        # One of a few hours, so that hours come that the other refresher has never seen, and old ones change.
+        records.append((0, event(number, at=T0 - number % 3 * HOUR, place=PLACES[number % 2])))
+        flush(log, records[-1:])
+        refresher.step(hurry=True)
+        assert stored(log) == plain_count(records), number
+
+
+def test_refreshers_side_by_side_leave_the_days_whole(log: StoredLog) -> None:
+    """Both have read the marks before either of them writes: the later one sees what the other did."""
+    records = [(0, event(number, at=T0 - number * HOUR)) for number in range(2)]
+    flush(log, records[:1])
+    stalled = Stalled(log.client)
+    one = Refresher(stalled, log.generation)  # type: ignore[arg-type]
+    one.step(hurry=True)
+    flush(log, records[1:])
+    two = Refresher(log.client, log.generation)
+    two.step(hurry=True)
+    stalled.go_on()
+    for refresher in (one, two, Refresher(log.client, log.generation)):
+        refresher.drain()
+    assert stored(log) == plain_count(records)
+
+
 def test_cells_without_marks_are_counted_once_the_next_worker_has_marked_them(log: StoredLog) -> None:
     records = [(0, event(i, at=T0)) for i in range(10)]
     flush(log, records, marks=False)

@@ -164,6 +164,29 @@ def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) ->
     assert "+3 appeals" in tampered.findings.kept[0].stored
 
 
+def test_a_day_that_the_refresher_forgot_is_red(
+    bench: Bench, folded: FoldedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its head counts fewer hours than there are, and the refresher does nothing more."""
+    Refresher(bench.client, folded.generation).drain()
+    heads = f"gospulse_data.refreshed_g{folded.generation}"
+    bench.client.command(
+        f"INSERT INTO {heads} SELECT * REPLACE (version + 1 AS version) FROM {heads} WHERE rollup = 'place_hour'"
+        " ORDER BY period DESC LIMIT 1"
+    )
+    touched = f"gospulse_data.touched_g{folded.generation}"
+    bench.client.command(
+        f"INSERT INTO {touched} SELECT * REPLACE (high + 1 AS high) FROM {touched}"
+        " ORDER BY hour DESC, high DESC LIMIT 1"
+    )
+    waiting = bench.verify(folded)
+    assert waiting.rollups_behind == ["place_day", "page_day"]
+    monkeypatch.setattr("streams.verify.compare.behind.FORGOTTEN_AFTER_S", {"place_day": 0, "page_day": 0})
+    forgotten = bench.verify(folded)
+    assert forgotten.rollups_behind == []
+    assert {"place_day", "page_day"} <= set(forgotten.findings.differences)
+
+
 def test_rows_under_way_are_held_between_bounds(bench: Bench) -> None:
     """A partition that lags, and rows that were written and not acknowledged: green, and counted as in bounds."""
     log = bench.generation()
