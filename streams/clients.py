@@ -62,6 +62,8 @@ def consumer_options(connection: KafkaConnection) -> dict[str, Any]:
         "group_id": None,
         "enable_auto_commit": False,
         "auto_offset_reset": "none",
+        # Records of aborted transactions do not count.
+        "isolation_level": "read_committed",
         "security_protocol": connection.security_protocol,
         "ssl_context": ssl_context,
         "max_partition_fetch_bytes": 2 * 1024 * 1024,

@@ -17,6 +17,7 @@ from kafka.errors import (
     KafkaError,
     NotCoordinatorError,
 )
+from kafka.protocol.consumer.offsets import IsolationLevel
 from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
@@ -29,10 +30,19 @@ class KafkaUnavailableError(Exception):
 
 
 class PartitionRange(Struct, frozen=True):
-    """The offsets that a partition holds: ``begin`` is the first one, ``end`` the next to be given."""
+    """The offsets that a partition holds: ``begin`` is the first one, ``end`` the next to be given.
+
+    ``unstable`` is the first offset of an unfinished transaction; None where there is none.
+    """
 
     begin: int
     end: int
+    unstable: int | None = None
+
+    @property
+    def stable(self) -> int:
+        """The offset up to which records can be read (last stable offset)."""
+        return self.end if self.unstable is None else self.unstable
 
 
 class KafkaOffsets:
@@ -90,8 +100,13 @@ class KafkaOffsets:
         ]
         # Begin before end: a log that is trimmed meanwhile must not look as if it ended before its start.
         begins = self._list(partitions, OffsetSpec.EARLIEST)
+        # The last stable offset before the end: a transaction that ends in between must not look as if it lay beyond.
+        stable = self._list(partitions, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
         ends = self._list(partitions, OffsetSpec.LATEST)
-        return {partition: PartitionRange(begins[partition], ends[partition]) for partition in partitions}
+        return {
+            partition: PartitionRange(begins[partition], ends[partition], _unstable(stable[partition], ends[partition]))
+            for partition in partitions
+        }
 
     def first_since(self, partitions: Iterable[TopicPartition], since_ms: int) -> dict[TopicPartition, int | None]:
         """The first offset of each partition that was appended at or after ``since_ms`` (UTC); None where none was."""
@@ -155,12 +170,19 @@ class KafkaOffsets:
             raise self._unavailable("describe its topics", error) from error
         return {names[topic["name"]]: topic for topic in described if not topic.get("error_code")}
 
-    def _list(self, partitions: list[TopicPartition], spec: OffsetSpec | int) -> dict[TopicPartition, int]:
+    def _list(
+        self,
+        partitions: list[TopicPartition],
+        spec: OffsetSpec | int,
+        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    ) -> dict[TopicPartition, int]:
         if not partitions:
             return {}
         keys = {self._prefixed(partition): partition for partition in partitions}
         try:
-            found = self._admin.list_partition_offsets(dict.fromkeys(keys, spec), timeout_ms=self._timeout_ms)
+            found = self._admin.list_partition_offsets(
+                dict.fromkeys(keys, spec), isolation_level=isolation, timeout_ms=self._timeout_ms
+            )
         except KafkaError as error:
             raise self._unavailable("list its offsets", error) from error
         return {keys[key]: int(value.offset) for key, value in found.items()}
@@ -168,6 +190,11 @@ class KafkaOffsets:
     def _unavailable(self, what: str, error: Exception) -> KafkaUnavailableError:
         servers = ", ".join(self._connection.bootstrap)
         return KafkaUnavailableError(f"Kafka at {servers} could not {what}: {type(error).__name__}. Is it running?")
+
+
+def _unstable(stable: int, end: int) -> int | None:
+    """The first offset of an unfinished transaction; None where everything below the end can be read."""
+    return stable if stable < end else None
 
 
 def _listens(bootstrap: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""A batch: consecutive raw records of one partition, and how a fold takes only what it has not folded yet."""
+"""A batch: a stretch of one partition with its raw records, and the part of it that a fold has not taken yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class GapError(Exception):
-    """A batch begins beyond the offset that is expected next: records in between would be lost silently."""
+    """A batch begins beyond the offset that is expected next: records between may be lost."""
 
 
 class ColdWindowError(Exception):
@@ -17,26 +17,34 @@ class ColdWindowError(Exception):
 
 
 class Batch(Struct, gc=False):
-    """Consecutive records of one partition.
+    """Consecutive offsets of one partition.
 
     ``values[i]`` is the record at ``first_offset + i`` as it stands in the log, None for a record without a value;
-    ``appended[i]`` is its append time, milliseconds since 1970-01-01T00:00:00Z.
+    ``appended[i]`` is its append time, milliseconds since 1970-01-01T00:00:00Z. ``voids`` are the offsets at which the
+    log holds no record for us (markers of transactions, aborted records, records removed by compaction); their values
+    are None.
     """
 
     first_offset: int
     values: list[bytes | None]
     appended: list[int] | array[int]
+    voids: frozenset[int] = frozenset()
 
     @property
     def next_offset(self) -> int:
-        """The offset after the last record."""
+        """The offset after the last one of the batch."""
         return self.first_offset + len(self.values)
 
-    def between(self, expected: int, end: int | None = None) -> Batch | None:
-        """What of this batch lies at or after ``expected`` and before ``end``; None where nothing does.
+    @property
+    def records(self) -> int:
+        """How many records it has: offsets without the voids."""
+        return len(self.values) - len(self.voids)
 
-        Records below ``expected`` are repeats of the transport (after a rebalance kept partitions are read again)
-        and fall away. Raises :class:`GapError` where the batch begins beyond ``expected``.
+    def between(self, expected: int, end: int | None = None) -> Batch | None:
+        """The part of this batch at or after ``expected`` and before ``end``; None where there is none.
+
+        Records below ``expected`` are dropped: the transport read them again. Raises :class:`GapError` where the batch
+        begins beyond ``expected``.
         """
         if not self.values:
             return None
@@ -51,7 +59,8 @@ class Batch(Struct, gc=False):
         if expected == self.first_offset and last == self.next_offset:
             return self
         begin, stop = expected - self.first_offset, last - self.first_offset
-        return Batch(expected, self.values[begin:stop], self.appended[begin:stop])
+        voids = self.voids and frozenset(offset for offset in self.voids if expected <= offset < last)
+        return Batch(expected, self.values[begin:stop], self.appended[begin:stop], voids)
 
     def by_chunk(self, chunk: int) -> Iterator[Batch]:
         """The batch cut at the boundaries of chunks of ``chunk`` records."""

@@ -86,7 +86,7 @@ class EventFold(PartitionFold):
 
     def _judged(self, part: Batch) -> Judged:
         judged = self._judge.judge(part)
-        self._brake.note(judged.refused, len(part.values), part.next_offset)
+        self._brake.note(judged.refused, part.records, part.next_offset)
         return judged
 
     def _completes_chunk(self, part: Batch) -> bool:

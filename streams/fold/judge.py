@@ -111,6 +111,8 @@ class EventJudge:
         if mended:
             refusals = dict.fromkeys(mended, MENDED) | refusals
             accepted &= ~np.isin(places, mended)
+        if batch.voids:
+            refusals = {at: why for at, why in refusals.items() if batch.first_offset + at not in batch.voids}
         absent_count = 0
         if excluded:
             absent_mask = np.concatenate(excluded)

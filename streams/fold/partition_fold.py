@@ -43,6 +43,7 @@ class PartitionFold(ABC):
         self._warm_offset = self.window_from
         self._flushed = start
         self._appended = 0
+        self._voids = 0
         self._brake = Brake()
 
     @property
@@ -80,6 +81,7 @@ class PartitionFold(ABC):
             self._take(part)
             self.next_offset = part.next_offset
             self._appended = part.appended[-1]
+            self._voids += len(part.voids)
 
     def flush(self) -> Rows | None:
         """The rows that changed since the flush before; None where no record was folded since.
@@ -95,9 +97,10 @@ class PartitionFold(ABC):
                 first_offset=self._flushed,
                 next_offset=self.next_offset,
                 appended=self._appended,
+                voids=self._voids,
             )
         )
-        self._flushed = self.next_offset
+        self._flushed, self._voids = self.next_offset, 0
         return Rows({name: frame for name, frame in tables.items() if frame.height}, (span,))
 
     def _window_start(self, start: int, floor: int) -> int:

@@ -55,6 +55,8 @@ class ReadingFold(PartitionFold):
         refusals: dict[int, Refusal] = {}
         accepted: list[tuple[Reading, int, int]] = []
         for place, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
+            if batch.first_offset + place in batch.voids:
+                continue
             verdict = self._judge(raw, batch.first_offset + place, appended)
             if isinstance(verdict, Refusal):
                 refusals[place] = verdict
@@ -62,9 +64,9 @@ class ReadingFold(PartitionFold):
                 accepted.append((verdict, batch.first_offset + place, appended))
         records = refused_records(batch, refusals)
         self._refused.add(records)
-        self._brake.note(records, len(batch.values), batch.next_offset)
+        self._brake.note(records, batch.records, batch.next_offset)
         self._counts["refused"] += len(refusals)
-        self._counts["excluded"] += len(batch.values) - len(refusals) - len(accepted)
+        self._counts["excluded"] += batch.records - len(refusals) - len(accepted)
         self._keep(accepted)
 
     def _judge(self, raw: bytes | None, offset: int, appended: int) -> Reading | Refusal | None:

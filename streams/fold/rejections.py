@@ -39,6 +39,8 @@ class RejectionFold(PartitionFold):
         refusals: dict[int, Refusal] = {}
         for place, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
             offset = batch.first_offset + place
+            if offset in batch.voids:
+                continue
             verdict = self._validator(raw or b"")
             if isinstance(verdict, Refusal):
                 refusals[place] = verdict
@@ -48,7 +50,7 @@ class RejectionFold(PartitionFold):
                 self._rows.report(verdict, offset, appended, len(raw or b""))
         records = refused_records(batch, refusals)
         self._rows.add(records)
-        self._brake.note(records, len(batch.values), batch.next_offset)
+        self._brake.note(records, batch.records, batch.next_offset)
         self._counts["refused"] += len(refusals)
 
     def _drain(self, span: Span) -> tuple[dict[str, pl.DataFrame], Span]:

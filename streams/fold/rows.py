@@ -68,6 +68,8 @@ class Span(Struct, frozen=True, kw_only=True):
     next_offset: int
     #: Append time of the last record, milliseconds UTC.
     appended: int
+    #: Offsets among them that hold no record.
+    voids: int = 0
     #: Records that were refused (each has a row of ``rejected``).
     refused: int = 0
     #: Records of loads that the generation excludes: as if absent.
@@ -82,7 +84,7 @@ class Span(Struct, frozen=True, kw_only=True):
     @property
     def records(self) -> int:
         """How many records were folded."""
-        return self.next_offset - self.first_offset
+        return self.next_offset - self.first_offset - self.voids
 
 
 class Rows(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The original of one record: what stands in the log at a position that a table names."""
+"""The original of one record: the record in the log at a position that a table names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OriginalUnreadableError(Exception):
 async def read_original(connection: KafkaConnection, topic: str, part: int, offset: int) -> Original | None:
     """The record at ``offset`` of a partition of ``topic`` (named without prefix); None where the log holds none there.
 
-    Raises :class:`OriginalUnreadableError` where Kafka does not answer.
+    An aborted record is none. Raises :class:`OriginalUnreadableError` where Kafka does not answer.
     """
     where = TopicPartition(connection.topic(topic), part)
     consumer = AIOKafkaConsumer(**consumer_options(connection))
@@ -48,6 +48,9 @@ async def read_original(connection: KafkaConnection, topic: str, part: int, offs
                 if record.offset != offset:
                     return None
                 return Original(record.timestamp, record.key, record.value)
+            if await consumer.position(where) > offset:
+                # Markers of transactions and aborted records are passed over.
+                return None
     except OffsetOutOfRangeError:
         return None
     except (KafkaError, OSError) as error:

@@ -208,7 +208,7 @@ class Flusher:
                     folded=folded,
                     folded_appended=appended,
                     heartbeat=now,
-                    end=max(partition.end, partition.delivered),
+                    end=max(partition.end.end, partition.delivered),
                     worker=self._config.name,
                     stopped=partition.reason,
                 )
@@ -279,7 +279,7 @@ class Flusher:
         partitions = list(self._ownership.partitions.values())
         metrics = self._metrics
         metrics.replace("partitions", {(name,): count for name, count in states(partitions).items()})
-        metrics.replace("lag_records", {(p.topic, str(p.part)): max(0, p.end - p.acknowledged) for p in partitions})
+        metrics.replace("lag_records", {(p.topic, str(p.part)): max(0, p.end.end - p.acknowledged) for p in partitions})
         metrics.replace("stopped", {(p.topic, str(p.part)): float(p.state is State.STOPPED) for p in partitions})
         metrics.set("held_records", self._ownership.held)
         metrics.set("flush_age_seconds", self._monotonic() - self._flushed_at)

@@ -33,6 +33,17 @@ class Hold(Struct, frozen=True):
     offset: int
 
 
+class LogEnd(Struct, frozen=True):
+    """The end of a partition's log, as one answer of the broker told it."""
+
+    #: The offset that the next record will get (high watermark).
+    end: int
+    #: The first offset of an unfinished transaction, else ``end`` (last stable offset): nothing beyond it is readable.
+    stable: int
+    #: When the broker was asked, milliseconds UTC by this worker's clock: the end is at least as new.
+    asked_at: int
+
+
 class Delivery(Struct, frozen=True):
     """A batch on its way from Kafka to the fold, and the read that it belongs to.
 
@@ -69,8 +80,8 @@ class OwnedPartition:
         self.appended = 0
         #: What the group has committed, as far as this worker knows.
         self.committed: int | None = None
-        #: End of the log as it was seen last.
-        self.end = 0
+        #: End of the log, as it was learnt last.
+        self.end = LogEnd(0, 0, 0)
         #: Seeks since the last batch that fitted.
         self.rewinds = 0
         #: Folds that were discarded by an unexpected error since the last acknowledgement.
@@ -96,6 +107,7 @@ class OwnedPartition:
         """The partition is one of this log from now on; what was known of another log under its name is forgotten."""
         self.log, self.topic_id = log, topic_id
         self.acknowledged = self.appended = 0
+        self.end = LogEnd(0, 0, 0)
         self.hold = None
 
     def begin(self, fold: PartitionFold, start: Start) -> int:

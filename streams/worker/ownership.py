@@ -16,7 +16,7 @@ from streams.fold.batch import Batch, GapError
 from streams.fold.brake import LATEST, LIMIT
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
-from streams.worker.owned_partition import Delivery, Hold, OwnedPartition, State
+from streams.worker.owned_partition import Delivery, Hold, LogEnd, OwnedPartition, State
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -90,7 +90,7 @@ class Ownership:
         partition.delivered = max(partition.delivered, batch.next_offset)
         partition.queued += 1
         self._metrics.add("batches_total", 1, partition.topic)
-        self._metrics.add("batch_records_total", len(batch.values), partition.topic)
+        self._metrics.add("batch_records_total", batch.records, partition.topic)
         return Delivery(partition, epoch, batch)
 
     def fetch_failed(self, tp: TP, epoch: int, error: KafkaError) -> None:
@@ -122,11 +122,11 @@ class Ownership:
             if tp in self.partitions:
                 self.partitions[tp].committed = offset
 
-    def saw_ends(self, ends: Mapping[TP, int]) -> None:
-        """Ends of the log as the last fetches told them."""
+    def saw_ends(self, ends: Mapping[TP, LogEnd]) -> None:
+        """Ends of the logs, as the last answers to fetches told them."""
         for tp, end in ends.items():
             partition = self.partitions.get(tp)
-            if partition is not None and partition.state is State.FOLDING:
+            if partition is not None and partition.state is State.FOLDING and end.asked_at > partition.end.asked_at:
                 partition.end = end
 
     # What the agents ask.
@@ -168,9 +168,9 @@ class Ownership:
 
     @property
     def lag(self) -> int:
-        """Records that the logs hold beyond what came from Kafka, as far as the last fetches told."""
+        """Readable records that did not come from Kafka yet, as far as the last answers to fetches told."""
         folding = (partition for partition in self.partitions.values() if partition.state is State.FOLDING)
-        return sum(max(0, partition.end - partition.delivered) for partition in folding)
+        return sum(max(0, partition.end.stable - partition.delivered) for partition in folding)
 
     @property
     def queued(self) -> int:
@@ -237,7 +237,7 @@ class Ownership:
             f"At least {LIMIT} of the {LATEST} records before offset {at} are refused: the deployment is wrong rather "
             "than the data. Restart the workers with a release that reads them, or accept the refusals with "
             f"`gospulse partitions resume --log {partition.log} --partition {partition.part} "
-            f"--accept-refusals-until {max(at, partition.end)}`.",
+            f"--accept-refusals-until {max(at, partition.end.end)}`.",
             Hold("refusals", at),
         )
         log.error("%r stands still: %s", partition, partition.reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -30,7 +31,7 @@ from streams.positions import Partition, TopicPartition
 from streams.worker.broker import Broker
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
-from streams.worker.owned_partition import OwnedPartition, State
+from streams.worker.owned_partition import LogEnd, OwnedPartition, State
 from streams.worker.ownership import Ownership, describe
 from streams.worker.sink import Sink
 from streams.worker.start_rule import Known, Start, Stop, decide_start
@@ -44,8 +45,9 @@ RETRY_S: Final = 0.5
 
 
 class KafkaFacts(Struct, frozen=True):
-    """What the broker says: topic ids by topic, ranges and commits by (topic, partition)."""
+    """What the broker says: topic ids by topic, ranges and commits by partition, and when it was asked (ms UTC)."""
 
+    asked_at: int
     ids: dict[str, str]
     ranges: dict[TopicPartition, PartitionRange]
     committed: dict[TopicPartition, int]
@@ -126,8 +128,9 @@ class Starter:
         )
 
     def _ask_kafka(self, offsets: KafkaOffsets) -> KafkaFacts:
+        asked_at = int(time.time() * 1000)
         ids = offsets.topic_ids(FOLDS)
-        return KafkaFacts(ids, offsets.ranges(ids), offsets.committed(self._group))
+        return KafkaFacts(asked_at, ids, offsets.ranges(ids), offsets.committed(self._group))
 
     def _ask_clickhouse(self, client: Client) -> Records:
         generation = self._config.generation
@@ -199,7 +202,7 @@ class Starter:
         )
         if partition.log != number:
             partition.adopt(number, topic_id)
-        partition.end = held.end
+        partition.end = LogEnd(held.end, held.stable, kafka.asked_at)
         partition.committed = known.committed
         partition.accept_refusals_until = decided.accept_refusals_until
         window = self._definition.window_chunks if partition.topic == EVENTS else 0
@@ -223,7 +226,7 @@ def _still_held(partition: OwnedPartition, decided: Allowed) -> bool:
 
 
 def _new(partitions: Sequence[OwnedPartition]) -> int:
-    return sum(max(0, partition.end - partition.acknowledged) for partition in partitions)
+    return sum(max(0, partition.end.end - partition.acknowledged) for partition in partitions)
 
 
 def _first_line(error: Exception) -> str:

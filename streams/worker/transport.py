@@ -10,6 +10,7 @@ committed although the sink raised) and, after a rebalance, reads on at the comm
                           acknowledgements serve its flow control only
 ``Consumer._add_gap``     nothing: a batch covers its own offsets
 ``Thread._fetch_records`` makes batches where the records are read, without an object a record
+``Fetcher`` (aiokafka)    reads committed records only; each answer notes the end of the log and when it was asked for
 ``Thread.commit``         waits while the group is joined; one that came too late is no reason to crash
 ========================  ====================================================================================
 
@@ -20,12 +21,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, Protocol, cast
 
 import aiokafka
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import (
     CommitFailedError,
     ConsumerStoppedError,
@@ -39,7 +41,7 @@ from faust.types.tuples import ConsumerMessage, ack_lock
 
 from streams.fold.batch import Batch
 from streams.worker.fetched_batch import read_batch
-from streams.worker.owned_partition import Delivery
+from streams.worker.owned_partition import Delivery, LogEnd
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,8 @@ class Owner(Protocol):
     def fetch_failed(self, tp: TP, epoch: int, error: KafkaError) -> None:
         """The fetcher has an error instead of records."""
 
-    def saw_ends(self, ends: Mapping[TP, int]) -> None:
-        """Ends of the log as the last fetches told them."""
+    def saw_ends(self, ends: Mapping[TP, LogEnd]) -> None:
+        """Ends of the logs, as the last answers to fetches told them."""
 
     def assigned(self, partitions: Iterable[TP]) -> None:
         """A rebalance ended with these partitions; where to begin in each is found out afterwards."""
@@ -92,14 +94,34 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         super().__post_init__()
         #: Epoch of the last seek of each partition: a fetch that was asked for before it takes nothing.
         self._epochs: dict[TP, int] = {}
-        #: Ends of the partitions' logs, as the last answers told them.
-        self.ends: dict[TP, int] = {}
+        #: Ends of the partitions' logs, as the last answers told them. Replaced as a whole: another thread reads it.
+        self.ends: dict[TP, LogEnd] = {}
 
     async def on_start(self) -> None:
-        """Start aiokafka's consumer and tell it how long a fetch may wait."""
+        """Start aiokafka's consumer, set how long a fetch may wait, and let it read committed records only."""
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher
         fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes = FETCH_WAIT_MS, FETCH_BYTES
+        # Faust offers this only together with its own transactions.
+        fetcher._isolation_level = READ_COMMITTED
+        fetch = fetcher._proc_fetch_request
+
+        async def fetch_and_note(assignment: Any, node: int, request: Any) -> Any:
+            asked_at = int(time.time() * 1000)
+            asked = [TP(topic, part) for topic, parts in request.topics for part, *_ in parts]
+            states = {tp: assignment.state_value(TopicPartition(*tp)) for tp in asked}
+            for state in states.values():
+                state.timestamp = None
+            result = await fetch(assignment, node, request)
+            # An answer to a fetch sets the time; the end is then at least as new as the question.
+            told = {tp: state for tp, state in states.items() if state.timestamp is not None}
+            self.ends = self.ends | {
+                tp: LogEnd(state.highwater, state.highwater if state.lso is None else state.lso, asked_at)
+                for tp, state in told.items()
+            }
+            return result
+
+        fetcher._proc_fetch_request = fetch_and_note
 
     async def seek_to(self, targets: Mapping[TP, tuple[int, int]]) -> None:
         """Read on at an offset: ``targets`` has (offset, epoch) by partition. Raises IllegalStateError when revoked."""
@@ -144,10 +166,6 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # While a rebalance is under way nothing here is surely ours.
         if assignment is None or fetcher._subscriptions.reassignment_in_progress:
             return found
-        for tp in assignment.tps:
-            highwater = assignment.state_value(tp).highwater
-            if highwater is not None:
-                self.ends[TP(*tp)] = highwater
         for tp in [tp for tp in fetcher._records if tp in wanted and self._epochs.get(tp) == wanted[tp]]:
             result = fetcher._records.pop(tp)
             fetcher._notify(fetcher._wait_consume_future)
@@ -163,7 +181,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 if batch.values:
                     found[tp] = batch
         states = map(assignment.state_value, assignment.tps)
-        behind = any(state.has_valid_position and (state.highwater or 0) > state.position for state in states)
+        behind = any(state.has_valid_position and (state.lso or 0) > state.position for state in states)
         fetcher._fetch_max_wait_ms = BEHIND_WAIT_MS if behind else FETCH_WAIT_MS
         return found
 

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from streams.definition import current_definition, encode_definition
 from streams.worker.config import WorkerConfig
 from streams.worker.worker import Worker
 from tests.servers.ports import free_port
-from tests.streams.builders.plain_count import PlainCount
+from tests.streams.builders.plain_count import VOID, PlainCount
 from tests.streams.builders.records import T0, event, hex32
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,6 +89,34 @@ class Folding:
         self._producer.flush(timeout=PATIENCE_S)
         for future in futures:
             future.get(timeout=PATIENCE_S)
+
+    def transaction(self, part: int, count: int, *, commit: bool) -> None:
+        """Append ``count`` records by a transaction: its marker takes an offset, and what is aborted does not count."""
+        # Of their own: a fact of another partition would be the same fact.
+        names = [(self.kafka.topic_prefix, "transaction", uuid.uuid4()) for _ in range(count)]
+        records = [event(name, KINDS[at % len(KINDS)], page="vk:1") for at, name in enumerate(names)]
+        with self.unfinished(part, records) as producer:
+            if commit:
+                producer.commit_transaction()
+            else:
+                producer.abort_transaction()
+        self.values[part] += [*(records if commit else [VOID] * count), VOID]
+
+    @contextmanager
+    def unfinished(self, part: int, records: Sequence[bytes]) -> Iterator[KafkaProducer]:
+        """A transaction that has written ``records`` to a partition and is neither committed nor aborted."""
+        producer = KafkaProducer(
+            bootstrap_servers=list(self.kafka.bootstrap), transactional_id=f"{self.kafka.topic_prefix}{uuid.uuid4()}"
+        )
+        try:
+            producer.init_transactions()
+            producer.begin_transaction()
+            for value in records:
+                producer.send(self.kafka.topic(EVENTS), value=value, partition=part)
+            producer.flush(timeout=PATIENCE_S)
+            yield producer
+        finally:
+            producer.close()
 
     def start_anew(self) -> list[list[bytes]]:
         """The topic was made anew: what follows repeats nothing of the former log, which is given back."""

@@ -14,6 +14,8 @@ from schemas.reference.places import zone_of
 from streams.definition import Definition
 
 TEN_MINUTES = 600_000
+#: Stands in a log for an offset that holds no record: a marker of a transaction, or an aborted record.
+VOID = b"\0 no record"
 ACTIVE = {"appeal_received", "comment_added", "reaction_added", "repost_added", "vote_added", "service_used"}
 
 
@@ -39,6 +41,8 @@ class PlainCount:
         self._ids: dict[int, set[str]] = defaultdict(set)
         judge = EventValidator()
         for offset, (value, append) in enumerate(zip(values, appended, strict=True)):
+            if value is VOID:
+                continue
             verdict = judge(value if value is not None else b"")
             if isinstance(verdict, Refusal):
                 self.refused[offset] = (verdict.field, verdict.reason)

@@ -14,7 +14,7 @@ from streams.fold.batch import Batch
 from streams.fold.events import EventFold
 from streams.fold.rows import Rows
 from streams.grid import chunk_start
-from tests.streams.builders.plain_count import PlainCount, differences
+from tests.streams.builders.plain_count import VOID, PlainCount, differences
 from tests.streams.builders.records import APPENDED, HOUR, T0, definition, event, hex32
 from tests.streams.builders.tables import Tables
 
@@ -53,7 +53,7 @@ good_records = st.builds(
     appeal=st.sampled_from([hex32("appeal 1"), hex32("appeal 2")]),
     unheard_of=st.sampled_from([0, [[]]]),
 )
-records = st.one_of(good_records, good_records, good_records, st.none(), st.binary(max_size=12))
+records = st.one_of(good_records, good_records, good_records, st.none(), st.binary(max_size=12), st.just(VOID))
 steps = st.lists(
     st.tuples(
         st.sampled_from(["fold", "fold", "fold", "flush", "flush", "crash", "crash in insert", "again", "commit lost"]),
@@ -79,7 +79,9 @@ class Cluster:
 
     def batch(self, begin: int, end: int) -> Batch:
         values = self.values[begin:end]
-        return Batch(begin, values, [APPENDED] * len(values))
+        voids = frozenset(begin + at for at, value in enumerate(values) if value is VOID)
+        present = [None if value is VOID else value for value in values]
+        return Batch(begin, present, [APPENDED] * len(values), voids)
 
     def assigned(self, size: int) -> EventFold:
         """A new fold at the start of the chunk that holds the commit, its window read in batches of ``size``."""
@@ -129,6 +131,9 @@ class Cluster:
 @settings(deadline=None, max_examples=int(os.environ.get("FOLD_EXAMPLES", "120")))
 @given(st.one_of(st.lists(records, max_size=12), st.lists(records, min_size=25, max_size=45)), steps)
 @example([event(n, amount=n + 1) for n in range(45)], [("fold", 0, 3, 0), ("flush", 0, 0, 0)] * 15)
+@example(
+    [event(0), VOID, event(1), event(0), VOID, VOID, event(2)] + [VOID] * 8 + [event(2), event(3), event(2)] * 7, []
+)
 def test_any_schedule_ends_in_the_plain_count(
     values: list[bytes | None], schedule: list[tuple[str, int, int, int]]
 ) -> None:

@@ -13,7 +13,7 @@ from streams.fold.events import EventFold
 from streams.worker.config import WorkerConfig
 from streams.worker.flush import PATIENCE, Flusher
 from streams.worker.metrics import Metrics
-from streams.worker.owned_partition import OwnedPartition
+from streams.worker.owned_partition import LogEnd, OwnedPartition
 from streams.worker.ownership import Ownership
 from streams.worker.start_rule import Start
 from tests.streams.builders.records import batch, definition, event
@@ -60,7 +60,7 @@ def _partition(owned: Ownership) -> OwnedPartition:
 
 
 async def test_a_worker_that_keeps_up_flushes_by_the_second(owned: Ownership, flusher: Flusher) -> None:
-    _partition(owned).end = 8
+    _partition(owned).end = LogEnd(8, 8, 1)
     await _fold(owned, 5)
     assert not flusher._due(0.9)
     assert flusher._due(1.0)
@@ -68,7 +68,7 @@ async def test_a_worker_that_keeps_up_flushes_by_the_second(owned: Ownership, fl
 
 async def test_a_backlog_is_written_in_full_flushes_and_its_end_at_once(owned: Ownership, flusher: Flusher) -> None:
     partition = _partition(owned)
-    partition.end = 50
+    partition.end = LogEnd(50, 50, 1)
     await _fold(owned, 19)
     assert not flusher._due(1.5)
     assert flusher._due(1.0 * PATIENCE)
@@ -86,7 +86,7 @@ async def test_a_backlog_is_written_in_full_flushes_and_its_end_at_once(owned: O
 
 async def test_what_waits_in_the_queue_is_no_reason_to_flush(owned: Ownership, flusher: Flusher) -> None:
     partition = _partition(owned)
-    partition.end = 100
+    partition.end = LogEnd(100, 100, 1)
     records = batch([event(i) for i in range(30)], 0)
     delivery = owned.deliver(TP0, partition.epoch, records)
     assert delivery is not None
@@ -97,9 +97,9 @@ async def test_what_waits_in_the_queue_is_no_reason_to_flush(owned: Ownership, f
 
 async def test_refreshing_waits_until_the_backlog_is_written(owned: Ownership, flusher: Flusher) -> None:
     partition = _partition(owned)
-    partition.end = 50
+    partition.end = LogEnd(50, 50, 1)
     await _fold(owned, 50)
-    partition.end = 80
+    partition.end = LogEnd(80, 80, 1)
     assert flusher._due(0.0)
     assert flusher.catching_up
     await _fold(owned, 30)

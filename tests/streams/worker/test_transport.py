@@ -127,6 +127,91 @@ def test_a_hole_ends_the_batch_so_that_the_next_one_shows_it() -> None:
     assert (later.first_offset, later.values) == (12, [b"c"])
 
 
+def _block(base: int, values: list[bytes | None], producer: int = -1, *, transactional: bool = False) -> bytes:
+    """A record batch of a producer, as it stands in the log."""
+    builder = DefaultRecordBatchBuilder(2, 0, transactional, producer, 0, 0, 1 << 20)
+    for index, value in enumerate(values):
+        builder.append(index, 1_700_000_000_000 + base + index, None, value, [])
+    built = bytearray(builder.build())
+    built[:8] = base.to_bytes(8, "big")
+    return bytes(built)
+
+
+def _resealed(raw: bytearray) -> bytes:
+    raw[17:21] = calc_crc32c(bytes(raw[21:])).to_bytes(4, "big")
+    return bytes(raw)
+
+
+def _marker(base: int, producer: int, *, commit: bool) -> bytes:
+    """A control batch: the marker that ends a transaction (KIP-98)."""
+    builder = DefaultRecordBatchBuilder(2, 0, 1, producer, 0, -1, 1 << 20)
+    builder.append(0, 1_700_000_000_000 + base, bytes([0, 0, 0, int(commit)]), bytes(6), [])
+    raw = bytearray(builder.build())
+    raw[:8] = base.to_bytes(8, "big")
+    raw[22] |= 0x20
+    return _resealed(raw)
+
+
+def _compacted(base: int, values: list[bytes | None], last: int) -> bytes:
+    """A record batch whose last records compaction removed: its header keeps the offset of the last one."""
+    raw = bytearray(_block(base, values))
+    raw[23:27] = (last - base).to_bytes(4, "big")
+    return _resealed(raw)
+
+
+def _fetched(raw: bytes, first: int, aborted: list[tuple[int, int]] | None = None) -> Any:
+    return fetcher.PartitionRecords(
+        ("events", 0), MemoryRecords(raw), aborted or [], first, None, None, True, fetcher.READ_COMMITTED
+    )
+
+
+def test_markers_of_transactions_are_voids() -> None:
+    raw = _block(10, [b"a"], 7, transactional=True) + _marker(11, 7, commit=True) + _block(12, [b"b"])
+    batch = read_batch(_fetched(raw, 10))
+    assert (batch.first_offset, batch.values, set(batch.voids)) == (10, [b"a", None, b"b"], {11})
+    assert batch.records == 2
+
+
+def test_a_fetch_of_markers_only_is_a_batch_of_voids() -> None:
+    records = _fetched(_marker(11, 7, commit=True), 11)
+    batch = read_batch(records)
+    assert (batch.first_offset, batch.values, set(batch.voids)) == (11, [None], {11})
+    assert records.next_fetch_offset == 12
+
+
+def test_records_of_an_aborted_transaction_are_voids_and_no_others() -> None:
+    raw = (
+        _block(10, [b"gone", b"gone"], 7, transactional=True)
+        + _block(12, [b"other"], 8, transactional=True)
+        + _block(13, [b"plain"])
+        + _marker(14, 7, commit=False)
+        + _block(15, [b"again"], 7, transactional=True)
+        + _marker(16, 7, commit=True)
+        + _marker(17, 8, commit=True)
+    )
+    batch = read_batch(_fetched(raw, 10, [(7, 10)]))
+    assert batch.voids == {10, 11, 14, 16, 17}
+    assert [value for value in batch.values if value is not None] == [b"other", b"plain", b"again"]
+    later = read_batch(_fetched(raw, 11, [(7, 10)]))
+    assert (later.first_offset, set(later.voids)) == (11, {11, 14, 16, 17})
+
+
+def test_offsets_that_compaction_removed_inside_a_block_are_voids() -> None:
+    raw = _compacted(10, [b"a", b"b"], 14) + _block(15, [b"c"])
+    batch = read_batch(_fetched(raw, 10))
+    assert (batch.values, set(batch.voids)) == ([b"a", b"b", None, None, None, b"c"], {12, 13, 14})
+    assert list(batch.appended)[:2] == [1_700_000_000_010, 1_700_000_000_011]
+
+
+def test_offsets_between_two_blocks_are_a_gap() -> None:
+    """No header explains them: the batch ends, and the next one begins beyond what is expected."""
+    raw = _block(10, [b"a"], 7, transactional=True) + _marker(13, 7, commit=True)
+    records = _fetched(raw, 10)
+    assert read_batch(records).values == [b"a"]
+    later = read_batch(_fetched(_marker(13, 7, commit=True), records.next_fetch_offset))
+    assert (records.next_fetch_offset, later.first_offset) == (11, 13)
+
+
 def test_a_wrong_checksum_is_no_batch() -> None:
     with pytest.raises(CorruptRecordException):
         read_batch(_records([(10, [b"a", b"b"])], 10, spoil=True))
