@@ -1,0 +1,1 @@
+"""Spikes: a pure detector of unusual jumps in hourly counts, and what runs it against ClickHouse."""

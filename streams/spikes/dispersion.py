@@ -1,0 +1,142 @@
+"""Learn how far counts stray from their expectation, from forecasts that were made before the counts were known.
+
+In-sample residuals understate the variance: tails then come 20 to 30 times too often. So the forecasts of the last 28
+nights are judged, alert hours left out. The tail's correction is the maximum-likelihood rate of a censored exponential
+distribution of -ln p.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from streams.spikes.score import Dispersion, plain_dispersion, upper_tail, window_tails
+from streams.spikes.series import WINDOWS, Bools, Floats, Ints, trailing_sums
+
+#: Days of forecasts that are judged.
+JUDGED_DAYS: Final = 28
+#: A window beyond this probability is an alert of its own time: it and what surrounds it teach nothing.
+ALERT_P: Final = 3e-4
+#: At most this share of the windows may be left out, else the variance shrinks round by round.
+MOST_LEFT_OUT: Final = 0.05
+_ROUNDS: Final = 3
+_QUIET_HOURS: Final = 12
+#: Upper limits of the levels (messages an hour) of the size classes whose tails are watched.
+SIZE_CLASSES: Final = (0.1, 0.3, 1.0, 4.0, 20.0)
+
+
+class Forecasts(Struct, frozen=True):
+    """Counts and the expectations that were stored for them beforehand, (n, hours), oldest first."""
+
+    counts: Floats
+    expected: Floats
+    known: Bools
+    #: (n,)
+    region: Ints
+
+
+def learn(forecasts: Forecasts, random: np.random.Generator) -> Dispersion:
+    """The dispersion of every series and window. ``random`` smooths the probabilities of small counts."""
+    known = forecasts.known.astype(np.float64)
+    counts = [trailing_sums(forecasts.counts * known, w) for w in WINDOWS]
+    means = [trailing_sums(forecasts.expected * known, w) for w in WINDOWS]
+    dispersion = plain_dispersion(len(known))
+    used = np.ones(forecasts.known.shape, np.bool_)
+    for _ in range(_ROUNDS):
+        tails = [window_tails(counts[w], means[w], dispersion, w, forecasts.region) for w in range(len(WINDOWS))]
+        used = forecasts.known & ~_alerts([p for p, _ in tails])
+        used[:, : WINDOWS[-1]] = False
+        scaled = [mean for _, mean in tails]
+        linear, square = zip(*(_moments(counts[w][used], scaled[w][used]) for w in range(len(WINDOWS))), strict=True)
+        own = np.stack(
+            [_own(counts[w], scaled[w], used, linear[w], square[w], WINDOWS[w]) for w in range(len(WINDOWS))], axis=1
+        )
+        dispersion = Dispersion(np.array(linear), np.array(square), own, np.ones_like(own))
+    level = forecasts.expected.mean(axis=1)
+    tail = np.stack(
+        [_tails(counts[w], scaled[w], used, dispersion, w, level, random) for w in range(len(WINDOWS))], axis=1
+    )
+    return Dispersion(dispersion.linear, dispersion.square, dispersion.own, tail)
+
+
+def _alerts(tails: list[Floats]) -> Bools:
+    """Hours around the most extreme windows of 3 hours and more, never more than the allowed share."""
+    p = np.minimum.reduce([tail for tail, window in zip(tails, WINDOWS, strict=True) if window >= 3])
+    share = min(1.0, MOST_LEFT_OUT / 4)
+    limit = min(ALERT_P, float(np.quantile(p, share))) if p.size else ALERT_P
+    found = np.zeros(p.shape, np.bool_)
+    for tail, window in zip(tails, WINDOWS, strict=True):
+        if window >= 3:
+            hits = np.pad((tail < limit).astype(np.int64), ((0, 0), (_QUIET_HOURS, window - 1)))
+            found |= np.lib.stride_tricks.sliding_window_view(hits, window + _QUIET_HOURS, axis=1).any(axis=2)
+    return found
+
+
+def _moments(count: Floats, mean: Floats) -> tuple[float, float]:
+    """``linear`` (at least 1.05) and ``square`` (at least 0) of the variance, by moments over bins of means."""
+    if not mean.size:
+        return 1.5, 0.04
+    edges = np.geomspace(1e-3, 1e5, 33)
+    at = np.digitize(mean, edges)
+    n = np.bincount(at, minlength=34).astype(np.float64)
+    full = n >= 200
+    if not full.any():
+        return 1.5, 0.04
+    m1, m2, s = (np.bincount(at, value, 34)[full] / n[full] for value in (mean, mean**2, (count - mean) ** 2))
+    weight = n[full]
+    linear, square = 1.5, 0.04
+    for _ in range(10):
+        scale = weight / (linear * m1 + square * m2) ** 2
+        a, b, c = (scale * m1 * m1).sum(), (scale * m1 * m2).sum(), (scale * m2 * m2).sum()
+        u, v = (scale * m1 * s).sum(), (scale * m2 * s).sum()
+        determinant = a * c - b * b
+        if determinant > 1e-12 * a * c:
+            linear, square = (c * u - b * v) / determinant, (a * v - b * u) / determinant
+        if square < 0:
+            linear, square = u / a, 0.0
+        if linear < 1.05:
+            linear, square = 1.05, max(0.0, (v - 1.05 * b) / c)
+    return float(linear), float(square)
+
+
+def _own(count: Floats, mean: Floats, used: Bools, linear: float, square: float, window: int) -> Floats:
+    """A series' own factor of the variance, shrunk to 1, from 0.9 to 6."""
+    variance = np.maximum(linear * mean + square * mean**2, 1e-12)
+    squared = np.where(used & (mean > 0), (count - mean) ** 2 / variance, 0.0)
+    hours = used.sum(axis=1)
+    average = squared.sum(axis=1) / np.maximum(hours, 1)
+    size = np.where(used, mean, 0.0).sum(axis=1) / np.maximum(hours, 1)
+    independent = 2 * hours / (1 + window) * np.minimum(size, 1.0)
+    return np.asarray(np.clip((40 + independent * average) / (40 + independent), 0.9, 6.0))
+
+
+def _tails(
+    count: Floats,
+    mean: Floats,
+    used: Bools,
+    dispersion: Dispersion,
+    window: int,
+    level: Floats,
+    random: np.random.Generator,
+) -> Floats:
+    """The tail's exponent of each series' size class: below 1 where extremes come more often than the model says."""
+    variance = dispersion.variance(mean, window)
+    # Randomised: uniform between P(X > count) and P(X >= count).
+    above = upper_tail(count + 1, mean, variance)
+    interesting = used & (above < 0.05) & (mean > 0)
+    low = above[interesting]
+    high = upper_tail(count[interesting], mean[interesting], variance[interesting])
+    p = low + random.random(low.size) * (high - low)
+    inside = p < 0.05
+    size_class = np.digitize(level, SIZE_CLASSES)
+    rows = np.nonzero(interesting)[0][inside]
+    distance = -np.log(np.maximum(p[inside], 1e-300) / 0.05)
+    cap = -np.log(1e-5 / 0.05)
+    classes = len(SIZE_CLASSES) + 1
+    seen = np.bincount(size_class[rows], distance < cap, classes)
+    total = np.bincount(size_class[rows], np.minimum(distance, cap), classes)
+    # Thirty extremes' worth of faith in the model.
+    exponent = (30 + seen) / (30 + total)
+    return np.asarray(np.minimum(exponent, 1.0)[size_class])
