@@ -92,7 +92,9 @@ def _pooled_profile(counts: Floats, level: Floats, group: Ints, days: _Days) -> 
     size = groups * HOURS_OF_WEEK
 
     def summed(values: Floats) -> Floats:
-        return np.bincount(cell, (weight[:, None, None] * values).ravel(), size).reshape(groups, HOURS_OF_WEEK)
+        return np.asarray(
+            np.bincount(cell, (weight[:, None, None] * values).ravel(), size).reshape(groups, HOURS_OF_WEEK), np.float64
+        )
 
     seen, expected = summed(counts), summed(level[:, None, None] * days.known)
     whole = (seen.sum(axis=0) + 1) / (expected.sum(axis=0) + 1)
