@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,18 @@ def read_stamps(path: Path) -> tuple[Stamp, ...]:
         raise StampFileError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise StampFileError(f"{path} is not CSV in UTF-8: {error}") from error
+
+
+def write_stamps(path: Path, stamps: Iterable[Stamp]) -> None:
+    """Write a stamp set that :func:`read_stamps` reads back the same; times in UTC. Raises OSError."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        rows.writerows((each.page, _iso(each.from_ms), _iso(each.to_ms), each.place) for each in stamps)
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).replace(microsecond=at_ms % 1000 * 1000).isoformat()
 
 
 def _stamp(path: Path, line: int, row: dict[str, str]) -> Stamp:

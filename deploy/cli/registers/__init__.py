@@ -1,0 +1,1 @@
+"""The commands `gospulse places`, `gospulse organisations` and `gospulse pages`."""
