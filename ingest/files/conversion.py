@@ -12,6 +12,7 @@ from ingest.mapping.mapping import AppealMapping, EventRule, Rule, placeholders
 from ingest.mapping.times import time_reader
 from schemas.contract.events import MAX_AHEAD_MS, VERSION, Event, EventValidator, encode_event
 from schemas.contract.identifiers import PLACE, UNKNOWN_PLACE
+from schemas.contract.keys import event_key
 from schemas.contract.refusal import Refusal
 from schemas.contract.topics import EVENTS
 
@@ -99,7 +100,7 @@ class AppealConverter:
                 responder=responder or None,
                 **common._asdict(),
             )
-            outgoing.append(Outgoing(EVENTS, common.page or appeal, self._encode(event)))
+            outgoing.append(Outgoing(EVENTS, event_key(event), self._encode(event)))
         return outgoing
 
     def _reject_beyond(self, at: int, rule: EventRule) -> None:

@@ -163,10 +163,10 @@ class Federation:
         rows["tracked"] |= again
 
     def _partitions(self, rows: Rows) -> NDArray[np.int64]:
-        """The partition of each row: that of its page, or of its appeal where it has none."""
+        """The partition of each row: that of its appeal or thread, and for engagement that of its page."""
         partitions: NDArray[np.int64] = self.pages.partition[rows["page"]]
-        alone = np.flatnonzero(rows["page"] < 0)
-        partitions[alone] = [self._partitioner(key) for key in self._writer.appeal_keys(rows[alone])]
+        appeals = np.flatnonzero(rows["kind"] < APPEAL_KIND_COUNT)
+        partitions[appeals] = [self._partitioner(key) for key in self._writer.appeal_keys(rows[appeals])]
         return partitions
 
 

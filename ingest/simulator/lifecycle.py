@@ -36,6 +36,7 @@ STEPS: Final = (
     Step("appeal_restored", "appeal_removed", 0.3, 4 * HOUR_MS),
     Step("appeal_closed", "appeal_answered", 0.6, 6 * HOUR_MS),
     Step("appeal_reopened", "appeal_closed", 0.05, 20 * HOUR_MS),
+    Step("appeal_rated", "appeal_answered", 0.2, 8 * HOUR_MS),
 )
 #: Of the answers under a page, those that know only the conversation.
 _BY_THREAD: Final = 0.3
@@ -82,7 +83,7 @@ def _follow(before: Rows, step: Step, rng: np.random.Generator) -> Rows:
     rows["urgent"] = False
     rows["tracked"] = False
     rows["thread"] = APPEAL_AND_THREAD
-    if step.kind != "appeal_withdrawn":
+    if step.kind not in ("appeal_withdrawn", "appeal_rated"):
         rows["responder"] = _responders(count, rng)
     if step.kind in ("appeal_interim", "appeal_answered"):
         alone = (rows["page"] >= 0) & (rng.random(count) < _BY_THREAD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Final
 
 from ingest.simulator.geography import Place
 from ingest.simulator.identities import APPEAL, AUTHOR, EVENT, THREAD, Identities
@@ -12,6 +13,7 @@ from ingest.simulator.rows import (
     APPEAL_KIND_COUNT,
     CHANNEL,
     CHANNELS,
+    KIND,
     RESPONDERS,
     THREAD_ONLY,
     TOPICS,
@@ -19,6 +21,8 @@ from ingest.simulator.rows import (
 )
 from ingest.simulator.spec import FederationSpec
 from schemas.contract.events import ENTRANCES, FORMATS, KINDS
+
+_RATED: Final = KIND["appeal_rated"]
 
 
 class Writer:
@@ -43,9 +47,12 @@ class Writer:
         self._responders = [f',"responder":{json.dumps(name, ensure_ascii=False)}' for name in RESPONDERS]
 
     def appeal_keys(self, rows: Rows) -> list[bytes]:
-        """The Kafka keys of rows that have no page: the identity of their appeal."""
-        hexes = self._identities.hexes(APPEAL, rows["appeal"])
-        return [hexes[i : i + 32].encode() for i in range(0, len(hexes), 32)]
+        """The Kafka keys of rows about appeals: the identity of the appeal, else that of the thread."""
+        appeals, threads = (self._identities.hexes(domain, rows["appeal"]) for domain in (APPEAL, THREAD))
+        return [
+            (threads if alone else appeals)[32 * i : 32 * i + 32].encode()
+            for i, alone in enumerate((rows["thread"] == THREAD_ONLY).tolist())
+        ]
 
     def records(self, rows: Rows) -> list[tuple[bytes, bytes]]:
         """Key and value of each row, in order."""
@@ -83,6 +90,7 @@ class Writer:
         ids, authors = hexes(EVENT, rows["fact"]), hexes(AUTHOR, rows["author"])
         appeals, threads = hexes(APPEAL, rows["appeal"]), hexes(THREAD, rows["appeal"])
         columns = (
+            "fact",
             "kind",
             "at",
             "page",
@@ -96,7 +104,7 @@ class Writer:
             "urgent",
         )
         start = 0
-        for kind, at, page, channel, entrance, place, thread, author, topic, responder, urgent in zip(
+        for fact, kind, at, page, channel, entrance, place, thread, author, topic, responder, urgent in zip(
             *(rows[column].tolist() for column in columns), strict=True
         ):
             end = start + 32
@@ -118,8 +126,10 @@ class Writer:
                 text += self._topics[topic]
             if responder >= 0:
                 text += self._responders[responder]
+            if kind == _RATED:
+                text += f',"rating":{1 + fact % 5}'
             if urgent:
                 text += ',"urgent":true'
-            key = appeals[start:end].encode() if page < 0 else self._pages.keys[page]
-            yield key, (text + "}").encode()
+            key = threads if thread == THREAD_ONLY else appeals
+            yield key[start:end].encode(), (text + "}").encode()
             start = end

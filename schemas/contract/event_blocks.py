@@ -12,20 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from schemas.contract.events import ANSWER_KINDS, APPEAL_KINDS, CHANGE_KINDS, KINDS, VERSION, Event, EventValidator
+from schemas.contract.events import FACT_KINDS, KINDS, VERSION, Event, EventValidator, fact_refusal
 from schemas.contract.identifiers import KNOWN_LIMIT, PAGE, PLACE, SOURCE, are_hex32, are_labels, hex32_bytes
 from schemas.contract.numbered_texts import NumberedTexts, Numbers
 from schemas.contract.refusal import Refusal
 
-#: Number of each kind: its place in :data:`schemas.contract.events.KINDS`, appeals first.
+#: Number of each kind: its index in :data:`schemas.contract.events.KINDS`, facts first.
 KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
 #: Records of a block: so few that they are still in the processor's cache when their last column is read, and that one
 #: bad record makes little work for its neighbours.
 _BLOCK: Final = 512
 #: Stands in a column of authors where there is none; which these are is told beside it.
 _NOBODY: Final = "0" * 32
-#: Kinds whose records must name their appeal; an answer may name its thread instead.
-_NAMES_APPEAL: Final = CHANGE_KINDS | {"appeal_received"}
 _PAGE_OR_NONE: Final = re.compile(f"(?:{PAGE.pattern})?")
 
 
@@ -38,8 +36,8 @@ class Block(Struct, gc=False):
     #: Why the others are refused, by their place.
     refused: dict[int, Refusal]
     events: list[Event]
-    #: Those of them that are of the appeal kinds.
-    appeals: list[Event]
+    #: Those of them that are of the fact kinds.
+    facts: list[Event]
     #: Sixteen bytes each.
     ids: bytes
     #: Sixteen bytes each, zeros where there is none, which ``nobody`` tells by the place among the accepted.
@@ -141,15 +139,12 @@ class BlockValidator(EventValidator):
         if ids is None or author_words is None or pages is None or places is None or sources is None:
             return None
         kinds = np.frombuffer(bytes([KIND_CODES[event.kind] for event in events]), np.uint8)
-        appeals = [events[i] for i in np.flatnonzero(kinds < len(APPEAL_KINDS)).tolist()]
+        facts = [events[i] for i in np.flatnonzero(kinds < len(FACT_KINDS)).tolist()]
         if not (
             self._channels.holds_all({event.channel for event in events})
             and are_labels([event.object for event in events if event.object is not None])
             and self._rest_passes(_with_more(events))
-            and _NAMES_APPEAL.isdisjoint([event.kind for event in appeals if event.appeal is None])
-            and ANSWER_KINDS.isdisjoint(
-                [event.kind for event in appeals if event.appeal is None and event.thread is None]
-            )
+            and all(fact_refusal(event) is None for event in facts)
         ):
             return None
         zero_halves = np.flatnonzero(np.frombuffer(author_words, np.uint64)[::2] == 0).tolist()
@@ -158,7 +153,7 @@ class BlockValidator(EventValidator):
             accepted=range(count),
             refused={},
             events=events,
-            appeals=appeals,
+            facts=facts,
             ids=ids,
             authors=author_words,
             nobody=[i for i in zero_halves if authors[i] is _NOBODY],
@@ -178,6 +173,8 @@ class BlockValidator(EventValidator):
             and self._sources.holds_all({event.load for event in events if event.load is not None})
             and are_hex32([event.appeal for event in events if event.appeal is not None])
             and are_hex32([event.thread for event in events if event.thread is not None])
+            and are_hex32([event.message for event in events if event.message is not None])
+            and are_hex32([event.reply_to for event in events if event.reply_to is not None])
             and are_labels([event.responder for event in events if event.responder is not None])
         )
 
@@ -191,6 +188,8 @@ def _with_more(events: list[Event]) -> list[Event]:
         or event.appeal is not None
         or event.load is not None
         or event.thread is not None
+        or event.message is not None
+        or event.reply_to is not None
         or event.responder is not None
         or event.v != VERSION
     ]

@@ -37,10 +37,11 @@ AppealKind = Literal[
     "appeal_removed",
     "appeal_restored",
     "appeal_reclassified",
+    "appeal_rated",
 ]
+PostKind = Literal["post_published", "post_removed"]
 EngagementKind = Literal[
-    "post_published",
-    "post_removed",
+    PostKind,
     "comment_added",
     "comment_removed",
     "reaction_added",
@@ -54,23 +55,38 @@ EngagementKind = Literal[
 Kind = Literal[AppealKind, EngagementKind]
 Entrance = Literal["public_page", "social_other", "pos_widget", "portal", "app", "phone", "email", "office", "other"]
 Format = Literal["text", "photo", "video", "clip", "story", "article", "live"]
+Nature = Literal["complaint", "question", "proposal", "thanks"]
 
 APPEAL_KINDS: Final[tuple[str, ...]] = get_args(AppealKind)
+POST_KINDS: Final[tuple[str, ...]] = get_args(PostKind)
+#: Appeal kinds come first, then post kinds: the kinds that are facts have the lowest numbers.
 KINDS: Final[tuple[str, ...]] = APPEAL_KINDS + get_args(EngagementKind)
+FACT_KINDS: Final[tuple[str, ...]] = APPEAL_KINDS + POST_KINDS
 ENTRANCES: Final[tuple[str, ...]] = get_args(Entrance)
 FORMATS: Final[tuple[str, ...]] = get_args(Format)
-#: Official replies to the citizen: an interim one promises, the answer ends. They may know only the thread.
+NATURES: Final[tuple[str, ...]] = get_args(Nature)
+#: Official replies to the citizen: an interim one promises, the answer ends. They name what they can, or nothing.
 ANSWER_KINDS: Final = frozenset({"appeal_interim", "appeal_answered"})
-#: Changes of an appeal's state; they name their appeal.
+#: Changes that may name a message instead of its appeal.
+MESSAGE_KINDS: Final = frozenset({"appeal_withdrawn", "appeal_removed", "appeal_restored"})
+#: Changes of an appeal's state or attributes.
 CHANGE_KINDS: Final = frozenset(APPEAL_KINDS) - ANSWER_KINDS - {"appeal_received"}
-_OF_APPEALS: Final = frozenset(APPEAL_KINDS)
+#: Kinds that must name their appeal.
+NAMES_APPEAL: Final = frozenset(APPEAL_KINDS) - ANSWER_KINDS - MESSAGE_KINDS
+_FACTS: Final = frozenset(FACT_KINDS)
 #: What makes an account active on a page that day. Joining or leaving is audience, removing is not activity.
 ACTIVE_KINDS: Final = frozenset(
     {"appeal_received", "comment_added", "reaction_added", "repost_added", "vote_added", "service_used"}
 )
 
-Identity = Annotated[str, Meta(min_length=32, max_length=32, pattern="^[0-9a-f]{32}$")]
+Hash = Annotated[str, Meta(min_length=32, max_length=32)]
+Code = Annotated[str, Meta(min_length=1, max_length=96)]
+Label = Annotated[str, Meta(min_length=1, max_length=128)]
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_TIME_MS)]
+PageId = Annotated[str, Meta(min_length=4, max_length=68)]
+PlaceCode = Annotated[str, Meta(min_length=3, max_length=65)]
+TopicCode = Annotated[str, Meta(min_length=3, max_length=63)]
+Channel = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -80,44 +96,69 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     the decoder); lengths, types, closed lists and ranges are checked while decoding.
     """
 
-    #: Version of the contract, always 1.
-    v: int
-    #: Identity of the fact: a keyed hash of the source's own id. Sent twice, it is the same.
-    id: Annotated[str, Meta(min_length=32, max_length=32)]
-    #: What happened.
-    kind: Kind
-    #: When it happened: milliseconds since 1970-01-01T00:00:00Z.
-    at: TimeMs
-    #: Which feed brought it, such as ``vk-callback`` or ``import:incident-2026-10``.
-    source: Annotated[str, Meta(min_length=1, max_length=96)]
-    #: OKTMO of the municipality (8 digits), ``namespace:code`` for data from elsewhere, ``00000000`` unknown.
-    place: Annotated[str, Meta(min_length=3, max_length=65)]
-    #: ``vk``, ``ok``, ``telegram``, ``max`` or what the source itself calls it.
-    channel: Annotated[str, Meta(min_length=1, max_length=64)]
-    #: Through which door it came.
-    entrance: Entrance
-    #: One run of an import.
-    load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
-    #: Public id of the page (``vk:123``); null where an appeal came otherwise.
-    page: Annotated[str, Meta(min_length=4, max_length=68)] | None = None
-    #: Two dotted levels, such as ``housing.heating``; null unknown.
-    topic: Annotated[str, Meta(min_length=3, max_length=63)] | None = None
-    #: Identity of the appeal.
-    appeal: Annotated[str, Meta(min_length=32, max_length=32)] | None = None
-    #: Identity of the conversation.
-    thread: Annotated[str, Meta(min_length=32, max_length=32)] | None = None
-    #: Author under a rotating key; null where the source does not say.
-    author: Annotated[str, Meta(min_length=32, max_length=32)] | None = None
-    #: Role and body of who acted (page, ЦУР, agency), never a person.
-    responder: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
-    #: Public id of the post.
-    object: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
-    #: Format of the post.
-    format: Format | None = None
-    #: Whether the source marked it as urgent.
-    urgent: bool = False
-    #: How many of the same kind this record stands for.
-    amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)] = 1
+    v: Annotated[int, Meta(description="Version of the contract, always 1.")]
+    id: Annotated[
+        Hash,
+        Meta(description="Identity of the fact: a keyed hash of the source's own id. Sent twice, it is the same."),
+    ]
+    kind: Annotated[Kind, Meta(description="What happened.")]
+    at: Annotated[TimeMs, Meta(description="When it happened: milliseconds since 1970-01-01T00:00:00Z.")]
+    source: Annotated[
+        Code, Meta(description="Which feed brought it, such as `vk-callback` or `import:incident-2026-10`.")
+    ]
+    place: Annotated[
+        PlaceCode,
+        Meta(
+            description="OKTMO of the municipality (8 digits), `namespace:code` for data from elsewhere, "
+            "`00000000` unknown."
+        ),
+    ]
+    channel: Annotated[Channel, Meta(description="`vk`, `ok`, `telegram`, `max` or what the source itself calls it.")]
+    entrance: Annotated[Entrance, Meta(description="Through which entrance it came.")]
+    load: Annotated[Code | None, Meta(description="One run of an import.")] = None
+    page: Annotated[
+        PageId | None,
+        Meta(description="Public id of the page (`vk:123`); null where an appeal came otherwise. Posts need it."),
+    ] = None
+    topic: Annotated[
+        TopicCode | None, Meta(description="Two dotted levels, such as `housing.heating`; null unknown.")
+    ] = None
+    appeal: Annotated[Hash | None, Meta(description="Identity of the appeal.")] = None
+    thread: Annotated[
+        Hash | None,
+        Meta(
+            description="Identity of the conversation with one citizen: a keyed hash of the page, of the post, "
+            "discussion or dialogue, and of the citizen's native id."
+        ),
+    ] = None
+    message: Annotated[
+        Hash | None,
+        Meta(
+            description="Identity of a message, a keyed hash of its native id: of the appeal's own message, or of the "
+            "one that is removed or restored."
+        ),
+    ] = None
+    reply_to: Annotated[
+        Hash | None, Meta(description="Identity of the message that an official answer replies to.")
+    ] = None
+    author: Annotated[
+        Hash | None, Meta(description="Author under a rotating key; null where the source does not say.")
+    ] = None
+    responder: Annotated[
+        Label | None, Meta(description="Role and body of who acted (page, ЦУР, agency), never a person.")
+    ] = None
+    object: Annotated[Label | None, Meta(description="Public id of the post. Posts need it.")] = None
+    format: Annotated[Format | None, Meta(description="Format of the post.")] = None
+    nature: Annotated[Nature | None, Meta(description="Nature of the appeal; null unknown.")] = None
+    rating: Annotated[
+        Annotated[int, Meta(ge=1, le=5)] | None,
+        Meta(description="How the citizen rates the answer, from 1 (worst) to 5 (best); null unrated."),
+    ] = None
+    urgent: Annotated[bool, Meta(description="Whether the source marked it as urgent.")] = False
+    amount: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_AMOUNT)],
+        Meta(description="How many of the same kind this record stands for. Appeals and posts come one by one."),
+    ] = 1
 
 
 def encode_event(event: Event) -> bytes:
@@ -204,12 +245,32 @@ class EventValidator:
             return _form("responder", "one printable line")
         if event.object is not None and not is_label(event.object):
             return _form("object", "one printable line")
-        if event.appeal is None and event.kind in _OF_APPEALS:
-            if event.kind not in ANSWER_KINDS:
-                return Refusal("appeal", f"Field `appeal` is missing: an {event.kind} names its appeal.")
-            if event.thread is None:
-                return Refusal("appeal", f"An {event.kind} names its `appeal` or its `thread`.")
-        return None
+        if event.message is not None and not hexadecimal(event.message):
+            return _form("message", "32 lower-case hexadecimal digits")
+        if event.reply_to is not None and not hexadecimal(event.reply_to):
+            return _form("reply_to", "32 lower-case hexadecimal digits")
+        return fact_refusal(event) if event.kind in _FACTS else None
+
+
+def fact_refusal(event: Event) -> Refusal | None:
+    """Why an event of a fact kind does not say what its kind needs; None where it does."""
+    kind = event.kind
+    if event.amount != 1:
+        return Refusal("amount", f"Field `amount` must be 1: each {kind} is a record of its own; totals are readings.")
+    if kind in NAMES_APPEAL:
+        if event.appeal is None:
+            return Refusal("appeal", f"Field `appeal` is missing: an {kind} names its appeal.")
+        if kind == "appeal_rated" and event.rating is None:
+            return Refusal("rating", "Field `rating` is missing: an appeal_rated carries the citizen's rating.")
+    elif kind in MESSAGE_KINDS:
+        if event.appeal is None and event.message is None:
+            return Refusal("appeal", f"An {kind} names its `appeal` or the `message`.")
+    elif kind in POST_KINDS:
+        if event.page is None:
+            return Refusal("page", f"Field `page` is missing: a {kind} names its page.")
+        if event.object is None:
+            return Refusal("object", f"Field `object` is missing: a {kind} names the post.")
+    return None
 
 
 def ahead_refusal(field: str) -> Refusal:

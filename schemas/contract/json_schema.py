@@ -5,13 +5,25 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from schemas.contract.events import ANSWER_KINDS, APPEAL_KINDS, ENTRANCES, FORMATS, KINDS, VERSION, Event
+from schemas.contract.events import (
+    ENTRANCES,
+    FACT_KINDS,
+    FORMATS,
+    KINDS,
+    MESSAGE_KINDS,
+    NAMES_APPEAL,
+    NATURES,
+    POST_KINDS,
+    VERSION,
+    Event,
+)
 from schemas.contract.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC
 from schemas.contract.readings import METRICS, Reading
 from schemas.contract.rejections import Rejection
@@ -26,6 +38,8 @@ _FORMS: Final = {
     "author": HEX32,
     "appeal": HEX32,
     "thread": HEX32,
+    "message": HEX32,
+    "reply_to": HEX32,
     "page": PAGE,
     "place": PLACE,
     "topic": TOPIC,
@@ -33,24 +47,25 @@ _FORMS: Final = {
     "load": SOURCE,
 }
 #: Closed lists in the contract's order; msgspec sorts them by the alphabet.
-_LISTS: Final = {"kind": KINDS, "entrance": ENTRANCES, "format": FORMATS, "metric": METRICS}
+_LISTS: Final = {"kind": KINDS, "entrance": ENTRANCES, "format": FORMATS, "nature": NATURES, "metric": METRICS}
 
 
 def _present(*fields: str) -> dict[str, Any]:
     return {"required": list(fields), "properties": {field: {"not": {"type": "null"}} for field in fields}}
 
 
+def _kind_among(kinds: Sequence[str]) -> dict[str, Any]:
+    return {"properties": {"kind": {"enum": list(kinds)}}}
+
+
 #: What the value of one field demands of others.
 _CONDITIONS: Final[dict[str, list[dict[str, Any]]]] = {
     "events": [
-        {
-            "if": {"properties": {"kind": {"enum": [kind for kind in APPEAL_KINDS if kind not in ANSWER_KINDS]}}},
-            "then": _present("appeal"),
-        },
-        {
-            "if": {"properties": {"kind": {"enum": sorted(ANSWER_KINDS)}}},
-            "then": {"anyOf": [_present("appeal"), _present("thread")]},
-        },
+        {"if": _kind_among(FACT_KINDS), "then": {"properties": {"amount": {"const": 1}}}},
+        {"if": _kind_among(sorted(NAMES_APPEAL)), "then": _present("appeal")},
+        {"if": _kind_among(sorted(MESSAGE_KINDS)), "then": {"anyOf": [_present("appeal"), _present("message")]}},
+        {"if": _kind_among(["appeal_rated"]), "then": _present("rating")},
+        {"if": _kind_among(POST_KINDS), "then": _present("page", "object")},
     ],
     "readings": [
         {"if": {"properties": {"metric": {"const": "appeals"}}}, "then": _present("channel", "entrance")},
@@ -62,14 +77,13 @@ _CONDITIONS: Final[dict[str, list[dict[str, Any]]]] = {
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of ``events``, ``readings`` or ``rejections``.
 
-    Types, lengths and ranges are msgspec's; descriptions are the comments of the fields; forms of texts are the
-    validators' regular expressions. What a schema cannot say (a text is one printable line; ``period_to`` lies behind
-    ``period_from``) stands in the descriptions and in docs/contract.md.
+    Types, lengths, ranges and descriptions are msgspec's; forms of texts are the validators' regular expressions.
+    What a schema cannot say (a text is one printable line; ``period_to`` lies behind ``period_from``) stands in
+    docs/contract.md.
     """
     kind = TYPES[name]
     found: dict[str, Any] = msgspec.json.schema(kind)["$defs"][kind.__name__]
-    described = field_descriptions(kind)
-    properties = {field: _property(field, found["properties"][field], described[field]) for field in described}
+    properties = {field: _property(field, found["properties"][field]) for field in kind.__struct_fields__}
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Gospulse {name}, version {VERSION}",
@@ -85,27 +99,14 @@ def schema_of(name: str) -> dict[str, Any]:
     return schema
 
 
-def field_descriptions(kind: type[Struct]) -> dict[str, str]:
-    """The ``#:`` comment of each field of a contract type, as one text; a field without one is a mistake (KeyError)."""
-    described: dict[str, str] = {}
-    comment: list[str] = []
-    for line in inspect.getsource(kind).splitlines():
-        text = line.strip()
-        if text.startswith("#:"):
-            comment.append(text[2:].strip())
-        elif comment:
-            described[text.split(":", 1)[0]] = " ".join(comment).replace("``", "`")
-            comment = []
-    return {field: described[field] for field in kind.__struct_fields__}
-
-
 def render(name: str) -> str:
     """The schema as the text of its committed file."""
     return json.dumps(schema_of(name), ensure_ascii=False, indent=2) + "\n"
 
 
-def _property(field: str, found: dict[str, Any], description: str) -> dict[str, Any]:
+def _property(field: str, found: dict[str, Any]) -> dict[str, Any]:
     said = dict(found)
+    description = said.pop("description")
     branch = said
     if "anyOf" in said:
         said["anyOf"] = [dict(option) for option in said["anyOf"]]

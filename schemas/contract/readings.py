@@ -7,7 +7,18 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.contract.events import VERSION, Entrance, TimeMs, version_refusal
+from schemas.contract.events import (
+    VERSION,
+    Channel,
+    Code,
+    Entrance,
+    Hash,
+    PageId,
+    PlaceCode,
+    TimeMs,
+    TopicCode,
+    version_refusal,
+)
 from schemas.contract.identifiers import HEX32, NAME, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
 from schemas.contract.refusal import Refusal, from_decoder
 
@@ -38,36 +49,40 @@ class Reading(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     was observed for, usually the day, so that its history is kept.
     """
 
-    #: Version of the contract, always 1.
-    v: int
-    #: Identity of this observation: 32 hex digits.
-    id: Annotated[str, Meta(min_length=32, max_length=32)]
-    #: What was measured: a page, a post, or a total's own key.
-    object: Annotated[str, Meta(min_length=1, max_length=160)]
-    #: What is measured; ``appeals`` is a total that was counted elsewhere, ``source_up`` is 1 while a feed works.
-    metric: Metric
-    #: The level or total itself.
-    value: Annotated[int, Meta(ge=0, le=MAX_VALUE)]
-    #: Start of the period, inclusive: milliseconds since 1970-01-01T00:00:00Z.
-    period_from: TimeMs
-    #: End of the period, exclusive, later than its start.
-    period_to: TimeMs
-    #: When the value was true for its reporter: milliseconds UTC.
-    observed_at: TimeMs
-    #: Which feed brought it.
-    source: Annotated[str, Meta(min_length=1, max_length=96)]
-    #: OKTMO of the municipality (8 digits), ``namespace:code`` for data from elsewhere, ``00000000`` unknown.
-    place: Annotated[str, Meta(min_length=3, max_length=65)]
-    #: One run of an import.
-    load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
-    #: Public id of the page (``vk:123``), where the reading concerns one.
-    page: Annotated[str, Meta(min_length=4, max_length=68)] | None = None
-    #: Required for ``appeals``; elsewhere optional.
-    channel: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    #: Required for ``appeals``; elsewhere optional.
-    entrance: Entrance | None = None
-    #: Two dotted levels, such as ``housing.heating``.
-    topic: Annotated[str, Meta(min_length=3, max_length=63)] | None = None
+    v: Annotated[int, Meta(description="Version of the contract, always 1.")]
+    id: Annotated[Hash, Meta(description="Identity of this observation: 32 hex digits.")]
+    object: Annotated[
+        str,
+        Meta(min_length=1, max_length=160, description="What was measured: a page, a post, or a total's own key."),
+    ]
+    metric: Annotated[
+        Metric,
+        Meta(
+            description="What is measured; `appeals` is a total that was counted elsewhere, `source_up` is 1 while a "
+            "feed works."
+        ),
+    ]
+    value: Annotated[int, Meta(ge=0, le=MAX_VALUE, description="The level or total itself.")]
+    period_from: Annotated[
+        TimeMs, Meta(description="Start of the period, inclusive: milliseconds since 1970-01-01T00:00:00Z.")
+    ]
+    period_to: Annotated[TimeMs, Meta(description="End of the period, exclusive, later than its start.")]
+    observed_at: Annotated[TimeMs, Meta(description="When the value was true for its reporter: milliseconds UTC.")]
+    source: Annotated[Code, Meta(description="Which feed brought it.")]
+    place: Annotated[
+        PlaceCode,
+        Meta(
+            description="OKTMO of the municipality (8 digits), `namespace:code` for data from elsewhere, "
+            "`00000000` unknown."
+        ),
+    ]
+    load: Annotated[Code | None, Meta(description="One run of an import.")] = None
+    page: Annotated[
+        PageId | None, Meta(description="Public id of the page (`vk:123`), where the reading concerns one.")
+    ] = None
+    channel: Annotated[Channel | None, Meta(description="Required for `appeals`; elsewhere optional.")] = None
+    entrance: Annotated[Entrance | None, Meta(description="Required for `appeals`; elsewhere optional.")] = None
+    topic: Annotated[TopicCode | None, Meta(description="Two dotted levels, such as `housing.heating`.")] = None
 
 
 class _Strict(Reading, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.contract.events import VERSION, TimeMs, version_refusal
+from schemas.contract.events import VERSION, Code, TimeMs, version_refusal
 from schemas.contract.identifiers import SOURCE
 from schemas.contract.refusal import Refusal, from_decoder
 
@@ -15,20 +15,19 @@ from schemas.contract.refusal import Refusal, from_decoder
 class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One record of the topic ``rejected``."""
 
-    #: Version of the contract, always 1.
-    v: int
-    #: When ingest refused it: milliseconds since 1970-01-01T00:00:00Z.
-    at: TimeMs
-    #: Which feed brought it.
-    source: Annotated[str, Meta(min_length=1, max_length=96)]
-    #: The offending field, or an empty text.
-    field: Annotated[str, Meta(max_length=64)]
-    #: One sentence; never a value of the record.
-    reason: Annotated[str, Meta(min_length=1, max_length=300)]
-    #: Where the original stands, in the source's own terms (a line number, an update's type); never its content.
-    origin: Annotated[str, Meta(max_length=160)] | None = None
-    #: One run of an import.
-    load: Annotated[str, Meta(min_length=1, max_length=96)] | None = None
+    v: Annotated[int, Meta(description="Version of the contract, always 1.")]
+    at: Annotated[TimeMs, Meta(description="When ingest rejected it: milliseconds since 1970-01-01T00:00:00Z.")]
+    source: Annotated[Code, Meta(description="Which feed brought it.")]
+    field: Annotated[str, Meta(max_length=64, description="The offending field, or an empty text.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=300, description="One sentence; never a value of the record.")]
+    origin: Annotated[
+        Annotated[str, Meta(max_length=160)] | None,
+        Meta(
+            description="Where the original stands, in the source's own terms (a line number, an update's type); never "
+            "its content."
+        ),
+    ] = None
+    load: Annotated[Code | None, Meta(description="One run of an import.")] = None
 
 
 def encode_rejection(rejection: Rejection) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
-from schemas.contract.events import KINDS
+from schemas.contract.events import APPEAL_KINDS, KINDS
 from streams.definition import Definition
 from streams.fold.batch import Batch
 from streams.fold.chunk import ChunkFold
@@ -82,7 +82,8 @@ class EventFold(PartitionFold):
             list(self._judge.sources), events.sources, events.offsets, events.appended, events.at
         )
         of_appeals = np.flatnonzero(events.kinds < COUNTED_KINDS)
-        self._facts.add(judged.appeals, events.offsets[of_appeals], events.appended[of_appeals])
+        appeals = [event for event in judged.facts if event.kind in APPEAL_KINDS]
+        self._facts.add(appeals, events.offsets[of_appeals], events.appended[of_appeals])
 
     def _judged(self, part: Batch) -> Judged:
         judged = self._judge.judge(part)

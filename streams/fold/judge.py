@@ -11,14 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.contract.event_blocks import Block, BlockValidator
-from schemas.contract.events import MAX_AHEAD_MS, Event, ahead_refusal
+from schemas.contract.events import FACT_KINDS, MAX_AHEAD_MS, Event, ahead_refusal
 from schemas.contract.identifiers import KNOWN_LIMIT
 from schemas.contract.numbered_texts import Numbers
 from schemas.contract.refusal import MENDED, Refusal
 from streams.definition import Definition, Stamp, mended_offsets
 from streams.fold.batch import Batch
 from streams.fold.columns import RecordColumns, Times
-from streams.fold.counters import COUNTED_KINDS, MOST_TEXTS
+from streams.fold.counters import MOST_TEXTS
 from streams.fold.refusals import RefusedRecord, refused_records
 from streams.fold.texts import TextColumn
 from streams.fold.window import Words, words_of
@@ -47,8 +47,8 @@ class Judged(Struct):
     """The accepted events of a batch, column by column, and what became of the others."""
 
     columns: Columns
-    #: Those of the appeal kinds, with the places that the generation's stamps give them.
-    appeals: list[Event]
+    #: Those of the fact kinds, with the places that the generation's stamps give them.
+    facts: list[Event]
     refused: list[RefusedRecord]
     #: Records of excluded loads.
     excluded: int
@@ -92,13 +92,13 @@ class EventJudge:
         appended = np.array(batch.appended, np.int64)
         refusals: dict[int, Refusal] = {}
         parts: list[Columns] = []
-        appeals: list[Event] = []
+        facts: list[Event] = []
         excluded: list[npt.NDArray[np.bool_]] = []
         begin = 0
         for block in self._validator.blocks(batch.values):
             refusals |= {begin + place: refusal for place, refusal in block.refused.items()}
             parts.append(_columns(block, batch.first_offset + begin, appended[begin : begin + block.size]))
-            appeals += block.appeals
+            facts += block.facts
             if self._excluded:
                 absent = [event.load in self._excluded for event in block.events]
                 excluded.append(np.fromiter(absent, np.bool_, len(absent)))
@@ -119,13 +119,13 @@ class EventJudge:
             absent_count = int(np.count_nonzero(accepted & absent_mask))
             accepted &= ~absent_mask
         if not accepted.all():
-            of_appeals = accepted[columns.kinds < COUNTED_KINDS].tolist()
-            appeals = [event for event, stays in zip(appeals, of_appeals, strict=True) if stays]
+            stay = accepted[columns.kinds < len(FACT_KINDS)].tolist()
+            facts = [event for event, stays in zip(facts, stay, strict=True) if stays]
             columns = columns.where(accepted)
         if self._stamps:
             self._stamp(columns)
-            appeals = [self._stamped(event) for event in appeals]
-        return Judged(columns, appeals, refused_records(batch, refusals), absent_count)
+            facts = [self._stamped(event) for event in facts]
+        return Judged(columns, facts, refused_records(batch, refusals), absent_count)
 
     def _stamp(self, columns: Columns) -> None:
         """Put the places that the stamps give into the columns."""

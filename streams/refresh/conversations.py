@@ -135,7 +135,7 @@ def _happenings(client: Client, generation: int, appeals: set[str], threads: set
     if named or by_thread:
         questions.append(told("answers", [each for each in (named, by_thread) if each], ["thread"]))
     if named:
-        questions.append(told("appeal_changes", [_among("tupleElement(first, 'appeal')", appeals)], ["topic"]))
+        questions.append(told("appeal_changes", [named], ["topic"]))
     if questions:
         for row in client.query(" UNION ALL ".join(questions), settings=_LONG).result_rows:
             yield Happening(*row)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.contract.events import Event, EventValidator, encode_event
+from schemas.contract.keys import event_key, reading_key
 from schemas.contract.readings import Reading, ReadingValidator, encode_reading
 from schemas.contract.refusal import Refusal
 from schemas.contract.topics import EVENTS, READINGS
@@ -108,11 +109,10 @@ def mend(origin: Position, record: object) -> Mended:
     if "metric" in record:
         reading = _accepted(ReadingValidator()(raw))
         assert isinstance(reading, Reading)
-        return Mended(origin, READINGS, identity, reading.page or reading.object, encode_reading(reading))
+        return Mended(origin, READINGS, identity, reading_key(reading), encode_reading(reading))
     event = _accepted(EventValidator()(raw))
     assert isinstance(event, Event)
-    key = event.page or event.appeal or event.thread or event.object or identity
-    return Mended(origin, EVENTS, identity, key, encode_event(event))
+    return Mended(origin, EVENTS, identity, event_key(event), encode_event(event))
 
 
 def _accepted(verdict: Event | Reading | Refusal) -> Event | Reading:

@@ -35,9 +35,9 @@ CREATE TABLE IF NOT EXISTS gospulse_data.appeal_changes_g{generation} {on_cluste
 (
     day Date COMMENT 'Day of the change by Moscow''s calendar',
     id String CODEC(ZSTD(1)) COMMENT 'Identity of the change: 32 hex digits',
-    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), kind String, appeal String, page Nullable(String), place String, topic Nullable(String), source String, load Nullable(String), responder Nullable(String))) COMMENT 'The earliest copy; kind is appeal_assigned, _closed, _reopened, _withdrawn, _removed, _restored or _reclassified',
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), kind String, appeal Nullable(String), page Nullable(String), place String, topic Nullable(String), source String, load Nullable(String), responder Nullable(String))) COMMENT 'The earliest copy; kind is appeal_assigned, _closed, _reopened, _withdrawn, _removed, _restored, _reclassified or _rated',
     INDEX happened tupleElement(first, 'at') TYPE minmax GRANULARITY 1,
-    INDEX named tupleElement(first, 'appeal') TYPE bloom_filter GRANULARITY 1
+    INDEX named ifNull(tupleElement(first, 'appeal'), '') TYPE bloom_filter GRANULARITY 1
 )
 ENGINE = {AggregatingMergeTree}
 PARTITION BY toYear(day)

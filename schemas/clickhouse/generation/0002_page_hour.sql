@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.page_hour_g{generation} {on_cluster}
     appeal_removed SimpleAggregateFunction(max, UInt64) COMMENT 'Records of appeal_removed in this chunk so far',
     appeal_restored SimpleAggregateFunction(max, UInt64) COMMENT 'Records of appeal_restored in this chunk so far',
     appeal_reclassified SimpleAggregateFunction(max, UInt64) COMMENT 'Records of appeal_reclassified in this chunk so far',
+    appeal_rated SimpleAggregateFunction(max, UInt64) COMMENT 'Records of appeal_rated in this chunk so far',
     post_published SimpleAggregateFunction(max, UInt64) COMMENT 'Sum of amounts of post_published in this chunk so far',
     post_removed SimpleAggregateFunction(max, UInt64) COMMENT 'Sum of amounts of post_removed in this chunk so far',
     comment_added SimpleAggregateFunction(max, UInt64) COMMENT 'Sum of amounts of comment_added in this chunk so far',

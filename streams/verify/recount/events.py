@@ -144,8 +144,9 @@ class EventRecount:
         place = self._rules.place_of(event) if self._rules.stamps else event.place
         self.marks.hear(event.source, offset, appended, event.at, below)
         if not repeated or kind in _APPEALS:
-            # Without the whole window the worker may know of a repeat that the recount cannot know.
-            self.marks.touch(hour, offset + 1, below and not repeated and self._window_known)
+            # Without the whole window the worker may know of a repeat that the recount cannot know; facts need none.
+            sure = kind in _APPEALS or self._window_known
+            self.marks.touch(hour, offset + 1, below and sure)
         if kind in _APPEALS:
             self._fact(event, place, offset, appended, below, not repeated)
         if repeated:

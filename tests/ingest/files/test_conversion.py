@@ -75,12 +75,12 @@ def test_identities_do_not_depend_on_order_load_or_time(order: list[int], later:
         assert [{**event, "load": ""} for event in found[n]] == [{**event, "load": ""} for event in expected]
 
 
-def test_the_kafka_key_is_the_page_or_the_appeal() -> None:
+def test_the_kafka_key_is_the_appeal_whatever_the_page() -> None:
     (record,) = converter()(cells(MAPPING, **ROW))
     assert record.key == msgspec.json.decode(record.value)["appeal"]
     mapping = with_fields(page={"column": "who"})
     (record,) = converter(mapping)(cells(mapping, **ROW, who="vk:77"))
-    assert record.key == "vk:77"
+    assert record.key == msgspec.json.decode(record.value)["appeal"]
 
 
 def test_another_source_key_or_source_is_another_appeal() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.contract.event_blocks import BlockValidator
-from schemas.contract.events import MAX_TIME_MS, Event, EventValidator, encode_event
+from schemas.contract.events import FACT_KINDS, MAX_TIME_MS, Event, EventValidator, encode_event
 from schemas.contract.readings import MAX_VALUE, Reading, ReadingValidator, encode_reading
 from schemas.contract.refusal import Refusal
 from schemas.contract.rejections import RejectionValidator
@@ -24,6 +24,8 @@ BAD_TEXTS: dict[str, list[Any]] = {
     "author": [value for value in BAD_IDENTITIES if value is not None],
     "appeal": [value for value in BAD_IDENTITIES if value is not None],
     "thread": [value for value in BAD_IDENTITIES if value is not None],
+    "message": [value for value in BAD_IDENTITIES if value is not None],
+    "reply_to": [value for value in BAD_IDENTITIES if value is not None],
     "place": ["", "1", "1234567", "123456789", "1234567a", "٠" * 8, "UP:1", "la:", ":1", "la:a b", 12345678, None],
     "page": ["", "vk:", "fb:1", "vk:a b", "vk:" + "1" * 65, "VK:1", 5],
     "source": ["", " ", "a b", "-a", "источник", "a\n", 5, None],
@@ -40,11 +42,17 @@ BAD_EVENT: dict[str, list[Any]] = {
     "responder": ["", "\t", "a\x00", 5],
     "object": ["", "\n", 5],
     "format": ["", "poem", 5],
+    "nature": ["", "anger", 5],
+    "rating": [0, 6, 4.5, "5", True],
     "urgent": ["yes", 1, None],
-    "amount": [0, -1, 1_000_001, 1.5, "1", None],
+    "amount": [0, -1, 2, 1_000_001, 1.5, "1", None],
 }
 BAD_READING: dict[str, list[Any]] = {
-    **{name: values for name, values in BAD_TEXTS.items() if name not in ("author", "appeal", "thread")},
+    **{
+        name: values
+        for name, values in BAD_TEXTS.items()
+        if name not in ("author", "appeal", "thread", "message", "reply_to")
+    },
     "object": ["", " ", "\n", 5, None],
     "metric": ["", "unknown_metric", MARK, 5, None],
     "value": [-1, MAX_VALUE + 1, 1.5, "1", None],
@@ -137,21 +145,42 @@ def test_a_missing_field_of_a_rejection_is_named(field: str) -> None:
     assert_refused(RejectionValidator()(without(fields("rejection"), field)), field)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["received", "assigned", "closed", "reopened", "withdrawn", "removed", "restored", "reclassified"],
-)
+@pytest.mark.parametrize("kind", ["received", "assigned", "closed", "reopened", "reclassified", "rated"])
 def test_an_appeal_and_its_changes_name_their_appeal(kind: str) -> None:
     assert_refused(judge_event(without(fields(f"event.appeal_{kind}"), "appeal")), "appeal")
 
 
-@pytest.mark.parametrize("kind", ["interim", "answered"])
-def test_an_answer_may_know_the_thread_alone_but_not_nothing(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["withdrawn", "removed", "restored"])
+def test_a_removal_names_its_appeal_or_the_message(kind: str) -> None:
     record = fields(f"event.appeal_{kind}")
-    assert isinstance(judge_event(without(record, "appeal")), Event)
-    assert isinstance(judge_event(without(record, "thread")), Event)
-    del record["thread"]
-    assert_refused(judge_event(without(record, "appeal")), "appeal")
+    del record["appeal"]
+    assert_refused(judge_event(json.dumps(record).encode()), "appeal")
+    assert isinstance(judge_event(changed(record, message="0" * 32)), Event)
+
+
+@pytest.mark.parametrize("kind", ["interim", "answered"])
+def test_an_answer_names_what_it_can_or_nothing(kind: str) -> None:
+    record = fields(f"event.appeal_{kind}")
+    nothing = {name: value for name, value in record.items() if name not in ("appeal", "thread")}
+    assert isinstance(judge_event(json.dumps(nothing).encode()), Event)
+    for name in ("appeal", "reply_to", "thread"):
+        assert isinstance(judge_event(changed(nothing, **{name: "0" * 32})), Event)
+
+
+@pytest.mark.parametrize("kind", FACT_KINDS)
+def test_a_fact_comes_alone(kind: str) -> None:
+    assert_refused(judge_event(changed(fields(f"event.{kind}"), amount=2)), "amount")
+    assert isinstance(judge_event(changed(fields("event.reaction_added"), amount=2)), Event)
+
+
+def test_a_rating_is_a_rating() -> None:
+    assert_refused(judge_event(without(fields("event.appeal_rated"), "rating")), "rating")
+
+
+@pytest.mark.parametrize("kind", ["published", "removed"])
+@pytest.mark.parametrize("field", ["page", "object"])
+def test_a_post_names_its_page_and_itself(kind: str, field: str) -> None:
+    assert_refused(judge_event(without(fields(f"event.post_{kind}"), field)), field)
 
 
 def test_a_period_that_does_not_last_is_refused() -> None:

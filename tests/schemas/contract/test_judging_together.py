@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.contract.event_blocks import BlockValidator
-from schemas.contract.events import APPEAL_KINDS, ENTRANCES, FORMATS, KINDS, Event, EventValidator
+from schemas.contract.events import ENTRANCES, FACT_KINDS, FORMATS, KINDS, Event, EventValidator
 from schemas.contract.identifiers import are_hex32, are_labels, is_label
 from schemas.contract.numbered_texts import NumberedTexts
 
@@ -73,7 +73,7 @@ def test_columns_hold_what_the_accepted_events_hold(raws: list[bytes | None]) ->
     for block in blocks:
         events = block.events
         assert sorted([*block.accepted, *block.refused]) == list(range(block.size))
-        assert block.appeals == [event for event in events if event.kind in APPEAL_KINDS]
+        assert block.facts == [event for event in events if event.kind in FACT_KINDS]
         assert block.ids == bytes.fromhex("".join(event.id for event in events))
         assert block.authors == bytes.fromhex("".join(event.author or "0" * 32 for event in events))
         assert block.nobody == [place for place, event in enumerate(events) if event.author is None]

@@ -16,7 +16,7 @@ from schemas.clickhouse.migrate import create_generation
 from schemas.clickhouse.sql_files import Rendering
 from schemas.connections import KafkaConnection
 from schemas.contract import topics
-from schemas.contract.events import ACTIVE_KINDS, KINDS, Event, encode_event
+from schemas.contract.events import ACTIVE_KINDS, APPEAL_KINDS, KINDS, POST_KINDS, Event, encode_event
 from schemas.contract.readings import Reading, encode_reading
 from schemas.contract.rejections import Rejection, encode_rejection
 from streams.bookkeeping.progress import Progress, progress_frame
@@ -211,7 +211,7 @@ def some_events(rng: random.Random, number: int) -> list[bytes]:
 
 def _event(rng: random.Random, step: int) -> Event:
     kind = rng.choice(KINDS) if rng.random() < 0.5 else rng.choice(sorted(ACTIVE_KINDS))
-    is_appeal = kind.startswith("appeal_")
+    is_appeal, is_post = kind in APPEAL_KINDS, kind in POST_KINDS
     return Event(
         v=1,
         id=_hex(rng),
@@ -222,14 +222,17 @@ def _event(rng: random.Random, step: int) -> Event:
         place=rng.choice(_PLACES),
         channel="vk",
         entrance="public_page",
-        page=rng.choice([None, "vk:1", "vk:2", "ok:3"]),
+        page=rng.choice(["vk:4" if is_post else None, "vk:1", "vk:2", "ok:3"]),
         topic=rng.choice([None, "housing.heating"]),
         appeal=_hex(rng) if is_appeal else None,
         thread=_hex(rng) if is_appeal and rng.random() < 0.5 else None,
         author=f"{rng.randrange(300):016x}" + "0" * 16 if rng.random() < 0.8 else None,
         responder="page: Ц" if kind == "appeal_answered" else None,
         urgent=rng.random() < 0.1,
-        amount=1 if is_appeal else rng.randrange(1, 50),
+        object=f"post-{step}" if is_post else None,
+        format="photo" if kind == "post_published" else None,
+        rating=1 + step % 5 if kind == "appeal_rated" else None,
+        amount=1 if is_appeal or is_post else rng.randrange(1, 50),
     )
 
 

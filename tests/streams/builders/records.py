@@ -38,6 +38,10 @@ def event(name: object = 0, kind: str = "reaction_added", **fields: object) -> b
     }
     if kind.startswith("appeal_"):
         record["appeal"] = hex32(("appeal", name))
+    if kind == "appeal_rated":
+        record["rating"] = 5
+    if kind.startswith("post_"):
+        record["object"] = f"post-{hex32(name)}"
     return json.dumps(record | fields).encode()
 
 

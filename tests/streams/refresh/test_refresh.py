@@ -17,6 +17,7 @@ from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.clickhouse.migrate import migrate
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS
 from schemas.clickhouse.sql_files import Rendering
+from schemas.contract.events import FACT_KINDS, POST_KINDS
 from schemas.reference.places import load_zone, zone_of
 from streams.definition import current_definition, encode_definition
 from streams.refresh.refresher import Refresher
@@ -65,13 +66,13 @@ def some_records(seed: int, number: int) -> list[tuple[int, bytes]]:
     rng = random.Random(seed)
     records = []
     for i in range(number):
-        page = rng.choice(["vk:1", "vk:2", "ok:3", None])
         kind = rng.choice([*COUNTERS, *_FACT_COLUMNS, *["appeal_received"] * 4])
+        page = rng.choice(["vk:1", "vk:2", "ok:3", *([] if kind in POST_KINDS else [None])])
         fields: dict[str, Any] = {
             "at": T0 - rng.randrange(96 * HOUR),
             "page": page,
             "place": rng.choice(PLACES),
-            "amount": 1 if kind.startswith("appeal_") else rng.randrange(1, 9),
+            "amount": 1 if kind in FACT_KINDS else rng.randrange(1, 9),
             "author": hex32(rng.randrange(50)),
             "entrance": rng.choice(["public_page", "social_other", "phone"]),
         }

@@ -228,8 +228,8 @@ def test_a_worker_without_the_rewind_is_noticed(bench: Bench) -> None:
     log.fold(ends={TopicPartition("events", 0): chunk + chunk // 2})
     log.without("events", 0, range(chunk, chunk + chunk // 2)).fold()
     report = bench.verify(log)
-    assert set(report.findings.differences) == {"page_hour"}
-    assert all("chunk 1" in d.where for d in report.findings.kept)
+    assert {"page_hour"} <= set(report.findings.differences) <= {"page_hour", "people_day"}
+    assert all("chunk 1" in d.where for d in report.findings.kept if d.table == "page_hour")
 
 
 def test_the_definition_is_honoured(bench: Bench) -> None:

@@ -52,7 +52,8 @@ class PlainTruth:
         return len(named & self.appeal_ids)
 
     def _event(self, key: bytes, event: dict[str, Any]) -> None:
-        assert key.decode() == event.get("page", event.get("appeal"))
+        named = event.get("appeal") or event.get("thread")
+        assert key.decode() == (named if event["kind"] in APPEAL_KINDS else event["page"])
         partition = (murmur2(key) & 0x7FFFFFFF) % self.spec.partitions
         position = self._next[partition]
         self._next[partition] += 1

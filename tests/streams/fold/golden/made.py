@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from schemas.contract.events import KINDS
+from schemas.contract.events import ANSWER_KINDS, FACT_KINDS, FORMATS, KINDS, MESSAGE_KINDS, NATURES, POST_KINDS
 from schemas.contract.topics import EVENTS, READINGS, REJECTED
 from streams.definition import FOLD, Definition, Stamp
 from streams.fold.batch import Batch
@@ -71,9 +71,26 @@ def _events(draw: random.Random, records: int) -> list[dict[str, Any]]:
             line["text"] = event(name, **fields).decode()
         else:
             fields |= {"new_field": 1} if odd < 0.12 else {}
-            line["text"] = event(name, KINDS[n % len(KINDS)], **fields).decode()
+            kind = KINDS[n % len(KINDS)]
+            line["text"] = event(name, kind, **(fields | _of_facts(draw, kind))).decode()
         lines.append(line)
     return lines
+
+
+def _of_facts(draw: random.Random, kind: str) -> dict[str, Any]:
+    """What facts say beside other events; now and then an amount that the contract rejects."""
+    if kind not in FACT_KINDS:
+        return {}
+    said: dict[str, Any] = {"amount": draw.choice([1] * 19 + [2])}
+    if kind in POST_KINDS:
+        post = draw.randrange(5)
+        return said | {"page": f"vk:{post % 2}", "object": f"vk:{post % 2}_{post}", "format": draw.choice([*FORMATS])}
+    said["nature"] = draw.choice([None, *NATURES])
+    names = {name: draw.choice([None, hex32((name, draw.randrange(3)))]) for name in ("message", "reply_to", "appeal")}
+    said |= {name: named for name, named in names.items() if named is not None}
+    if kind in ANSWER_KINDS or (kind in MESSAGE_KINDS and "message" in said):
+        said |= {"appeal": names["appeal"]}
+    return said
 
 
 def _readings(draw: random.Random, records: int) -> list[dict[str, Any]]:
