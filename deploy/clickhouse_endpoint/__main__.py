@@ -7,9 +7,8 @@ import logging
 import sys
 from pathlib import Path
 
-from deploy.clickhouse_endpoint.engine.configuration import EngineLimits
+from deploy.clickhouse_endpoint.engine.configuration import AnalystLimits, EngineLimits
 from deploy.clickhouse_endpoint.engine.engine import DataDirectoryLockedError
-from deploy.clickhouse_endpoint.engine.guard import AnalystLimits
 from deploy.clickhouse_endpoint.errors import ClickHouseError
 from deploy.clickhouse_endpoint.server import EndpointOptions, PortInUseError, serve
 from deploy.clickhouse_endpoint.wire.logins import PasswordFileError, Passwords

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_ENGINE_TEXT = re.compile(r"Code: (\d+)\. DB::Exception: (.*)", re.DOTALL)
+_ENGINE_TEXT = re.compile(r"Code: (\d+)\. DB::\w*Exception: (.*)", re.DOTALL)
 _NAME_AT_END = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version [^)]*\)*)?\s*\.?\s*$")
 _VERSION = re.compile(r" \(version [0-9.]+(?: \(official build\))?\)")
 
@@ -22,6 +22,7 @@ CANNOT_DECOMPRESS = 271
 ACCESS_DENIED = 497
 AUTHENTICATION_FAILED = 516
 BAD_ARGUMENTS = 36
+SETTING_CONSTRAINT_VIOLATION = 452
 
 _NAMES = {
     SYNTAX_ERROR: "SYNTAX_ERROR",
@@ -38,6 +39,7 @@ _NAMES = {
     ACCESS_DENIED: "ACCESS_DENIED",
     AUTHENTICATION_FAILED: "AUTHENTICATION_FAILED",
     BAD_ARGUMENTS: "BAD_ARGUMENTS",
+    SETTING_CONSTRAINT_VIOLATION: "SETTING_CONSTRAINT_VIOLATION",
 }
 
 # A server's own table (HTTPHandler, exceptionCodeToHTTPStatus); what is not listed is 500.

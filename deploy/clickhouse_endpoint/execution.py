@@ -114,8 +114,7 @@ class Execution:
         """Stop what still runs, wait for it, give the connection back."""
         await self._services.queries.end(self._running, self._close, self._pipe)
 
-    @staticmethod
-    def _explained(error: ClickHouseError, statement: Statement) -> ClickHouseError:
+    def _explained(self, error: ClickHouseError, statement: Statement) -> ClickHouseError:
         # The engine's database `default` looks for an unknown table among the machine's files, which are out of reach.
         named = any(token.name.lower() == "file" for token in tokens(statement.sql))
         if error.code == ACCESS_DENIED and "READ ON FILE" in error.message and not named:
@@ -123,6 +122,9 @@ class Execution:
                 "Unknown table. One without a database is looked for in `default`, which holds none: name its database"
             )
             return ClickHouseError(60, problem, "UNKNOWN_TABLE")
+        if error.code == ACCESS_DENIED and error.message.startswith("default: "):
+            # The engine knows both logins as its user `default`.
+            return ClickHouseError(ACCESS_DENIED, self._wish.login.value + error.message.removeprefix("default"))
         return error
 
     def _check_method(self, statement: Statement) -> None:
@@ -155,17 +157,17 @@ class Execution:
         settings["log_comment"] = self._running.tag
         database = guard.database(wish.database) if analyst else wish.database
         self._settings = settings
-        lease.prepare(settings, database, statement.first == "USE")
+        lease.prepare({} if analyst else settings, database, statement.first == "USE")
         for table in self._externals:
             self._externals_made.append(table)
             table.create(lease.connection, self._services.scratch)
         if analyst:
             if statement.kind not in ("query", "rows"):
                 raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
+            guard.enter(lease.connection, settings)
             guard.check(lease.connection, statement.sql, wish.parameters)
-            lease.connection.run("SET readonly = 2")
         else:
-            check_writer(statement.sql)
+            check_writer(lease.connection, statement.sql, wish.parameters)
 
     async def _dispatch(self, lease: Lease, statement: Statement, body: Body) -> web.StreamResponse:
         connection, wish = lease.connection, self._wish

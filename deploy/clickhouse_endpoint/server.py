@@ -7,16 +7,19 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 from pathlib import Path
 
 from aiohttp import web
 from msgspec import Struct
 
 from deploy.clickhouse_endpoint.app import make_application
+from deploy.clickhouse_endpoint.confinement import confine
 from deploy.clickhouse_endpoint.engine.cancellation import Queries
-from deploy.clickhouse_endpoint.engine.configuration import EngineLimits, write_configuration
-from deploy.clickhouse_endpoint.engine.engine import Engine
-from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, AnalystLimits
+from deploy.clickhouse_endpoint.engine.configuration import AnalystLimits, EngineLimits, write_configuration
+from deploy.clickhouse_endpoint.engine.engine import Engine, setting_names
+from deploy.clickhouse_endpoint.engine.functions import FunctionLists, FunctionRules, read_lists
+from deploy.clickhouse_endpoint.engine.guard import AnalystGuard
 from deploy.clickhouse_endpoint.engine.sessions import Sessions
 from deploy.clickhouse_endpoint.execution import Services
 from deploy.clickhouse_endpoint.wire.logins import Login, Passwords
@@ -53,10 +56,19 @@ def serve(options: EndpointOptions, passwords: Passwords) -> None:
     with listening:
         data = options.data.resolve()
         scratch = data / "tmp"
-        configuration = write_configuration(data / "configuration", scratch, options.engine)
+        scratch.mkdir(parents=True, exist_ok=True)
+        # The engine and Python put temporary files there from now on: the system's own folder is out of reach.
+        os.environ["TMPDIR"] = str(scratch)
+        tempfile.tempdir = None
+        lists = read_lists()
+        if (lack := confine([data])) is not None:
+            _LOG.warning("%s: only the check of functions keeps files of this machine from SQL", lack)
+        configuration = write_configuration(
+            data / "configuration", scratch, options.engine, options.analyst, setting_names()
+        )
         engine = Engine(data / "engine", configuration)
         try:
-            asyncio.run(_serve(options, passwords, engine, scratch, listening))
+            asyncio.run(_serve(options, passwords, lists, engine, scratch, listening))
         finally:
             engine.close()
     _LOG.info("stopped")
@@ -76,14 +88,19 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(
-    options: EndpointOptions, passwords: Passwords, engine: Engine, scratch: Path, listening: socket.socket
+    options: EndpointOptions,
+    passwords: Passwords,
+    lists: FunctionLists,
+    engine: Engine,
+    scratch: Path,
+    listening: socket.socket,
 ) -> None:
     root = engine.connect()
-    table_functions = frozenset(root.run("SELECT name FROM system.table_functions", "TSVRaw").payload.decode().split())
+    functions = FunctionRules(root, lists)
     root.close()
     queries = Queries(engine, _MOST_QUERIES, {Login.ANALYST.value: options.analyst.queries})
     sessions = Sessions(engine)
-    services = Services(engine, queries, sessions, AnalystGuard(options.analyst, table_functions), scratch)
+    services = Services(engine, queries, sessions, AnalystGuard(options.analyst, functions), scratch)
     runner = web.AppRunner(
         make_application(services, passwords),
         access_log=None,

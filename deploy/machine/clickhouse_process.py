@@ -42,6 +42,8 @@ def start_clickhouse(
     command += ["--data", str(data), "--host", host, "--port", str(port), "--passwords", str(passwords)]
     command += [] if memory_mb is None else ["--memory", str(memory_mb * 1024 * 1024)]
     command += [] if fsync else ["--no-fsync"]
+    # The engine needs no setting of ours, and some are secrets.
+    environ = {name: value for name, value in environ.items() if not name.startswith("GOSPULSE_")}
     process = spawn("clickhouse", command, run=run, log=log, environ=environ, address=f"{host}:{port}")
     try:
         # It listens only when the engine is there.

@@ -125,6 +125,15 @@ class Engine:
         self._lock.close()
 
 
+def setting_names() -> list[str]:
+    """The settings that the engine knows; before `Engine` opens it (30 ms)."""
+    connection = EngineConnection(_library().connect(":memory:"))
+    try:
+        return connection.run("SELECT name FROM system.settings", "TSVRaw").payload.decode().split()
+    finally:
+        connection.close()
+
+
 @functools.cache
 def _library() -> Any:
     # Importing starts an engine for a moment, which reads the time zone: it must be UTC by then.

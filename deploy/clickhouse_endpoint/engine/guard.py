@@ -1,99 +1,79 @@
-"""What the login ``analyst`` may do: read the database ``gospulse`` and a few system tables, within limits.
+"""What the login `analyst` may do: read the database `gospulse` and a few system tables, within limits.
 
-The engine has one user and no rights of its own to give, so each statement is checked before it runs: the engine
-must classify it as reading only, and no table, function or setting that its own parser finds in it may be one that
-is kept back. `readonly = 2` is set besides (1 would silently drop the SETTINGS inside views and change their rows).
-A guard for trusted analysts on one machine, no wall against an attacker: rights per territory belong to a real server.
+The engine enforces most of it. A connection of the login takes the role `analyst` (rights on tables) and the profile
+`analyst` (which settings may change, and how far); both stand in ``configuration``. The engine has no rights on
+functions and on system tables, so each statement is checked here before it runs. The engine's own parser reads it
+(`EXPLAIN AST`, after parameters are substituted); kinds of nodes, functions and system tables must be known ones.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
-from msgspec import Struct
-
+from deploy.clickhouse_endpoint.engine.configuration import ANALYST, DATABASE, AnalystLimits, may_change
 from deploy.clickhouse_endpoint.engine.engine import EngineConnection, StatementClass
-from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, READONLY, ClickHouseError
-from deploy.clickhouse_endpoint.sql.tokens import Token, tokens
+from deploy.clickhouse_endpoint.engine.functions import FunctionRules
+from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, READONLY, SETTING_CONSTRAINT_VIOLATION, ClickHouseError
+from deploy.clickhouse_endpoint.sql.quoting import literal
 
-DATABASE: Final = "gospulse"
-_HIDDEN_DATABASES: Final = frozenset(
-    ("gospulse_data", "default", "information_schema", "_temporary_and_external_tables")
+_SYSTEM_TABLES: Final = re.compile(
+    "tables|columns|databases|settings|functions|table_functions|aggregate_function_combinators|data_type_families"
+    "|formats|time_zones|keywords|one|numbers|numbers_mt|zeros|zeros_mt"
 )
-_SYSTEM_TABLES: Final = frozenset(
-    ("tables", "columns", "databases", "settings", "functions", "data_type_families", "one", "numbers", "numbers_mt")
-)
+# Their columns with paths of the machine cannot be kept from `*`.
+_TABLES_WITH_PATHS: Final = frozenset(("tables", "databases"))
+_PATHS: Final = re.compile(r"(.*\.)?(data_paths?|metadata_path)")
 _ROOTS: Final = re.compile(
     r"(SelectWithUnionQuery|SelectIntersectExceptQuery|Explain|ShowTables|ShowColumns|ShowFunctions|DescribeQuery"
     r"|ShowCreate(?:Table|View|Database)Query|Exists(?:Table|View|Database)Query)\b"
 )
-_TABLE_FUNCTIONS: Final = frozenset(
-    (
-        "numbers",
-        "numbers_mt",
-        "zeros",
-        "zeros_mt",
-        "values",
-        "sqlstandardvalues",
-        "generateseries",
-        "generate_series",
-        "view",
-        "null",
-        "format",
-    )
+# All their names are children, which the tree shows.
+_NODES: Final = re.compile(
+    "SelectWithUnionQuery|SelectIntersectExceptQuery|SelectQuery|Subquery|WithElement|ExpressionList|Function|Literal"
+    "|Identifier|TableIdentifier|TablesInSelectQuery|TablesInSelectQueryElement|TableExpression|TableJoin|ArrayJoin"
+    "|SampleRatio|OrderByElement|InterpolateElement|WindowDefinition|WindowListElement|DataType|Set"
+    "|Asterisk|QualifiedAsterisk|ColumnsRegexpMatcher|ColumnsListMatcher|QualifiedColumnsRegexpMatcher"
+    "|QualifiedColumnsListMatcher|ColumnsTransformerList|ColumnsExceptTransformer|ColumnsReplaceTransformer"
 )
-# Scalar functions that read files, other tables, other machines or the engine's inside.
-_KEPT_FUNCTIONS: Final = re.compile(
-    r"file|dict\w*|joinget\w*|hascolumnintable|catboost\w*|getserversetting|getmacro|showcertificate"
-    r"|getclienthttpheader|addressto\w*|demangle|trap|filesystem\w*|initialqueryid|structureto\w*schema"
-)
-_AI_FUNCTIONS: Final = re.compile(r"ai[A-Z]\w*")
-_NODE: Final = re.compile(r"^ *(\w+)(?: (.*))?$")
+# They have names that the tree does not show.
+_HIDING: Final = re.compile("ColumnsApplyTransformer|ShowTables|ShowColumns|ShowFunctions")
+_STRUCTURED: Final = frozenset(("values", "sqlstandardvalues", "null", "generaterandom"))
+_DEFAULTS: Final = re.compile(r"\b(default|materialized|alias|ephemeral)\b", re.IGNORECASE)
+_STAR: Final = re.compile(r"(Qualified)?(Asterisk|ColumnsRegexpMatcher)")
+_NODE: Final = re.compile(r"^( *)(\w+)(?:::\w+)*(?: (.*))?$")
 _SUFFIX: Final = re.compile(r"(?: \(alias [^\n]*\))?(?: \(children \d+\))?$")
-
-# Settings that change how a query is computed or printed, and bounds. None that names a file, a dialect or an address.
-_SETTINGS: Final = re.compile(
-    r"output_format_(?:arrow|binary|bson|csv|decimal|float|json|markdown|msgpack|native|orc|parquet|pretty|tsv|values|write)"
-    r"_\w+|format_csv_(?:delimiter|allow_\w+)|date_time_(?:input|output)_format|cast_\w+|session_timezone"
-    r"|join_(?:use_nulls|algorithm|default_strictness|overflow_mode)|(?:result|read|timeout|group_by|set|sort|distinct)_overflow_mode"
-    r"|max_(?:threads|block_size|result_rows|result_bytes|rows_to_read|bytes_to_read|rows_to_group_by|rows_in_join|rows_in_set"
-    r"|columns_to_read|subquery_depth|query_size|ast_depth|ast_elements|expanded_ast_elements|execution_time|memory_usage)"
-    r"|group_by_\w+|optimize_\w+|query_plan_\w+|short_circuit_\w+|totals_\w+|compile_\w+|prefer_column_name_to_alias"
-    r"|enable_(?:analyzer|positional_arguments|global_with_statement|optimize_predicate_expression|order_by_all)"
-    r"|allow_experimental_(?:analyzer|\w+_type)|use_query_cache|use_skip_indexes|final|limit|offset|extremes|transform_null_in"
-    r"|any_join_distinct_right_table_keys|union_default_mode|aggregate_functions_null_for_empty|decimal_check_overflow|log_comment"
-)
-
+_MAYBE_FILE: Final = re.compile(rb"file|python|\\\\|identifier", re.IGNORECASE)
+_WORD: Final = re.compile(r"\w+")
 
 # Drivers send these with every request; for who only reads they mean nothing.
 _IDLE_SETTINGS: Final = re.compile(r"async_insert\w*|wait_for_async_insert\w*|insert_\w+|input_format_\w+")
 
 
-class AnalystLimits(Struct, frozen=True, kw_only=True):
-    """The most that one query of an analyst may take: seconds, bytes, threads; and how many may run at once."""
+class Node(NamedTuple):
+    """A node of a syntax tree.
 
-    seconds: int = 60
-    memory: int = 2_000_000_000
-    threads: int = 4
-    queries: int = 16
+    ``parent`` is the kind of its parent, ``caller`` the function that it is an argument of (or ""), ``first`` whether
+    it is the first child of its parent.
+    """
+
+    kind: str
+    text: str
+    parent: str
+    caller: str
+    first: bool
 
 
 class AnalystGuard:
-    """Checks statements and settings of the login ``analyst``."""
+    """Checks statements and settings of the login `analyst`."""
 
-    def __init__(self, limits: AnalystLimits, table_functions: frozenset[str]) -> None:
-        """``table_functions``: all names that the engine knows (any case)."""
-        self._most = {
-            "max_execution_time": limits.seconds,
-            "max_memory_usage": limits.memory,
-            "max_threads": limits.threads,
-        }
-        self._kept_table_functions = frozenset(name.lower() for name in table_functions) - _TABLE_FUNCTIONS
+    def __init__(self, limits: AnalystLimits, functions: FunctionRules) -> None:
+        self._limits = limits.settings()
+        self.functions = functions
 
     def database(self, asked: str) -> str:
-        """The current database for a request; clients that insist on ``default`` are given ``gospulse``.
+        """The current database for a request; clients that insist on `default` are given `gospulse`.
 
         Raises:
             ClickHouseError: 497 for another one.
@@ -103,111 +83,150 @@ class AnalystGuard:
         raise _denied(f"the database {asked!r} is not for analysts, use {DATABASE!r}")
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The settings of a request: what the client asked, where that is allowed, bounded by the limits.
+        """The settings of a request: those that the client asked for, cut to the limits.
 
         Raises:
-            ClickHouseError: 164 for a setting that analysts may not change.
+            ClickHouseError: 452 for a setting that analysts may not change.
         """
         chosen = {name: value for name, value in asked.items() if not _IDLE_SETTINGS.fullmatch(name)}
         for name in chosen:
-            self._check_name(name)
-        for name, most in self._most.items():
+            if not may_change(name):
+                problem = f"analyst: Setting {name} should not be changed"
+                raise ClickHouseError(SETTING_CONSTRAINT_VIOLATION, problem)
+        for name, most in self._limits.items():
             value = _whole(chosen.get(name, "0"))
             chosen[name] = str(min(value, most) if value > 0 else most)
         return chosen
 
+    def enter(self, connection: EngineConnection, settings: Mapping[str, str]) -> None:
+        """Give the connection the rights of the login, for good, and the settings. Blocks in the engine.
+
+        `readonly = 2` comes besides: 1 would drop the SETTINGS inside views and change their rows.
+        """
+        connection.run(f"SET ROLE {ANALYST}")
+        connection.run(f"SET profile = '{ANALYST}'")
+        connection.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
+        connection.run("SET readonly = 2")
+
     def check(self, connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> None:
-        """Let the statement pass or refuse it. Blocks in the engine.
+        """Let the statement pass or reject it. Blocks in the engine.
 
         Args:
             connection: with the request's database and settings applied.
 
         Raises:
-            ClickHouseError: 164 for what does not only read, 497 for what is kept back, 62 for bad SQL.
+            ClickHouseError: 164 for a statement that does not only read, 497 for what the login may not use, 62 for
+                bad SQL.
         """
         kind, count = connection.classify(sql)
         if count > 1 or kind not in (StatementClass.READ_ONLY, StatementClass.UNKNOWN):
             raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
-        self._check_words(sql)
         tree = connection.run(b"EXPLAIN AST " + sql, "TSVRaw", parameters).payload.decode("utf-8", "replace")
         if kind is StatementClass.UNKNOWN or not _ROOTS.match(tree):
             raise _denied("this kind of statement is not for analysts")
-        for line in tree.splitlines():
-            node = _NODE.match(line)
-            if node is None:
-                continue
-            if node[1] == "ColumnsApplyTransformer":
-                self._check_all_names(sql)
-            self._check_node(node[1], _SUFFIX.sub("", node[2] or ""))
+        nodes = list(_nodes(tree))
+        for node in nodes:
+            if not any(known.fullmatch(node.kind) for known in (_NODES, _HIDING, _ROOTS)):
+                raise _denied(f"an expression of the kind {node.kind} is not for analysts")
+            self._check_node(node.kind, node.text, node.parent)
+            if node.first and node.caller.lower() in _STRUCTURED:
+                _check_structure(node)
+        _check_paths(nodes)
+        if any(_HIDING.fullmatch(node.kind) for node in nodes):
+            self._check_words(connection, sql)
 
-    def _check_words(self, sql: bytes) -> None:
-        # SETTINGS do not show in the tree, nor does the database of SHOW … FROM.
-        found = list(tokens(sql))
-        for token in found:
-            if token.name.lower() in _HIDDEN_DATABASES - {"default"}:
-                raise _denied(f"{token.name} is not for analysts")
-        # SETTINGS name = value [, name = value …], wherever it stands.
-        for at, token in enumerate(found):
-            if token.keyword != "SETTINGS" or at + 2 >= len(found) or found[at + 2].text != b"=":
-                continue
-            position = at + 1
-            while position + 2 < len(found) and found[position].name and found[position + 1].text == b"=":
-                name, value = found[position].name, found[position + 2]
-                self._check_name(name)
-                if name in self._most and not 0 < _whole(value.text.decode("latin-1").strip("'")) <= self._most[name]:
-                    raise ClickHouseError(READONLY, f"analyst: the setting {name} may be from 1 to {self._most[name]}")
-                depth = token.depth
-                position += 3
-                while position < len(found) and not (found[position].text == b"," and found[position].depth == depth):
-                    position += 1
-                position += 1
-
-    def _check_name(self, name: str) -> None:
-        if not _SETTINGS.fullmatch(name):
-            raise ClickHouseError(READONLY, f"analyst: Cannot modify {name!r} setting in readonly mode")
-
-    def _check_all_names(self, sql: bytes) -> None:
-        # The tree does not show what stands in APPLY(…), so then every name in the text counts, wherever it stands.
-        found = list(tokens(sql))
-        for at, token in enumerate(found):
-            if token.name:
-                self._check_function(token.name)
-                if at + 2 < len(found) and found[at + 1].text == b".":
-                    self._check_table(token.name, found[at + 2].name)
-
-    def _check_function(self, function: str) -> None:
-        name = function.lower()
-        if name in self._kept_table_functions or _KEPT_FUNCTIONS.fullmatch(name) or _AI_FUNCTIONS.fullmatch(function):
-            raise _denied(f"the function {function} is not for analysts")
-
-    def _check_node(self, kind: str, text: str) -> None:
+    def _check_node(self, kind: str, text: str, parent: str) -> None:
         if kind == "Function":
-            self._check_function(text)
+            if parent == "TableExpression":
+                if not self.functions.may_read_from(text):
+                    raise _denied(f"the table function {text} is not for analysts")
+            elif not self.functions.may_call(text):
+                raise _denied(f"the function {text} is not for analysts")
         elif kind in ("TableIdentifier", "Identifier"):
+            if not self.functions.may_name(text):
+                raise _denied(f"{text} is the name of a function that is not for analysts; take another alias")
             database, dot, rest = text.partition(".")
             if dot:
-                self._check_table(database, rest.partition(".")[0])
+                _check_table(database, rest.partition(".")[0])
         elif kind.endswith("Query") and kind.startswith(("ShowCreate", "Exists")):
             database, _, table = text.rpartition(" ")
             if database:
-                self._check_table(database, table)
+                _check_table(database, table)
 
-    def _check_table(self, database: str, table: str) -> None:
-        if database.lower() in _HIDDEN_DATABASES or (database == "system" and table not in _SYSTEM_TABLES):
-            raise _denied(f"{database}.{table} is not for analysts")
+    def _check_words(self, connection: EngineConnection, sql: bytes) -> None:
+        # The engine writes the statement anew, without comments and escapes; then any word counts, wherever it stands.
+        whole = sql.decode("utf-8", "surrogateescape")
+        canonical = connection.run(f"SELECT formatQuerySingleLine({literal(whole)})", "TSVRaw").payload.decode(
+            "utf-8", "replace"
+        )
+        for word in _WORD.findall(canonical):
+            if not self.functions.may_name(word):
+                raise _denied(f"{word} is the name of a function that is not for analysts")
+            if word.lower() in ("system", "information_schema"):
+                raise _denied("system tables together with APPLY or SHOW … WHERE are not for analysts")
 
 
-def check_writer(sql: bytes) -> None:
-    """What even the login that writes may not: read the machine's files and this process's objects.
+def _check_structure(node: Node) -> None:
+    # Columns that are described by a text may have defaults, which are expressions that the tree does not show.
+    plain = node.kind == "Literal" or (node.kind == "Function" and node.text == "tuple")
+    if not plain or _DEFAULTS.search(node.text):
+        raise _denied(
+            f"{node.caller} with columns that are not a plain text, or that have a default, is not for analysts"
+        )
+
+
+def _check_paths(nodes: list[Node]) -> None:
+    if not any(node.text == f"system.{table}" for node in nodes for table in _TABLES_WITH_PATHS):
+        return
+    for node in nodes:
+        named = node.kind == "Identifier" and _PATHS.fullmatch(node.text)
+        if named or (_STAR.fullmatch(node.kind) and not node.caller):
+            raise _denied("paths of the machine are not for analysts; name the other columns of the system table")
+
+
+def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> None:
+    """Reject what reads files of the machine or objects of this process, for the login that writes. Blocks.
+
+    The confinement of the process is what keeps files away; this stands in where the kernel has none.
 
     Raises:
         ClickHouseError: 497.
     """
-    before: Token | None = None
-    for token in tokens(sql):
-        if token.text == b"(" and before is not None and before.name.lower() in ("file", "python"):
-            raise ClickHouseError(ACCESS_DENIED, f"gospulse: Not enough privileges: {before.name} is switched off")
-        before = token
+    if not _MAYBE_FILE.search(sql):
+        return
+    try:
+        tree = connection.run(b"EXPLAIN AST " + sql, "TSVRaw", parameters).payload.decode("utf-8", "replace")
+    except ClickHouseError:
+        return  # the statement itself will say what is wrong
+    for node in _nodes(tree):
+        passed = node.kind == "Identifier" and node.caller.lower().startswith(("array", "map"))
+        if node.text.lower() in ("file", "python") and (node.kind == "Function" or passed):
+            advice = "; name the table of a column of this name" if passed else ""
+            raise ClickHouseError(
+                ACCESS_DENIED, f"gospulse: Not enough privileges: {node.text} is switched off{advice}"
+            )
+
+
+def _nodes(tree: str) -> Iterator[Node]:
+    above: list[tuple[str, str]] = []
+    before = -1
+    for line in tree.splitlines():
+        found = _NODE.match(line)
+        if found is None:
+            continue  # the rest of a literal with line ends
+        depth = len(found[1])
+        kind, text = found[2], _SUFFIX.sub("", found[3] or "")
+        above[depth:] = [(kind, text)]
+        over, caller = above[depth - 2] if depth > 1 else ("", "")
+        parent = above[depth - 1][0] if depth else ""
+        yield Node(kind, text, parent, caller if over == "Function" else "", first=depth == before + 1)
+        before = depth
+
+
+def _check_table(database: str, table: str) -> None:
+    # The role decides about all other databases; the engine lets everybody read these two.
+    if database.lower() == "information_schema" or (database == "system" and not _SYSTEM_TABLES.fullmatch(table)):
+        raise _denied(f"{database}.{table} is not for analysts")
 
 
 def _denied(what: str) -> ClickHouseError:

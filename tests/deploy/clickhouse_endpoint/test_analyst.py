@@ -58,11 +58,42 @@ def analyst(reader: ClickHouseConnection) -> Ask:
         "SELECT name FROM system.tables WHERE database = 'gospulse_data'",
         "SELECT name, comment FROM system.columns WHERE table = 'facts'",
         "SELECT name FROM system.databases",
+        "SELECT count(*) FROM system.tables",
         "SELECT name, value FROM system.settings LIMIT 5",
         "SELECT name FROM system.functions LIMIT 5",
         "SELECT number FROM system.numbers LIMIT 5",
         "SELECT format('{}', 'x'), dateDiff('day', today(), today()), quantile(0.5)(a) FROM facts",
         "SELECT * FROM values('a UInt8', 1, 2) AS v, numbers(3) AS n",
+        "SELECT * FROM values((1, 'a'), (2, 'b'))",
+        "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(a, b)",
+        "SELECT * FROM generateRandom('a UInt8, b String', 1) LIMIT 2",
+        "SELECT * FROM generateSeries(1, 3) AS s, zeros(2) AS z",
+        "SELECT arrayMap((x, y) -> x + y, [1], [2]), arrayFold((s, x) -> s + x, [toUInt64(1)], toUInt64(0)), "
+        "mapApply((k, v) -> (k, v), m) FROM (SELECT map('a', 1) AS m)",
+        "SELECT sumIf(a, a > 1), quantilesTDigestIf(0.5, 0.9)(a, a > 0), uniqExactArray([a]), countDistinct(a), "
+        "argMaxOrNull(b, a), COUNT(DISTINCT b), sumMerge(s) "
+        "FROM (SELECT a, b, sumState(a) AS s FROM facts GROUP BY a, b)",
+        "SELECT a, row_number() OVER w, lagInFrame(a, 1) OVER w, sum(a) OVER (ORDER BY a ROWS BETWEEN 1 PRECEDING AND "
+        "CURRENT ROW) FROM facts WINDOW w AS (PARTITION BY b ORDER BY a) QUALIFY row_number() OVER w = 1",
+        "SELECT toStartOfInterval(toDateTime(a), INTERVAL 60 second) AS t, count() FROM facts "
+        "WHERE toDateTime(a) >= fromUnixTimestamp64Milli(0) AND t < toDateTime64(1893456000, 3) "
+        "GROUP BY t ORDER BY t WITH FILL STEP 60 LIMIT 3",
+        "SELECT toStartOfDay(toDateTime(a)), toInt64(toUnixTimestamp(toDateTime(a))) * 1000 FROM facts",
+        "SELECT DATE_TRUNC('day', now()), DATE_DIFF('day', today(), now()), now() - INTERVAL 1 DAY, "
+        "DATE '2026-01-01', EXTRACT(YEAR FROM now()), CAST('1' AS UInt8), '1'::UInt8, CASE WHEN 1 THEN 2 ELSE 3 END, "
+        "CASE 1 WHEN 1 THEN 2 END",
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT n FROM r",
+        "SELECT * FROM facts AS f ASOF LEFT JOIN facts AS g ON f.b = g.b AND f.a >= g.a",
+        "SELECT * FROM facts AS f FULL JOIN facts AS g USING (a) ARRAY JOIN [1, 2] AS x WHERE f.a GLOBAL IN (SELECT 1)",
+        "SELECT a, b, count() FROM facts GROUP BY GROUPING SETS ((a), (b)) "
+        "HAVING grouping(a) = 1 ORDER BY a NULLS FIRST",
+        "SELECT a, count() FROM facts GROUP BY a WITH ROLLUP LIMIT 1 BY a LIMIT 5 OFFSET 1",
+        "SELECT * EXCEPT (c) REPLACE (a + 1 AS a) FROM facts ORDER BY ALL",
+        "SELECT 1 FROM facts WHERE EXISTS (SELECT 1) AND a = ANY (SELECT 1) AND (1, 2) IN ((1, 2))",
+        "SELECT [1, 2][1], (1, 'x').2, map('k', 1)['k'], tuple(1).1, 'a' || 'b', 5 % 2, NOT 1, -a FROM facts",
+        "EXPLAIN PIPELINE SELECT count() FROM facts",
+        "SHOW TABLES LIKE 'f%'",
+        "SHOW COLUMNS FROM facts",
         "SHOW TABLES",
         "SHOW CREATE TABLE gospulse.facts",
         "DESCRIBE TABLE gospulse.facts",
@@ -105,6 +136,18 @@ def test_may(analyst: Ask, sql: str) -> None:
         "SELECT file('/etc/passwd')",
         "SELECT `file`('/etc/passwd')",
         "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT arrayMap(file, ['/etc/passwd'])",
+        "SELECT * FROM format(TSV, 'x String, y String DEFAULT file(''/etc/passwd'')', 'x')",
+        "SELECT 'x' IN input('x String')",
+        "SELECT arrayMap(`file`, ['/etc/passwd'])",
+        r"SELECT arrayMap(`\x66ile`, ['/etc/passwd'])",
+        "SELECT 1 WHERE notEmpty(arrayMap(file, ['/etc/passwd']))",
+        r"SELECT * APPLY(`\x66ile`) FROM (SELECT '/etc/hostname' AS x)",
+        "SHOW TABLES WHERE notEmpty(file('/etc/hostname'))",
+        "SELECT data_path FROM system.databases",
+        "SELECT d.metadata_path FROM system.databases AS d",
+        "SELECT * FROM system.databases",
+        "SELECT COLUMNS('path') FROM system.tables",
         "SELECT * APPLY(file) FROM (SELECT '/etc/hostname' AS x)",
         "SELECT * APPLY file FROM (SELECT '/etc/hostname' AS x)",
         "SELECT COLUMNS('x') APPLY(`file`) FROM (SELECT '/etc/hostname' AS x)",
@@ -113,20 +156,17 @@ def test_may(analyst: Ask, sql: str) -> None:
         "SELECT * REPLACE(file(x) AS x) FROM (SELECT '/etc/hostname' AS x)",
         "SELECT arrayMap(x -> file(x), ['/etc/hostname'])",
         "EXPLAIN ANALYZE SELECT * FROM system.query_log",
-        "SELECT 1 INTERSECT SELECT a FROM default.t",
         "DESCRIBE TABLE file('/etc/passwd', 'LineAsString')",
         "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a Int8')",
         "SELECT * FROM Python('os')",
         "SELECT * FROM executable('a', 'CSV', 'a Int8')",
         "SELECT aiGenerate('x')",
-        "SELECT * FROM default.t",
         "SELECT * FROM system.query_log",
         "SELECT * FROM system.processes",
         "SELECT * FROM system.server_settings",
         "SELECT * FROM information_schema.tables",
         "SHOW PROCESSLIST",
         "SHOW GRANTS",
-        "SHOW TABLES FROM gospulse_data",
         "SHOW CREATE TABLE gospulse_data.facts",
         "DESCRIBE TABLE gospulse_data.facts",
         "CHECK TABLE facts",
@@ -161,10 +201,9 @@ def test_must_not_read(analyst: Ask, sql: str) -> None:
         "SELECT 1 SETTINGS readonly = 0",
         "SELECT 1 SETTINGS max_execution_time = 100000",
         "SELECT 1 SETTINGS max_execution_time = 0",
-        "SELECT * FROM (SELECT 1 SETTINGS max_threads = 2, max_memory_usage = 0)",
         "SELECT 1 FORMAT JSON SETTINGS max_memory_usage = 0",
         "SELECT 1 SETTINGS `max_memory_usage` = 0",
-        "SELECT 1 SETTINGS allow_ddl = 1",
+        "SELECT 1 SETTINGS allow_ddl = 0",
         "SELECT 1 SETTINGS profile = 'default'",
         "SELECT 1 SETTINGS dialect = 'kusto'",
         "SELECT 1 AS a FORMAT Protobuf SETTINGS output_format_schema = '/tmp/never.proto'",
@@ -173,26 +212,39 @@ def test_must_not_read(analyst: Ask, sql: str) -> None:
 )
 def test_must_not_change(analyst: Ask, sql: str) -> None:
     answer = analyst(sql)
-    assert answer.code == 164, answer.text
+    assert answer.code in (164, 452), answer.text
+
+
+def test_other_databases_are_not_even_listed(analyst: Ask) -> None:
+    assert analyst("SHOW TABLES FROM gospulse_data").text == ""
+    assert "gospulse_data" not in analyst("SHOW DATABASES").text
+    assert analyst("SELECT count() FROM system.tables WHERE database = 'gospulse_data'").text == "0\n"
+    assert analyst("SELECT * FROM default.t").code == 60
 
 
 def test_other_ways_to_say_it(analyst: Ask) -> None:
     names = {"param_d": "gospulse_data", "param_t": "facts"}
     assert analyst("SELECT * FROM {d:Identifier}.{t:Identifier}", **names).code == 497
+    assert analyst("SELECT arrayMap({f:Identifier}, ['/etc/passwd'])", param_f="file").code == 497
     assert analyst("SELECT 1; DROP VIEW gospulse.facts").code == 62
     assert analyst("SELECT 1 INTO OUTFILE '/tmp/never'").code == 358
     assert analyst("SELECT 1", database="system").code == 497
     assert analyst("SELECT 1", database="gospulse_data").code == 497
     assert analyst("SELECT count() FROM facts", database="default").text == "2\n"
     assert analyst("SELECT getSetting('readonly')", readonly=0).text == "2\n"
-    for setting in ("allow_ddl", "allow_introspection_functions", "max_memory_usage_for_user", "profile"):
-        assert analyst("SELECT 1", **{setting: "1"}).code == 164
+    for setting, value in (("allow_ddl", 0), ("allow_introspection_functions", 1), ("max_memory_usage_for_user", 7)):
+        assert analyst("SELECT 1", **{setting: value}).code == 452
+    assert analyst("SELECT 1", profile="default").code == 452
     # A session of an analyst keeps nothing, so nothing can be prepared in it.
     assert analyst("CREATE TEMPORARY TABLE x (a UInt8)", session_id="s").code == 164
     assert analyst("SELECT 1", session_id="s").text == "1\n"
 
 
 def test_limits_hold(analyst: Ask) -> None:
+    # Deeper in a statement the engine cuts a setting to its bound.
+    for inner in ("max_execution_time = 3600", "max_execution_time = 0"):
+        outer = analyst(f"SELECT * FROM (SELECT getSetting('max_execution_time') SETTINGS {inner})")
+        assert 0 < float(outer.text) <= 60
     assert analyst("SELECT getSetting('max_execution_time'), getSetting('readonly')").text == "60\t2\n"
     assert analyst("SELECT getSetting('max_execution_time')", max_execution_time=100000).text == "60\n"
     assert analyst("SELECT getSetting('max_execution_time')", max_execution_time=0).text == "60\n"
