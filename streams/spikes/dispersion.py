@@ -49,11 +49,10 @@ def learn(forecasts: Forecasts, random: np.random.Generator) -> Dispersion:
         used = forecasts.known & ~_alerts([p for p, _ in tails])
         used[:, : WINDOWS[-1]] = False
         scaled = [mean for _, mean in tails]
-        linear, square = zip(*(_moments(counts[w][used], scaled[w][used]) for w in range(len(WINDOWS))), strict=True)
-        own = np.stack(
-            [_own(counts[w], scaled[w], used, linear[w], square[w], WINDOWS[w]) for w in range(len(WINDOWS))], axis=1
-        )
-        dispersion = Dispersion(np.array(linear), np.array(square), own, np.ones_like(own))
+        moments = [_moments(counts[w][used], scaled[w][used]) for w in range(len(WINDOWS))]
+        own = np.stack([_own(counts[w], scaled[w], used, *moments[w], WINDOWS[w]) for w in range(len(WINDOWS))], axis=1)
+        linear, square = (np.tile([each[part] for each in moments], (len(own), 1)) for part in (0, 1))
+        dispersion = Dispersion(linear, square, own, np.ones_like(own))
     level = forecasts.expected.mean(axis=1)
     tail = np.stack(
         [_tails(counts[w], scaled[w], used, dispersion, w, level, random) for w in range(len(WINDOWS))], axis=1

@@ -25,8 +25,7 @@ _FACTOR_RANGE: Final = (0.3, 3.0)
 class Dispersion(Struct, frozen=True):
     """Variance of a window's count around its expectation M: ``own`` times (``linear`` M + ``square`` M^2).
 
-    Shapes: ``linear`` and ``square`` (windows,); ``own`` (n, windows); ``tail`` (n, windows) corrects tails that are
-    heavier than the model's (1: as the model says).
+    All are (n, windows). ``tail`` corrects tails that are heavier than the model's (1: as the model says).
     """
 
     linear: Floats
@@ -36,15 +35,20 @@ class Dispersion(Struct, frozen=True):
 
     def variance(self, mean: Floats, window: int) -> Floats:
         """Variance of counts with these means, (n,) or (n, hours), for the window of that index."""
-        own = self.own[:, window] if mean.ndim == 1 else self.own[:, window, None]
-        return np.asarray(np.maximum(own * (self.linear[window] * mean + self.square[window] * mean**2), 1.05 * mean))
+        linear, square, own = (part[:, window] for part in (self.linear, self.square, self.own))
+        if mean.ndim == 2:
+            linear, square, own = linear[:, None], square[:, None], own[:, None]
+        return np.asarray(np.maximum(own * (linear * mean + square * mean**2), 1.05 * mean))
+
+    def of(self, rows: Ints) -> Dispersion:
+        """The dispersion of some series."""
+        return Dispersion(self.linear[rows], self.square[rows], self.own[rows], self.tail[rows])
 
 
 def plain_dispersion(n: int) -> Dispersion:
     """The dispersion to begin with, before any forecast has been judged."""
-    windows = len(WINDOWS)
-    shape = (n, windows)
-    return Dispersion(np.full(windows, 1.5), np.full(windows, 0.04), np.ones(shape), np.ones(shape))
+    shape = (n, len(WINDOWS))
+    return Dispersion(np.full(shape, 1.5), np.full(shape, 0.04), np.ones(shape), np.ones(shape))
 
 
 def upper_tail(count: Floats, mean: Floats, variance: Floats) -> Floats:
@@ -60,20 +64,20 @@ def upper_tail(count: Floats, mean: Floats, variance: Floats) -> Floats:
     return tail
 
 
-def common_factor(count: Floats, mean: Floats, variance: Floats, region: Ints, *, apart: bool) -> Floats:
+def common_factor(count: Floats, mean: Floats, variance: Floats, region: Ints) -> Floats:
     """What multiplies the expectation of every series of a region at this moment, one value a series.
 
-    Arrays are (n,) or (n, hours). A region leans on the country. A single series contributes a bounded count; with
-    ``apart`` its own count does not enter its factor, so that a spike does not explain itself away.
+    Arrays are (n,) or (n, hours). A region leans on the country. A single series contributes a bounded count, and never
+    to its own factor: a spike must not explain itself away.
     """
     weight = np.where(mean > 0, mean / np.maximum(variance, 1e-12), 0.0)
-    bounded = weight * np.minimum(count, mean + 4 * np.sqrt(variance) + 2)
+    bounded = weight * np.minimum(count, np.maximum(mean + 4 * np.sqrt(variance) + 2, _FACTOR_RANGE[1] * mean))
     usual = weight * mean
-    country = (_PRIOR + bounded.sum(axis=0)) / (_PRIOR + usual.sum(axis=0))
-    country = np.clip(country, *_FACTOR_RANGE)
     seen, expected = _by_region(bounded, region), _by_region(usual, region)
-    if apart:
-        seen, expected = seen - bounded, expected - usual
+    all_seen, all_expected = bounded.sum(axis=0), usual.sum(axis=0)
+    country = (_PRIOR + all_seen - bounded) / (_PRIOR + all_expected - usual)
+    country = np.clip(country, *_FACTOR_RANGE)
+    seen, expected = seen - bounded, expected - usual
     return np.asarray(np.clip((_PRIOR * country + seen) / (_PRIOR + expected), *_FACTOR_RANGE))
 
 
@@ -101,9 +105,17 @@ class Score(Struct, frozen=True):
 
 
 def score(
-    observed: Floats, expected: Floats, dispersion: Dispersion, region: Ints, *, looks: tuple[float, ...] = LOOKS[60]
+    observed: Floats,
+    expected: Floats,
+    dispersion: Dispersion,
+    region: Ints | None,
+    *,
+    looks: tuple[float, ...] = LOOKS[60],
 ) -> Score:
-    """Score windows whose observed and expected counts are (n, windows); an expected count of 0 scores nothing."""
+    """Score windows whose observed and expected counts are (n, windows); an expected count of 0 scores nothing.
+
+    Series of one number in ``region`` (n,) share a common factor; None: there is none.
+    """
     p = np.ones_like(observed)
     scaled = np.zeros_like(expected)
     for w in range(len(WINDOWS)):
@@ -115,11 +127,12 @@ def score(
 
 
 def window_tails(
-    count: Floats, mean: Floats, dispersion: Dispersion, window: int, region: Ints
+    count: Floats, mean: Floats, dispersion: Dispersion, window: int, region: Ints | None
 ) -> tuple[Floats, Floats]:
     """Tail probabilities of one window, and expected counts with the common factor; both shaped as ``count``."""
-    factor = common_factor(count, mean, dispersion.variance(mean, window), region, apart=True)
-    scaled = mean * factor
+    scaled = mean
+    if region is not None:
+        scaled = mean * common_factor(count, mean, dispersion.variance(mean, window), region)
     p = upper_tail(count, scaled, dispersion.variance(scaled, window))
     tail = dispersion.tail[:, window] if count.ndim == 1 else dispersion.tail[:, window, None]
     heavy = 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail

@@ -1,0 +1,135 @@
+"""The detector: what a night learns from history, and what an evaluation makes of the last hours. Both are pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from streams.spikes.decision import WATCH, alerts
+from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
+from streams.spikes.expectation import FIT_HOURS, GUARD_HOURS, Expectation, fit
+from streams.spikes.hierarchy import Hierarchy, Level, carried_by_one
+from streams.spikes.score import LOOKS, Dispersion, plain_dispersion, score
+from streams.spikes.series import HOURS_OF_WEEK, WINDOWS, Bools, Floats, HourlyCounts, Ints
+
+#: Hours of history that a night reads: the forecasts that it judges, each with its own fit and guard.
+HISTORY_HOURS: Final = FIT_HOURS + 2 * GUARD_HOURS + JUDGED_DAYS * 24
+#: At q = 0.2 at most 1.2 false alerts a day were measured in the hardest scenario: eight a week.
+_Q_A_WEEKLY_ALERT: Final = 0.2 / 7
+#: Series of these levels share what is learnt about dispersion.
+_TOGETHER: Final = ((Level.MUNICIPALITY,), (Level.REGION,), (Level.DISTRICT, Level.COUNTRY))
+
+
+def q_of(false_alerts_a_week: float) -> float:
+    """The rate for Benjamini and Hochberg that keeps the country's false alerts below a number a week."""
+    return _Q_A_WEEKLY_ALERT * false_alerts_a_week
+
+
+class Night(Struct, frozen=True):
+    """What a night has learnt for the day to come, for all series of a hierarchy in its order."""
+
+    expectation: Expectation
+    dispersion: Dispersion
+
+
+def first_hours_of_week(tree: Hierarchy, hour: int) -> Ints:
+    """Local hour of the week of each series at an hour (hours since 1970-01-01T00Z, a Thursday), (n,)."""
+    return (hour + 3 * 24 + tree.utc_offset) % HOURS_OF_WEEK
+
+
+def learn_night(counts: Floats, known: Bools, hour: int, tree: Hierarchy, random: np.random.Generator) -> Night:
+    """Learn from the ``HISTORY_HOURS`` hours before ``hour`` (hours since 1970, UTC).
+
+    ``counts`` and ``known`` are (n, HISTORY_HOURS) for all series of the hierarchy; hours before the first data are
+    unknown. The forecasts of the last 28 nights are made again, each from what was there before it.
+    """
+    begin = hour - HISTORY_HOURS
+    series = HourlyCounts(counts, known, first_hours_of_week(tree, begin), tree.groups())
+    judged = np.zeros((len(counts), JUDGED_DAYS * 24))
+    for night in range(JUDGED_DAYS):
+        at = FIT_HOURS + GUARD_HOURS + night * 24
+        made = fit(series.slice(at - GUARD_HOURS - FIT_HOURS, at - GUARD_HOURS))
+        judged[:, night * 24 : (night + 1) * 24] = made.hourly(first_hours_of_week(tree, begin + at), 24)
+    span = slice(FIT_HOURS + GUARD_HOURS, FIT_HOURS + GUARD_HOURS + JUDGED_DAYS * 24)
+    dispersion = plain_dispersion(len(counts))
+    for levels in _TOGETHER:
+        rows = np.concatenate([tree.rows(level) for level in levels])
+        if len(rows):
+            region = np.unique(tree.parent[rows], return_inverse=True)[1]
+            learnt = learn(Forecasts(counts[rows, span], judged[rows], known[rows, span], region), random)
+            for whole, part in zip(_parts(dispersion), _parts(learnt), strict=True):
+                whole[rows] = part
+    last = fit(series.slice(HISTORY_HOURS - GUARD_HOURS - FIT_HOURS, HISTORY_HOURS - GUARD_HOURS))
+    return Night(last, dispersion)
+
+
+def _parts(dispersion: Dispersion) -> tuple[Floats, ...]:
+    return dispersion.linear, dispersion.square, dispersion.own, dispersion.tail
+
+
+class Evaluation(Struct, frozen=True):
+    """The scores of all series at one moment, (n,) or (n, windows), and the series to alert."""
+
+    observed: Floats
+    #: Expected counts with the factors that are common to neighbours.
+    expected: Floats
+    #: False alarms per series and day.
+    alarms: Floats
+    #: Index of the most unusual window.
+    window: Ints
+    #: Series to alert: unusual among all, and not only because of a series below.
+    alert: Bools
+
+
+def evaluate(
+    night: Night,
+    observed: Floats,
+    expected: Floats,
+    tree: Hierarchy,
+    *,
+    q: float,
+    minimum: int = 3,
+    looks: tuple[float, ...] = LOOKS[60],
+) -> Evaluation:
+    """Score the trailing windows of every series and decide.
+
+    ``observed`` and ``expected`` are (n, windows), both over the known hours only; an expected count of 0 is not
+    tested. A window of fewer than ``minimum`` messages alerts nobody. Municipalities are compared with their region,
+    regions with their district, districts with each other; the country with its own past.
+    """
+    scaled, alarms = np.zeros_like(expected), np.full(len(observed), np.inf)
+    window = np.zeros(len(observed), np.int64)
+    for level in Level:
+        rows = tree.rows(level)
+        if len(rows):
+            region = None if level is Level.COUNTRY else tree.siblings(level)
+            found = score(observed[rows], expected[rows], night.dispersion.of(rows), region, looks=looks)
+            scaled[rows], alarms[rows], window[rows] = found.expected, found.alarms, found.window
+    enough = observed[np.arange(len(window)), window] >= minimum
+    loud = alerts(np.where(enough, alarms, np.inf), q)
+
+    def still_unusual(row: int, rest: Floats) -> bool:
+        left = score(rest[None, :], scaled[row][None, :], night.dispersion.of(np.array([row])), None, looks=looks)
+        return bool(left.alarms[0] < WATCH)
+
+    carried = carried_by_one(loud, observed, scaled, tree, still_unusual)
+    return Evaluation(observed, scaled, alarms, window, loud & ~carried)
+
+
+def expected_windows(night: Night, tree: Hierarchy, minute: int, known: Bools) -> Floats:
+    """Expected counts of the windows that end at a minute (since 1970, UTC), (n, windows), without common factors.
+
+    ``known`` is (n, 25): the hours from 24 before the current one to the current one; what is unknown expects nothing.
+    """
+    hour, part = divmod(minute, 60)
+    hourly = night.expectation.hourly(first_hours_of_week(tree, hour - 24), 25) * known
+    windows = np.zeros((len(hourly), len(WINDOWS)))
+    for w, length in enumerate(WINDOWS):
+        share = np.zeros(25)
+        share[24] = part / 60
+        share[24 - length + 1 : 24] = 1.0
+        share[24 - length] = 1 - part / 60
+        windows[:, w] = hourly @ share
+    return windows
