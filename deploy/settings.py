@@ -1,7 +1,7 @@
-"""Settings: one frozen object with every value, its bounds, its meaning, and where it came from.
+"""Settings: one frozen object with every value, its bounds, its description and its origin.
 
 A setting has one name: ``flush_interval_s`` in the TOML file is ``GOSPULSE_FLUSH_INTERVAL_S`` in the environment. The
-environment stands above the file, the file above the default.
+environment goes before the file, the file before the default.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from deploy import addresses, passwords
-from deploy.errors import UserError
+from deploy.errors import WRONG_USE, UserError
 from schemas.clickhouse.sql_files import Rendering, Retention
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
 from schemas.contract.topics import EVENTS, READINGS, TOPICS, Topic
 
 PREFIX: Final = "GOSPULSE_"
 DEFAULT: Final = "default"
-#: Secrets never stand in the TOML file; each may stand in a file that ``<name>_file`` names.
+#: Secrets are not allowed in the TOML file. Each may be in a file that ``<name>_file`` names.
 SECRETS: Final = ("kafka_password", "clickhouse_password", "analyst_password")
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
@@ -30,11 +30,11 @@ Days = Annotated[int, Meta(ge=0, le=36_500)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The settings in force; paths are absolute. The description of each field is what ``gospulse config`` prints."""
+    """The settings in force; paths are absolute. ``gospulse config --describe`` prints the descriptions."""
 
     data: Annotated[Path, Meta(description="Data directory: data, logs, pids, addresses, passwords")]
-    cache: Annotated[Path, Meta(description="What was downloaded once: Kafka's jars")]
-    bind: Annotated[str, Meta(min_length=1, description="Address that everything binds to")] = "127.0.0.1"
+    cache: Annotated[Path, Meta(description="Downloads: Kafka's jars")]
+    bind: Annotated[str, Meta(min_length=1, description="Address to which all servers bind")] = "127.0.0.1"
 
     kafka_servers: Annotated[
         tuple[str, ...], Meta(description="Existing Kafka, host:port,host:port; empty: the broker of `gospulse up`")
@@ -47,50 +47,58 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
     kafka_user: Annotated[str | None, Meta(description="SASL user")] = None
     kafka_password: Annotated[Secret | None, Meta(description="SASL password")] = None
-    kafka_password_file: Annotated[Path | None, Meta(description="File that holds the SASL password")] = None
+    kafka_password_file: Annotated[Path | None, Meta(description="File with the SASL password")] = None
     kafka_ca: Annotated[Path | None, Meta(description="CA certificates for Kafka (PEM)")] = None
     kafka_certificate: Annotated[Path | None, Meta(description="Client certificate for Kafka (PEM)")] = None
     kafka_key: Annotated[Path | None, Meta(description="Key of the client certificate (PEM)")] = None
     kafka_port: Annotated[Port, Meta(description="Port of the broker of `gospulse up`; the next free one if taken")] = (
         9092
     )
-    kafka_heap_mb: Annotated[int, Meta(ge=128, le=65_536, description="Heap of that broker in MB")] = 512
+    kafka_heap_mb: Annotated[int, Meta(ge=128, le=65_536, description="Heap of the broker of `gospulse up`, MB")] = 512
     topic_prefix: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Goes before the name of every topic and group")
+        str, Meta(pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Prefix of the names of all topics and groups")
     ] = ""
     events_partitions: Annotated[
-        int, Meta(ge=1, le=1_000, description="Partitions of the topic events when made; never changed in place")
+        int, Meta(ge=1, le=1_000, description="Partitions of a new topic events; never changed in place")
     ] = 8
     readings_partitions: Annotated[
         int,
-        Meta(ge=1, le=1_000, description="Partitions of the topic readings when made; never changed in place"),
+        Meta(ge=1, le=1_000, description="Partitions of a new topic readings; never changed in place"),
     ] = 4
     replication_factor: Annotated[int, Meta(ge=1, le=32, description="Copies of each topic; 3 on a cluster")] = 1
 
     clickhouse_server: Annotated[
         str | None, Meta(description="Existing ClickHouse, http(s)://host:port; empty: the endpoint of `gospulse up`")
     ] = None
-    clickhouse_user: Annotated[str, Meta(min_length=1, description="Login that writes")] = passwords.WRITER
-    clickhouse_password: Annotated[Secret | None, Meta(description="Its password; generated for the own endpoint")] = (
-        None
-    )
-    clickhouse_password_file: Annotated[Path | None, Meta(description="File that holds its password")] = None
+    clickhouse_user: Annotated[str, Meta(min_length=1, description="ClickHouse login that writes")] = passwords.WRITER
+    clickhouse_password: Annotated[
+        Secret | None, Meta(description="Password of that login; generated for the built-in endpoint")
+    ] = None
+    clickhouse_password_file: Annotated[
+        Path | None, Meta(description="File with the password of the login that writes")
+    ] = None
     clickhouse_ca: Annotated[Path | None, Meta(description="CA certificates for ClickHouse (PEM)")] = None
     clickhouse_port: Annotated[
         Port, Meta(description="Port of the endpoint of `gospulse up`; the next free one if taken")
     ] = 8123
     clickhouse_memory_mb: Annotated[
-        int, Meta(ge=0, description="Most memory of that endpoint in MB; 0: its default")
+        int, Meta(ge=0, description="Memory limit of the built-in endpoint, MB (0: default)")
     ] = 0
-    analyst_user: Annotated[str, Meta(min_length=1, description="Read-only login")] = passwords.ANALYST
-    analyst_password: Annotated[Secret | None, Meta(description="Its password; generated for the own endpoint")] = None
-    analyst_password_file: Annotated[Path | None, Meta(description="File that holds its password")] = None
+    analyst_user: Annotated[str, Meta(min_length=1, description="ClickHouse login that only reads")] = passwords.ANALYST
+    analyst_password: Annotated[
+        Secret | None, Meta(description="Password of that login; generated for the built-in endpoint")
+    ] = None
+    analyst_password_file: Annotated[
+        Path | None, Meta(description="File with the password of the login that only reads")
+    ] = None
     replicated: Annotated[bool, Meta(description="Replicated engines and ON CLUSTER (the server's macros)")] = False
-    insert_quorum: Annotated[int, Meta(ge=0, le=32, description="Replicas that must have an insert; 0: no quorum")] = 0
-    answer_limit_h: Annotated[int, Meta(ge=1, le=8_760, description="Hours in which an official answer is on time")] = (
-        24
-    )
-    minimum_sample: Annotated[int, Meta(ge=1, description="Due appeals below which a region has no rank")] = 30
+    insert_quorum: Annotated[
+        int, Meta(ge=0, le=32, description="Replicas that must acknowledge an insert (0: no quorum)")
+    ] = 0
+    answer_limit_h: Annotated[
+        int, Meta(ge=1, le=8_760, description="Hours within which an official answer is on time")
+    ] = 24
+    minimum_sample: Annotated[int, Meta(ge=1, description="Fewest due appeals with which a region gets a rank")] = 30
 
     workers: Annotated[int, Meta(ge=1, le=64, description="Workers that `gospulse up` runs")] = 2
     web_port: Annotated[
@@ -100,34 +108,38 @@ class Settings(Struct, frozen=True, kw_only=True):
         1.0
     )
     inserts_per_s: Annotated[
-        float, Meta(gt=0, le=1_000, description="Inserts a second of the whole group, at most")
+        float, Meta(gt=0, le=1_000, description="Limit of inserts per second of the whole consumer group")
     ] = 10.0
     session_timeout_s: Annotated[
-        float, Meta(ge=1, le=300, description="Silence after which a worker's partitions go to the others")
+        float, Meta(ge=1, le=300, description="Seconds without a heartbeat after which a worker loses its partitions")
     ] = 6.0
 
     identity_key_file: Annotated[
-        Path | None, Meta(description="Key of the identities, never rotated; empty: one in the data directory")
+        Path | None, Meta(description="File with the identity key, never rotated (empty: data directory)")
     ] = None
 
-    retention_appeals: Annotated[Days, Meta(description="Days that appeals are kept; 0: for ever")] = 0
-    retention_answers: Annotated[Days, Meta(description="Days that answers are kept; 0: for ever")] = 0
-    retention_appeal_changes: Annotated[
-        Days, Meta(description="Days that changes of appeals are kept; 0: for ever")
+    retention_days_appeals: Annotated[Days, Meta(description="Days for which appeals are kept (0: for ever)")] = 0
+    retention_days_answers: Annotated[Days, Meta(description="Days for which answers are kept (0: for ever)")] = 0
+    retention_days_appeal_changes: Annotated[
+        Days, Meta(description="Days for which changes of appeals are kept (0: for ever)")
     ] = 0
-    retention_page_hour: Annotated[
-        Days, Meta(description="Days that counters and their roll-ups are kept; 0: for ever")
+    retention_days_page_hour: Annotated[
+        Days, Meta(description="Days for which counters and their roll-ups are kept (0: for ever)")
     ] = 0
-    retention_people_day: Annotated[Days, Meta(description="Days that sketches of accounts are kept; 0: for ever")] = 0
-    retention_readings: Annotated[Days, Meta(description="Days that readings are kept; 0: for ever")] = 0
-    retention_rejected: Annotated[Days, Meta(description="Days that refused records are kept; 0: for ever")] = 400
+    retention_days_people_day: Annotated[
+        Days, Meta(description="Days for which sketches of accounts are kept (0: for ever)")
+    ] = 0
+    retention_days_readings: Annotated[Days, Meta(description="Days for which readings are kept (0: for ever)")] = 0
+    retention_days_rejected: Annotated[
+        Days, Meta(description="Days for which rejected records are kept (0: for ever)")
+    ] = 400
 
     #: Where each value came from: the variable's name, ``FILE: name``, or "default".
     origins: Mapping[str, str] = {}
 
     @property
     def kafka(self) -> KafkaConnection:
-        """Kafka as set, or as ``gospulse up`` started it. Raises UserError when neither is there."""
+        """Kafka as set, or as ``gospulse up`` started it. Raises UserError when there is neither."""
         servers = self.kafka_servers
         if not servers:
             address = addresses.read(self.data, addresses.KAFKA)
@@ -140,9 +152,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             sasl_mechanism=self.kafka_sasl,
             sasl_username=self.kafka_user,
             sasl_password=self._secret("kafka_password"),
-            ssl_cafile=_text(self.kafka_ca),
-            ssl_certfile=_text(self.kafka_certificate),
-            ssl_keyfile=_text(self.kafka_key),
+            ssl_cafile=self._file("kafka_ca"),
+            ssl_certfile=self._file("kafka_certificate"),
+            ssl_keyfile=self._file("kafka_key"),
             topic_prefix=self.topic_prefix,
         )
 
@@ -154,7 +166,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def clickhouse(self) -> ClickHouseConnection:
-        """ClickHouse with the login that writes. Raises UserError when its address or password is not known."""
+        """ClickHouse with the login that writes. Raises UserError when its address or password is unknown."""
         return self._clickhouse(self.clickhouse_user, "clickhouse_password", passwords.WRITER)
 
     @property
@@ -165,7 +177,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def rendering(self) -> Rendering:
         """What fills the placeholders of the SQL files: engines, retention by table, limits of the ratings."""
-        days = {table: getattr(self, f"retention_{table}") or None for table in Retention.__struct_fields__}
+        days = {table: getattr(self, f"retention_days_{table}") or None for table in Retention.__struct_fields__}
         return Rendering(
             replicated=self.replicated,
             retention=Retention(**days),
@@ -197,8 +209,22 @@ class Settings(Struct, frozen=True, kw_only=True):
                 f"the password of ClickHouse's login {username} is not known: set {variable}_FILE or {variable}"
             )
         return ClickHouseConnection(
-            host=host, port=port, username=username, password=password, secure=secure, ca_cert=_text(self.clickhouse_ca)
+            host=host,
+            port=port,
+            username=username,
+            password=password,
+            secure=secure,
+            ca_cert=self._file("clickhouse_ca"),
         )
+
+    def _file(self, name: str) -> str | None:
+        """The path of a setting that names a file. Raises UserError when there is none: no library names it."""
+        path: Path | None = getattr(self, name)
+        if path is None:
+            return None
+        if not path.is_file():
+            raise UserError(f"{self.origins[name]}: there is no file {path}", WRONG_USE)
+        return str(path)
 
     def _secret(self, name: str) -> Secret | None:
         path: Path | None = getattr(self, f"{name}_file")
@@ -206,7 +232,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return passwords.read_file(path) if path is not None else value
 
 
-#: Two settings bear the name of what they address, ``kafka`` and ``clickhouse``, which on the object is the connection.
+#: The settings ``kafka`` and ``clickhouse`` are addresses; on the object these names are the connections.
 _FIELD_OF_NAME: Final = {"kafka": "kafka_servers", "clickhouse": "clickhouse_server"}
 _NAME_OF_FIELD: Final = {field: name for name, field in _FIELD_OF_NAME.items()}
 
@@ -233,16 +259,14 @@ def value(settings: Settings, name: str) -> object:
 
 def description(name: str) -> str:
     """What a setting means, in one line."""
-    return str(_TYPES[field_of(name)].__metadata__[0].description)
+    # A type with bounds of its own, such as Port, has a Meta of its own before the one of the setting.
+    texts = [meta.description for meta in _TYPES[field_of(name)].__metadata__ if meta.description is not None]
+    return str(texts[-1])
 
 
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 _TYPES: Final = get_type_hints(Settings, include_extras=True)

@@ -1,4 +1,4 @@
-"""Reading the settings: the environment above an optional TOML file above the defaults, with every mistake named."""
+"""Reading the settings: the environment, then an optional TOML file, then the defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,7 +17,7 @@ from schemas.connections import Secret
 
 CONFIG: Final = "GOSPULSE_CONFIG"
 CONFIG_FILE: Final = "gospulse.toml"
-#: Names in the environment that are no settings: which file to read, and whether to show traces.
+#: Variables that are no settings: the file to read, and whether to show stack traces.
 ENVIRONMENT_ONLY: Final = frozenset({CONFIG, "GOSPULSE_DEBUG"})
 
 _SOURCES: Final = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ _CACHE: Final = _SOURCES / ".cache" if (_SOURCES / "pyproject.toml").is_file() e
 def load(environ: Mapping[str, str], cwd: Path) -> Settings:
     """Settings from the environment and from the TOML file that ``GOSPULSE_CONFIG`` names, else ``cwd/gospulse.toml``.
 
-    Relative paths begin at ``cwd``, those in the file at the file's folder. An empty variable is as good as none.
+    Relative paths begin at ``cwd``, those in the file at the file's folder. An empty variable counts as unset.
     Raises UserError for an unknown name, naming the nearest known one, and for a value that does not fit.
     """
     found: dict[str, Any] = {"data": cwd / ".gospulse", "cache": _CACHE}
@@ -109,7 +109,16 @@ def _converted(field: str, raw: Any, folder: Path, origin: str) -> Any:
         return msgspec.convert(raw, kind_of(field), strict=False, dec_hook=decode)
     except msgspec.ValidationError as error:
         # The value itself is left out: it may be a secret under a wrong name.
-        raise UserError(f"{origin}: {error}", WRONG_USE) from error
+        allowed = _choices(kind_of(field))
+        what = f"expected one of {', '.join(allowed)}" if allowed else str(error)
+        raise UserError(f"{origin}: {what}", WRONG_USE) from error
+
+
+def _choices(kind: Any) -> list[str]:
+    """The values of a setting that has a fixed list of them, else nothing."""
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    return [choice for part in get_args(kind) for choice in _choices(part)]
 
 
 def _check(settings: Settings) -> None:
@@ -128,4 +137,4 @@ def _check(settings: Settings) -> None:
                 f"{settings.origins['clickhouse']}: expected http(s)://host:port without login and path", WRONG_USE
             )
     if settings.kafka_security.startswith("SASL") != (settings.kafka_sasl is not None):
-        raise UserError("kafka_security SASL_... and kafka_sasl belong together: set both or neither", WRONG_USE)
+        raise UserError("kafka_security SASL_... and kafka_sasl belong together: set both or none", WRONG_USE)

@@ -1,10 +1,11 @@
-"""Entry of the ``gospulse`` command: finds each command's file, reads the settings, turns errors into sentences."""
+"""Entry of the ``gospulse`` command: finds the command, reads the settings, turns errors into sentences."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import importlib.util
+import io
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, Protocol, cast
 
+from deploy.cli.parser import Parser, version
 from deploy.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
 from deploy.settings import Settings
 from deploy.settings_sources import load
@@ -49,7 +51,7 @@ DEBUG: Final = "GOSPULSE_DEBUG"
 
 
 class Command(Protocol):
-    """What the module of a command offers."""
+    """The interface of a command's module."""
 
     NAME: str
     HELP: str
@@ -59,11 +61,11 @@ class Command(Protocol):
         """Adds the command's options."""
 
     def run(self, args: argparse.Namespace, settings: Settings) -> int:
-        """Does the work; the result is the exit code."""
+        """Does the work. Returns the exit code."""
 
 
 def commands(only: str | None = None) -> dict[str, Command]:
-    """The commands that exist, by name; ``only`` spares the others' imports, so that one command starts quickly."""
+    """The commands that exist, by name. ``only`` imports no other command, for a quick start."""
     names: Iterable[str] = COMMANDS if only is None or only not in COMMANDS else [only]
     found = {}
     for name in names:
@@ -74,12 +76,13 @@ def commands(only: str | None = None) -> dict[str, Command]:
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The parser of the whole command line, or of one command only (see ``commands``)."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gospulse",
         description="Streaming analytics of citizens' appeals: Kafka, Faust, ClickHouse.",
-        epilog="Settings come from GOSPULSE_* and gospulse.toml; `gospulse config` shows them. "
-        "GOSPULSE_DEBUG=1 shows the trace of an error.",
+        epilog="Settings come from GOSPULSE_* and gospulse.toml: `gospulse config` shows them. "
+        "GOSPULSE_DEBUG=1 shows the stack trace of an error.",
     )
+    parser.add_argument("--version", action="version", version=f"gospulse {version()}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in commands(only).items():
         subparser = subparsers.add_parser(
@@ -95,15 +98,16 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. The result is the exit code: 0 good, 1 difference or failure, 2 wrong use, 130 after Ctrl-C."""
+    """Runs one command. Returns the exit code: 0 good, 1 difference or failure, 2 wrong use, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _print_anything()
     try:
         with _sigterm_as_ctrl_c():
             code = _run(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader (head, less) went away: not our failure. Without this, flushing at exit would complain.
+        # The reader (head, less) closed the pipe: no failure. Without this, Python complains at exit.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return GOOD
@@ -111,6 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except UserError as error:
         return _complain(str(error), error.exit_code)
+    except OSError as error:
+        return _complain(_of_a_file(error), FAILURE)
     except Exception as error:
         sentence = f"unexpected {type(error).__name__}: {_first_line(error)}"
         if not _debug():
@@ -131,7 +137,7 @@ def _run(arguments: list[str]) -> int:
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does: child processes and temporary files go with it."""
+    """SIGTERM ends a command as Ctrl-C does, with its child processes and temporary files."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -149,6 +155,22 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 def _first_line(error: Exception) -> str:
     text = str(error).strip()
     return text.splitlines()[0] if text else "no further detail"
+
+
+def _of_a_file(error: OSError) -> str:
+    """What the operating system says of a file or a connection, with the file's name where there is one."""
+    what = f"unexpected {type(error).__name__}: {error.strerror or _first_line(error)}"
+    if error.filename is None:
+        return f"{what} (set {DEBUG}=1 to see where)"
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return f"{' and '.join(names)}: {error.strerror or type(error).__name__}"
+
+
+def _print_anything() -> None:
+    """Names of files may hold bytes that are no text, and a terminal may know fewer letters than Python."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _debug() -> bool:

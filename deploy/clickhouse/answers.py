@@ -13,22 +13,23 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
-#: Every row is a line of its own that begins with a bracket: what does not is an error that came after the first rows.
+#: Every row is a line that begins with a bracket. Another line is an error that came after the first rows.
 _FORMAT: Final = "JSONCompactEachRowWithNamesAndTypes"
+_SETTINGS: Final = {"output_format_json_quote_denormals": 1}
 _CODE: Final = re.compile(r"Code: (?P<code>\d+)\. DB::Exception: (?P<what>.*)", re.DOTALL)
 _NAME: Final = re.compile(r"\((?P<name>[A-Z][A-Z0-9_]+)\)")
-#: What follows the sentence: the query's scope, what else was expected, the version, a trace.
+#: The text after the sentence: the query's scope, what else was expected, the version, a stack trace.
 _TAIL: Final = re.compile(
     r"(?:[.:]? [Ii]n scope |: while |\. Expected one of|\. Stack trace| ?\(version | ?\(for url).*", re.DOTALL
 )
 
 
-#: The connection was lost or refused after it had been opened.
-AWAY: Final = "ClickHouse went away while it was asked: see `gospulse status`, then ask again."
+#: The connection was lost.
+AWAY: Final = "The connection to ClickHouse was lost: see `gospulse status`, then run the query again."
 
 
 class QueryError(Exception):
-    """ClickHouse refused a query or stopped in its middle; the message is one sentence with ClickHouse's code."""
+    """ClickHouse rejected a query or stopped it. The message is one sentence with ClickHouse's code."""
 
 
 class Answer(Struct, frozen=True):
@@ -40,9 +41,12 @@ class Answer(Struct, frozen=True):
 
 
 def ask(client: Client, sql: str) -> Answer:
-    """Ask ``sql``. Raises :class:`QueryError`, also while the rows are read."""
+    """Ask ``sql``. Raises :class:`QueryError`, also while the rows are read.
+
+    JSON has no word for ``inf`` and ``nan``: they come as texts, so that they differ from NULL.
+    """
     try:
-        stream = client.raw_stream(sql, fmt=_FORMAT)
+        stream = client.raw_stream(sql, fmt=_FORMAT, settings=_SETTINGS)
     except ClickHouseError as error:
         raise QueryError(sentence(str(error)) if getattr(error, "code", None) is not None else AWAY) from error
     lines = _lines(stream)
@@ -63,7 +67,7 @@ def sentence(message: str) -> str:
         return " ".join(message.split())[:500]
     name = _NAME.findall(message)
     what = found["what"].replace(f"({name[-1]})", "") if name else found["what"]
-    # The reader did not write the form of the answer.
+    # The reader did not write the format of the answer.
     what = " ".join(_TAIL.sub("", what).replace(f"FORMAT {_FORMAT}", "").split()).rstrip(" .:")
     return f"ClickHouse error {found['code']}{f' ({name[-1]})' if name else ''}: {what[:400]}."
 

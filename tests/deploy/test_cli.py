@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,48 @@ def test_logs_names_what_there_is(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "there is no log of worker-9" in done.stderr
     assert "kafka" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["statsu"], "'statsu' is not known; did you mean status?"),
+        (["topics", "aply"], "'aply' is not known; did you mean apply?"),
+        (["status", "--jsn"], "gospulse status: error: unrecognized arguments: --jsn; did you mean --json?"),
+        (["query", "SELECT 1", "--login", "anlyst"], "'anlyst' is not known; did you mean analyst?"),
+        (["xyzzy"], "'xyzzy' is not known; known are: demo, up, down, status"),
+    ],
+)
+def test_a_near_miss_gets_a_suggestion(command: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert caught.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr().out == f"gospulse {project['version']}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "command", "says"),
+    [
+        ("file", "up", "the data directory {} cannot be created: File exists"),
+        ("file/below", "up", "the data directory {} cannot be created: Not a directory"),
+        ("file", "topics list", "{}/run/kafka.address: Not a directory"),
+    ],
+)
+def test_a_data_directory_that_cannot_be_is_one_sentence(data: str, command: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = _run(*command.split(), cwd=tmp_path, GOSPULSE_DATA=data)
+    assert (done.returncode, done.stderr) == (1, f"gospulse: {says.format(tmp_path / data)}\n")
+
+
+def test_a_name_that_is_no_text_and_a_terminal_without_its_letters_are_no_error(tmp_path: Path) -> None:
+    done = _run("logs", "журнал\udcff", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there is no log of \\u0436\\u0443" in done.stderr

@@ -87,6 +87,15 @@ def test_csv_keeps_commas_and_leaves_absent_values_empty(filled: ClickHouseServe
     assert list(csv.reader(io.StringIO(printed))) == [["text", "nothing", "list"], ['a, "b"', "", "[1,2]"]]
 
 
+def test_infinite_and_unknown_differ(filled: ClickHouseServer, tmp_path: Path) -> None:
+    sql = "SELECT 1 / 0 AS infinite, nan AS no_number, CAST(NULL, 'Nullable(Float64)') AS unknown"
+    assert gospulse(filled, tmp_path, "query", sql, "--csv")[1] == "infinite,no_number,unknown\ninf,nan,\n"
+    (row,) = json.loads(gospulse(filled, tmp_path, "query", sql, "--json")[1])
+    assert row == {"infinite": "inf", "no_number": "nan", "unknown": None}
+    code, printed, _ = gospulse(filled, tmp_path, "query", sql, "--vertical")
+    assert (code, printed.splitlines()[1:]) == (0, ["infinite   inf", "no_number  nan", "unknown    -"])
+
+
 def test_a_long_answer_is_cut_as_a_table_and_whole_as_csv(filled: ClickHouseServer, tmp_path: Path) -> None:
     sql = "SELECT number FROM numbers(100000)"
     code, printed, complained = gospulse(filled, tmp_path, "query", sql)
@@ -99,12 +108,15 @@ def test_a_long_answer_is_cut_as_a_table_and_whole_as_csv(filled: ClickHouseServ
     ("sql", "code", "says"),
     [
         ("SELECT nothing FROM gospulse.appeals", 1, "ClickHouse error 47 (UNKNOWN_IDENTIFIER)"),
-        ("SELEC 1", 1, "ClickHouse error"),
+        ("SELEC 1", 2, "a query does not begin with 'SELEC'; did you mean SELECT?"),
+        ("SELECT 1 FORMAT CSV", 2, "leave FORMAT CSV out: --csv, --json and --vertical choose the format"),
+        ("SELECT 1 FORMAT CSV SETTINGS max_threads = 1", 2, "leave FORMAT CSV out"),
+        ("SELECT FROM WHERE", 1, "ClickHouse error 62 (SYNTAX_ERROR)"),
         ("SELECT * FROM gospulse_data.logs", 1, "ClickHouse error 497 (ACCESS_DENIED)"),
         ("SELECT throwIf(number = 9) FROM numbers(10)", 1, "ClickHouse error 395"),
         # The first rows are out already when it happens.
         ("SELECT throwIf(number = 1500000) FROM numbers(2000000)", 1, "ClickHouse error 395"),
-        (" ; ", 2, "the question is empty"),
+        (" ; ", 2, "the query is empty"),
     ],
 )
 def test_an_error_is_one_sentence(filled: ClickHouseServer, tmp_path: Path, sql: str, code: int, says: str) -> None:

@@ -43,6 +43,8 @@ def test_a_path_in_a_file_begins_at_the_file_and_one_in_the_environment_where_on
         ({"GOSPULSE_CLICKHOUSE": "localhost:8123"}, "expected http(s)://host:port"),
         ({"GOSPULSE_CLICKHOUSE": "http://me:secret@host:1"}, "without login"),
         ({"GOSPULSE_KAFKA_SASL": "PLAIN"}, "belong together"),
+        ({"GOSPULSE_KAFKA_SASL": "plain"}, "GOSPULSE_KAFKA_SASL: expected one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        ({"GOSPULSE_KAFKA_SECURITY": "TLS"}, "expected one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
         ({"GOSPULSE_CONFIG": "none.toml"}, "does not exist"),
         ({"GOSPULSE_KAFKA_PASSWORD_FILE": "", "GOSPULSE_REPLICATED": "perhaps"}, "GOSPULSE_REPLICATED"),
     ],
@@ -146,5 +148,17 @@ def test_a_secret_never_shows_in_the_settings_own_text(tmp_path: Path) -> None:
 
 def test_every_setting_stands_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    missing = [name for name in names() if f"| `{name}` |" not in page or description(name) not in page]
+    missing = [name for name in names() if f"| `{name}` |" not in page or f"| {description(name)} |" not in page]
     assert not missing
+    assert all(len(description(name)) > len("None") for name in names())
+    assert all("days" in name.lower() for name in names() if name.startswith("retention_"))
+
+
+@pytest.mark.parametrize("name", ["kafka_ca", "kafka_certificate", "kafka_key", "clickhouse_ca"])
+def test_a_file_that_is_not_there_is_named_with_its_setting(name: str, tmp_path: Path) -> None:
+    environ = {variable(name): "ca.pem", "GOSPULSE_KAFKA": "k:1", "GOSPULSE_CLICKHOUSE": "https://c:1"}
+    settings = load(environ | {"GOSPULSE_CLICKHOUSE_PASSWORD": "x"}, tmp_path)
+    with pytest.raises(UserError) as caught:
+        _ = settings.kafka, settings.clickhouse
+    assert str(caught.value) == f"{variable(name)}: there is no file {tmp_path / 'ca.pem'}"
+    assert caught.value.exit_code == 2
