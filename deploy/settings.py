@@ -145,6 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             address = addresses.read(self.data, addresses.KAFKA)
             if address is None:
                 raise UserError("Kafka's address is not known: run `gospulse up` or set GOSPULSE_KAFKA")
+            self._demand_own(addresses.KAFKA, address)
             servers = (address,)
         return KafkaConnection(
             bootstrap=servers,
@@ -200,6 +201,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             address = addresses.read(self.data, addresses.CLICKHOUSE)
             if address is None:
                 raise UserError("ClickHouse's address is not known: run `gospulse up` or set GOSPULSE_CLICKHOUSE")
+            self._demand_own(addresses.CLICKHOUSE, address)
             host, _, digits = address.rpartition(":")
             port, secure = int(digits), False
             password = password or passwords.read_generated(self.data, generated)
@@ -216,6 +218,15 @@ class Settings(Struct, frozen=True, kw_only=True):
             secure=secure,
             ca_cert=self._file("clickhouse_ca"),
         )
+
+    def _demand_own(self, server: str, address: str) -> None:
+        """Raises UserError when the server of this data directory died and another one answers at its address."""
+        from deploy.machine.processes import is_taken_over
+
+        if is_taken_over(self.data / "run", server):
+            raise UserError(
+                f"the {server} of {self.data} does not run, and another server answers at {address}: run `gospulse up`"
+            )
 
     def _file(self, name: str) -> str | None:
         """The path of a setting that names a file. Raises UserError when there is none: no library names it."""

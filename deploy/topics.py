@@ -1,7 +1,7 @@
-"""Topics on the cluster: made once with explicit settings, compared ever after, never changed silently.
+"""Topics on the cluster: created with explicit settings, then compared, never changed.
 
-A topic is known by the id that the broker gave it (KIP-516): one that was deleted and created again is another log. The
-id is recorded with a number in ``gospulse_data.logs``; positions in tables begin with that number.
+A topic is known by its id (KIP-516): a topic that was deleted and created again is another log. The table
+``gospulse_data.logs`` gives each id a number, with which positions in tables begin.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _TIMEOUT_MS: Final = 15_000
 
 
 class TopicsError(Exception):
-    """Kafka is away, refuses, or the record of logs contradicts itself; the message is one sentence."""
+    """Kafka does not answer or rejects a request, or the record of logs contradicts itself. One sentence."""
 
 
 class Difference(Struct, frozen=True):
-    """A topic that is not as it must be: which setting, what was wanted, what was found."""
+    """A setting of a topic that differs: the wanted and the found value."""
 
     topic: str
     setting: str
@@ -40,7 +40,7 @@ class Difference(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What ``apply`` did: names of the topics that it made, and how the others differ. Names are without prefix."""
+    """The result of ``apply``: names of new topics (without prefix), and differences of the others."""
 
     created: tuple[str, ...]
     differences: tuple[Difference, ...]
@@ -51,9 +51,19 @@ def apply(
     replication_factor: int,
     wanted_topics: Sequence[Topic] = TOPICS,
     patience_s: float = 10.0,
+    *,
+    cluster: str | None = None,
 ) -> Outcome:
-    """Makes the topics that do not exist, and compares the others. Raises TopicsError."""
+    """Makes the topics that do not exist, and compares the others.
+
+    Raises TopicsError, also when ``cluster`` is given and another cluster answers: its topics are other logs.
+    """
     with _admin(connection, patience_s) as admin:
+        if cluster is not None and (found := admin.describe_cluster()["cluster_id"]) != cluster:
+            raise TopicsError(
+                f"Kafka at {', '.join(connection.bootstrap)} is the cluster {found}, and this data directory has the"
+                f" cluster {cluster}: another broker has its port. Run `gospulse up`."
+            )
         existing = _described(admin, connection)
         missing = [topic for topic in wanted_topics if topic.name not in existing]
         if missing:
@@ -80,7 +90,7 @@ def apply(
 def compare(
     topic: Topic, replication_factor: int, described: Mapping[str, Any], settings: Mapping[str, str]
 ) -> list[Difference]:
-    """How a topic differs from what it must be: partitions, copies of each, settings."""
+    """Differences of a topic: partitions, replication factor, settings."""
     partitions = described["partitions"]
     pairs = [("partitions", str(topic.partitions), str(len(partitions)))]
     copies = sorted({len(partition["replica_nodes"]) for partition in partitions})

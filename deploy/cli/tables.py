@@ -29,9 +29,7 @@ def show(
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", padding=(0, 1, 0, 0), show_edge=False)
     for column in columns:
         figures = column in numeric
-        table.add_column(
-            escape(column), justify="right" if figures else "left", overflow="fold", no_wrap=figures or None
-        )
+        table.add_column(escape(column), justify="right" if figures else "left", overflow="fold", no_wrap=figures)
     texts = [["-" if cell is None else str(cell) for cell in row] for row in rows]
     for cells in texts:
         table.add_row(*map(escape, cells))

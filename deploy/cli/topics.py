@@ -10,6 +10,7 @@ from deploy import topics
 from deploy.cli.tables import show
 from deploy.clickhouse.client import clickhouse
 from deploy.errors import FAILURE, GOOD, UserError
+from deploy.machine.stack import own_cluster
 from deploy.settings import Settings
 from schemas.connections import KafkaConnection
 from streams.bookkeeping.logs import recorded_logs
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _apply(settings: Settings) -> int:
     kafka, store = settings.kafka, settings.clickhouse
-    outcome = topics.apply(kafka, settings.replication_factor, settings.topics)
+    outcome = topics.apply(kafka, settings.replication_factor, settings.topics, cluster=own_cluster(settings))
     for name in outcome.created:
         print(f"created {kafka.topic(name)}")
     with clickhouse(store) as client:

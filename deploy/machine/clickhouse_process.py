@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.machine.processes import Process, StartError, await_port, demand_free, spawn, stop
-from deploy.machine.workers import local_host
+from deploy.machine.processes import Process, StartError, await_port, demand_free, local_host, spawn, stop
 
 START_PATIENCE_S: Final = 60.0
 #: Inserts that are under way end before the engine stops.

@@ -1,7 +1,8 @@
-"""Processes of the stack: started detached, tracked by a record with pid and start time, ended only if still the same.
+"""Processes of the stack: started detached, recorded with pid and start time, stopped only if still the same.
 
-A pid alone is no identity: it is used again. A process is known by boot, pid and start time (``/proc/<pid>/stat``,
-field 22), so that nothing but what was started here is ever signalled.
+A pid alone is no identity: the kernel uses it again. A process is known by boot, pid and start time in clock ticks
+(``/proc/<pid>/stat``, field 22), so that no other process is ever signalled. psutil's ``create_time`` is no substitute:
+it is wall clock, and a corrected clock would change it.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ from deploy.machine import bounded_log
 
 
 class StartError(Exception):
-    """A process did not come up; the message is one sentence, ``lines`` are the last ones of its log."""
+    """A process did not start. The message is one sentence, ``lines`` are the last ones of its log."""
 
     def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.lines = tuple(lines)
+
+
+class PortLostError(StartError):
+    """Another process listens on the port. A new attempt with another port may succeed."""
 
 
 class Process(Struct, frozen=True, kw_only=True):
@@ -42,10 +47,22 @@ class Process(Struct, frozen=True, kw_only=True):
     log: str
     address: str | None = None
 
+    def listens(self, port: int) -> bool:
+        """Whether this process itself listens on the port, on any address; True where that cannot be known."""
+        import psutil  # It is slow to import, and only starting needs it.
+
+        try:
+            sockets = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.AccessDenied:
+            return True
+        except psutil.NoSuchProcess:
+            return False
+        return any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in sockets)
+
     def is_alive(self) -> bool:
-        """Whether this very process still runs; a zombie does not."""
+        """Whether this process still runs. A zombie does not."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)  # If it is a child of ours (tests), let it go.
+            os.waitpid(self.pid, os.WNOHANG)  # A child of this process (in tests) is reaped.
         return _boot() == self.boot and _ticks(self.pid) == self.ticks
 
 
@@ -78,7 +95,7 @@ def spawn(
     process = Process(
         name=name,
         pid=pid,
-        # None only if it is gone already: then no process ever has this start time, and it counts as dead.
+        # None only if it has ended already: no process has this start time, so it counts as dead.
         ticks=_ticks(pid) or -1,
         boot=_boot(),
         began=time.time_ns() // 1_000_000,
@@ -108,12 +125,12 @@ def recorded(run: Path) -> list[Process]:
 
 
 def forget(run: Path, name: str) -> None:
-    """Removes the record: it was stopped on purpose."""
+    """Removes the record of a process that was stopped on purpose."""
     _record(run, name).unlink(missing_ok=True)
 
 
 def stop(processes: Iterable[Process], patience_s: float) -> list[Process]:
-    """Ends processes: SIGTERM, up to ``patience_s`` seconds, then SIGKILL. Gives back those that had to be killed."""
+    """Stops processes: SIGTERM, up to ``patience_s`` seconds, then SIGKILL. Returns those that had to be killed."""
     left = [process for process in processes if process.is_alive()]
     for process in left:
         _signal(process, signal.SIGTERM)
@@ -125,20 +142,24 @@ def stop(processes: Iterable[Process], patience_s: float) -> list[Process]:
 
 
 def demand_free(name: str, host: str, port: int) -> None:
-    """Raises StartError when somebody else has the port: waiting for it would take the stranger for the process."""
+    """Raises PortLostError when another process listens on the port."""
     if not is_free(host, port):
-        raise StartError(f"{name} cannot listen on {host}:{port}: the port is in use")
+        raise PortLostError(f"{name} cannot listen on {host}:{port}: the port is in use")
 
 
 def await_port(process: Process, host: str, port: int, patience_s: float) -> None:
-    """Waits until the port answers. Raises StartError, with the log's last lines, when the process dies or is too slow.
+    """Waits until ``process`` itself answers on the port; an answer of another process does not count.
 
-    A plain socket, because clients retry by themselves for a long time and fill logs.
+    A plain socket, because clients retry for a long time and fill logs.
+
+    Raises:
+        PortLostError: the process died, and another process listens on the port.
+        StartError: the process died or is too slow; with the last lines of its log.
     """
     deadline = time.monotonic() + patience_s
-    while not answers(host, port):
+    while not (answers(host, port) and process.listens(port)):
         if not process.is_alive():
-            raise died(process)
+            raise _lost(process, host, port) if not is_free(host, port) else died(process)
         if time.monotonic() > deadline:
             raise StartError(
                 f"{process.name} does not answer at {host}:{port} after {patience_s:.0f} s; see {process.log}",
@@ -148,13 +169,29 @@ def await_port(process: Process, host: str, port: int, patience_s: float) -> Non
 
 
 def died(process: Process) -> StartError:
-    """The error that says that a process ended, with the last lines of its log."""
+    """The error for a process that ended, with the last lines of its log."""
     time.sleep(0.1)  # The copier of the log may still have something in its pipe.
-    return StartError(f"{process.name} ended by itself; see {process.log}", last_lines(Path(process.log)))
+    lines = last_lines(Path(process.log))
+    kind = PortLostError if any("Address already in use" in line for line in lines) else StartError
+    return kind(f"{process.name} ended by itself; see {process.log}", lines)
+
+
+def _lost(process: Process, host: str, port: int) -> PortLostError:
+    message = f"{process.name} cannot listen on {host}:{port}: another process has taken the port"
+    return PortLostError(message, last_lines(Path(process.log)))
+
+
+def is_taken_over(run: Path, name: str) -> bool:
+    """Whether the recorded process died and another one answers at its address."""
+    process = find(run, name)
+    if process is None or process.address is None or process.is_alive():
+        return False
+    host, _, port = process.address.rpartition(":")
+    return answers(local_host(host), int(port))
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a server listens there."""
     try:
         with socket.create_connection((host, port), timeout=1.0):
             return True
@@ -163,7 +200,7 @@ def answers(host: str, port: int) -> bool:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could bind that port now."""
+    """Whether a server can bind that port now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         # As servers do: a port whose old connections linger in TIME_WAIT is free.
@@ -176,11 +213,18 @@ def is_free(host: str, port: int) -> bool:
 
 
 def is_wildcard(host: str) -> bool:
-    """Whether a server that binds to ``host`` listens on every address of the machine, where no client can be sent."""
+    """Whether ``host`` means all addresses of the machine, which is no address for a client."""
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
+
+
+def local_host(bind: str) -> str:
+    """The address at which a server that binds to ``bind`` is reached from this machine."""
+    if not is_wildcard(bind):
+        return bind
+    return "::1" if ":" in bind else "127.0.0.1"
 
 
 def free_port(host: str, first: int | None = None, taken: Iterable[int] = ()) -> int:
@@ -193,7 +237,7 @@ def free_port(host: str, first: int | None = None, taken: Iterable[int] = ()) ->
     for port in range(first, min(first + 100, 65_536)):
         if port not in avoided and is_free(host, port):
             return port
-    raise StartError(f"no free port on {host} from {first} on: end what holds them, or set another port")
+    raise StartError(f"no free port on {host} from {first} on: stop the processes that hold them, or set another port")
 
 
 def last_lines(log: Path, count: int = 12) -> list[str]:

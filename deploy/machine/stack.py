@@ -1,7 +1,7 @@
-"""The one-machine stack: brings Kafka, the ClickHouse endpoint and the workers up, and takes them down.
+"""The one-machine stack: starts and stops Kafka, the ClickHouse endpoint and the workers.
 
-Nobody watches over the processes: each runs in a session of its own and is known by its record in the data directory.
-What is up stays as it is; what is missing or died is started.
+There is no supervisor: each process runs in a session of its own and has a record in the data directory. A running
+process is left alone; a missing or dead one is started.
 """
 
 from __future__ import annotations
@@ -21,26 +21,40 @@ from deploy import addresses, passwords, topics
 from deploy.clickhouse.client import clickhouse
 from deploy.machine import workers
 from deploy.machine.clickhouse_process import start_clickhouse
-from deploy.machine.kafka_broker.process import start_broker
-from deploy.machine.processes import Process, find, forget, free_port, recorded, stop
+from deploy.machine.kafka_broker.process import cluster_id, start_broker
+from deploy.machine.password_change import changed_passwords
+from deploy.machine.processes import (
+    PortLostError,
+    Process,
+    StartError,
+    find,
+    forget,
+    free_port,
+    local_host,
+    recorded,
+    stop,
+)
 from deploy.settings import Settings
 from schemas.clickhouse.generations import FIRST, active_generation
 from schemas.clickhouse.migrate import migrate
 from streams.definition import current_definition, encode_definition
 
-#: What the workers write to goes down after them, in this order.
+#: Servers stop after the workers, in this order.
 SERVERS: Final = ("clickhouse", "kafka")
 SERVER_PATIENCE_S: Final = 30.0
-#: Making the tables of a generation with fsync takes seconds on a slow disk.
+#: On a slow disk the tables of a generation take seconds, because of fsync.
 MIGRATION_PATIENCE_S: Final = 120.0
+
+#: Attempts to start a process whose port another process takes in the meantime.
+PORT_ATTEMPTS: Final = 5
 
 Say = Callable[[str], None]
 
 
 class Raised(Struct, frozen=True):
-    """What ``up`` did: ``started`` processes and other ``changes`` in words; both empty when all was up already.
+    """The result of ``up``: ``started`` processes and other ``changes`` in words, both empty when all was up already.
 
-    ``differences`` of topics keep the workers from being started.
+    With ``differences`` of topics no worker is started.
     """
 
     started: tuple[str, ...]
@@ -49,12 +63,15 @@ class Raised(Struct, frozen=True):
 
 
 def up(settings: Settings, say: Say) -> Raised:
-    """Starts what is not running, applies migrations and topics. ``say`` is told each step.
+    """Starts what is not running, applies migrations and topics. ``say`` takes a line for each step.
 
-    Raises StartError, PrerequisiteError, TopicsError and what migrations and settings raise, each with one sentence.
+    Raises StartError, PrerequisiteError, TopicsError and the errors of migrations and settings, each with one sentence.
     """
-    # Nobody else's business: it holds logs and, in the tables, hashes of accounts.
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        # For its owner only: it holds logs and, in the tables, hashes of accounts.
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"the data directory {settings.data} cannot be created: {error.strerror}") from error
     with alone(settings.data, say):
         started = _start_servers(settings, say)
         changes, differences = _prepare_tables_and_topics(settings, say)
@@ -64,7 +81,7 @@ def up(settings: Settings, say: Say) -> Raised:
 
 
 def down(settings: Settings, say: Say) -> list[str]:
-    """Ends every process of the stack, workers first; gives the names of those that were alive."""
+    """Stops every process of the stack, workers first. Returns the names of those that were alive."""
     run = workers.run_directory(settings.data)
     if not run.is_dir():
         return []
@@ -73,7 +90,7 @@ def down(settings: Settings, say: Say) -> list[str]:
         alive = [process.name for process in processes if process.is_alive()]
         for group, patience in _in_order(processes):
             for process in stop(group, patience):
-                say(f"{process.name} did not end within {patience:.0f} s and was killed")
+                say(f"{process.name} did not stop within {patience:.0f} s and was killed")
             for process in group:
                 forget(run, process.name)
         for server in SERVERS:
@@ -94,7 +111,7 @@ def _start_servers(settings: Settings, say: Say) -> list[str]:
     if settings.clickhouse_server is None:
         passwords.generate(settings.data)
         starts.append(_start_clickhouse)
-    # Side by side: each takes a second or two, most of it waiting.
+    # In parallel: each start is mostly waiting.
     with ThreadPoolExecutor(max_workers=2) as pool:
         started = [pool.submit(start, settings, say) for start in starts]
     return [name for name in (future.result() for future in started) if name is not None]
@@ -105,16 +122,21 @@ def _start_kafka(settings: Settings, say: Say) -> str | None:
     if _is_up(run, "kafka"):
         _remember(settings, "kafka")
         return None
-    port = _port(settings, "kafka", settings.kafka_port, say)
-    process = start_broker(
-        settings.data / "kafka",
-        settings.bind,
-        port,
-        cache=settings.cache,
-        run=run,
-        log=workers.log_file(settings.data, "kafka"),
-        heap_mb=settings.kafka_heap_mb,
-        say=say,
+    process = _on_a_free_port(
+        settings,
+        "kafka",
+        settings.kafka_port,
+        lambda port: start_broker(
+            settings.data / "kafka",
+            settings.bind,
+            port,
+            cache=settings.cache,
+            run=run,
+            log=workers.log_file(settings.data, "kafka"),
+            heap_mb=settings.kafka_heap_mb,
+            say=say,
+        ),
+        say,
     )
     say(f"kafka is up at {_remember(settings, 'kafka')} (pid {process.pid})")
     return "kafka"
@@ -123,30 +145,59 @@ def _start_kafka(settings: Settings, say: Say) -> str | None:
 def _start_clickhouse(settings: Settings, say: Say) -> str | None:
     run = workers.run_directory(settings.data)
     if _is_up(run, "clickhouse"):
-        _remember(settings, "clickhouse")
-        return None
-    port = _port(settings, "clickhouse", settings.clickhouse_port, say)
-    process = start_clickhouse(
-        settings.data / "clickhouse",
-        settings.bind,
-        port,
-        passwords=passwords.passwords_directory(settings.data),
-        run=run,
-        log=workers.log_file(settings.data, "clickhouse"),
-        environ=workers.environment(settings),
-        memory_mb=settings.clickhouse_memory_mb or None,
+        changed = changed_passwords(settings.data, _remember(settings, "clickhouse"))
+        if not changed:
+            return None
+        _stop_for_new_passwords(run, changed, say)
+    process = _on_a_free_port(
+        settings,
+        "clickhouse",
+        settings.clickhouse_port,
+        lambda port: start_clickhouse(
+            settings.data / "clickhouse",
+            settings.bind,
+            port,
+            passwords=passwords.passwords_directory(settings.data),
+            run=run,
+            log=workers.log_file(settings.data, "clickhouse"),
+            environ=workers.environment(settings),
+            memory_mb=settings.clickhouse_memory_mb or None,
+        ),
+        say,
     )
     say(f"clickhouse is up at {_remember(settings, 'clickhouse')} (pid {process.pid})")
     return "clickhouse"
 
 
+def _stop_for_new_passwords(run: Path, changed: list[str], say: Say) -> None:
+    """Stops the endpoint, which reads passwords at its start; workers as well where theirs has changed."""
+    say(f"new password of {' and '.join(changed)}: clickhouse is restarted with it")
+    processes = recorded(run)
+    if passwords.WRITER in changed:
+        workers.stop_workers([process for process in processes if process.name not in SERVERS])
+    stop([process for process in processes if process.name == "clickhouse"], SERVER_PATIENCE_S)
+
+
+def _on_a_free_port(settings: Settings, server: str, wanted: int, start: Callable[[int], Process], say: Say) -> Process:
+    """Starts a server; with another port when one is taken between its choice and its use. Raises StartError."""
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        port = _port(settings, server, wanted, say)
+        try:
+            return start(port)
+        except PortLostError as error:
+            if attempt == PORT_ATTEMPTS:
+                raise
+            say(f"{error}; another port is tried")
+    raise AssertionError("unreachable: the last attempt raises")
+
+
 def _remember(settings: Settings, server: str) -> str:
-    """Writes down where a running server is reached; also after an `up` that was interrupted while it waited for it."""
+    """Records the address of a running server, also after an `up` that was interrupted while it waited."""
     process = find(workers.run_directory(settings.data), server)
     assert process is not None
     assert process.address is not None
     host, _, port = process.address.rpartition(":")
-    address = f"{workers.local_host(host)}:{port}"
+    address = f"{local_host(host)}:{port}"
     if addresses.read(settings.data, server) != address:
         addresses.write(settings.data, server, address)
     return address
@@ -158,7 +209,7 @@ def _is_up(run: Path, name: str) -> bool:
 
 
 def _port(settings: Settings, server: str, wanted: int, say: Say) -> int:
-    """The port of a server: that of its last life first, so that whoever waits for it finds it again."""
+    """The port of a server: its former one first, so that clients that wait find it again."""
     before = addresses.read(settings.data, server)
     first = wanted if before is None else int(before.rpartition(":")[2])
     port = free_port(settings.bind, first)
@@ -169,7 +220,7 @@ def _port(settings: Settings, server: str, wanted: int, say: Say) -> int:
 
 def _prepare_tables_and_topics(settings: Settings, say: Say) -> tuple[list[str], list[topics.Difference]]:
     changes: list[str] = []
-    outcome = topics.apply(settings.kafka, settings.replication_factor, settings.topics)
+    outcome = topics.apply(settings.kafka, settings.replication_factor, settings.topics, cluster=own_cluster(settings))
     with clickhouse(settings.clickhouse, timeout_s=MIGRATION_PATIENCE_S) as client:
         steps: list[str] = []
         migrate(client, settings.rendering, encode_definition(current_definition(FIRST)), note=steps.append)
@@ -183,6 +234,11 @@ def _prepare_tables_and_topics(settings: Settings, say: Say) -> tuple[list[str],
     return changes, list(outcome.differences)
 
 
+def own_cluster(settings: Settings) -> str | None:
+    """The cluster id of the broker of this data directory; None where an existing Kafka is used."""
+    return None if settings.kafka_servers else cluster_id(settings.data / "kafka")
+
+
 def _start_workers(settings: Settings, say: Say) -> list[str]:
     run = workers.run_directory(settings.data)
     names = workers.worker_names(settings.workers)
@@ -190,7 +246,7 @@ def _start_workers(settings: Settings, say: Say) -> list[str]:
     workers.stop_workers(surplus)
     for process in surplus:
         forget(run, process.name)
-        say(f"{process.name} is no longer wanted and was stopped")
+        say(f"{process.name} is surplus and was stopped")
     missing = [name for name in names if not _is_up(run, name)]
     if not missing:
         return []
@@ -198,14 +254,27 @@ def _start_workers(settings: Settings, say: Say) -> list[str]:
         generation = active_generation(client)
     processes = [workers.spawn_worker(settings, name, generation) for name in missing]
     for process in processes:
-        workers.await_worker(process)
-        say(f"{process.name} is up at {process.address} (pid {process.pid})")
+        up_now = _await_worker(settings, process, generation, say)
+        say(f"{up_now.name} is up at {up_now.address} (pid {up_now.pid})")
     return missing
+
+
+def _await_worker(settings: Settings, process: Process, generation: int, say: Say) -> Process:
+    """Waits for a worker; starts it again with another web port when its own was taken meanwhile."""
+    for _ in range(PORT_ATTEMPTS - 1):
+        try:
+            workers.await_worker(process)
+            return process
+        except PortLostError as error:
+            say(f"{error}; another port is tried")
+            process = workers.spawn_worker(settings, process.name, generation)
+    workers.await_worker(process)
+    return process
 
 
 @contextmanager
 def alone(data: Path, say: Say) -> Iterator[None]:
-    """Nobody else brings this data directory's stack up or down meanwhile."""
+    """Holds the lock of a data directory: nobody else starts or stops its stack meanwhile."""
     run = workers.run_directory(data)
     run.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(run / "lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy.machine.processes import Process, await_port, free_port, is_wildcard, recorded, spawn, stop
+from deploy.machine.processes import Process, await_port, free_port, local_host, recorded, spawn, stop
 from deploy.settings import Settings, variable
 
 PREFIX: Final = "worker-"
@@ -28,13 +28,6 @@ def run_directory(data: Path) -> Path:
 def log_file(data: Path, name: str) -> Path:
     """The log of a process of the stack."""
     return data / "logs" / f"{name}.log"
-
-
-def local_host(bind: str) -> str:
-    """The address at which a server that binds to ``bind`` is reached from this machine."""
-    if not is_wildcard(bind):
-        return bind
-    return "::1" if ":" in bind else "127.0.0.1"
 
 
 def environment(settings: Settings) -> dict[str, str]:

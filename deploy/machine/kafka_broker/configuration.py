@@ -1,4 +1,4 @@
-"""Configuration of the one-machine broker: server.properties and a quiet log."""
+"""Configuration of the one-machine broker: server.properties and log4j2.xml."""
 
 from __future__ import annotations
 
@@ -23,8 +23,19 @@ LOG4J2: Final = """\
 
 
 def server_properties(log_directory: Path, host: str, port: int, controller_port: int) -> str:
-    """The text of server.properties for a broker that is its own controller (KRaft), listening on ``host:port``."""
-    return "".join(f"{name}={value}\n" for name, value in _settings(log_directory, host, port, controller_port).items())
+    """The text of server.properties, in ASCII, for a broker that is its own controller (KRaft) on ``host:port``."""
+    settings = _settings(log_directory, host, port, controller_port)
+    return "".join(f"{name}={_escaped(str(value))}\n" for name, value in settings.items())
+
+
+def _escaped(text: str) -> str:
+    """A value as ``java.util.Properties`` reads it: Latin-1, other characters as ``\\uXXXX`` units of UTF-16."""
+    escaped = []
+    for letter in text.replace("\\", "\\\\"):
+        units = letter.encode("utf-16-be", "surrogatepass")
+        pairs = [units[at : at + 2] for at in range(0, len(units), 2)]
+        escaped.append(letter if " " < letter <= "~" else "".join(f"\\u{pair.hex()}" for pair in pairs))
+    return "".join(escaped)
 
 
 def _settings(log_directory: Path, host: str, port: int, controller_port: int) -> dict[str, object]:
@@ -33,23 +44,23 @@ def _settings(log_directory: Path, host: str, port: int, controller_port: int) -
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        # Clients go where the broker says it is: "everywhere" is no address.
+        # Clients connect to this address, and a wildcard is none.
         "advertised.listeners": f"PLAINTEXT://{gethostname() if is_wildcard(host) else host}:{port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": log_directory,
-        # Topics are made by `gospulse topics apply` with explicit settings, never by a client's spelling mistake.
+        # `gospulse topics apply` makes topics with explicit settings; a misspelt topic name makes none.
         "auto.create.topics.enable": "false",
         "log.message.timestamp.type": "LogAppendTime",
         "log.retention.ms": -1,
-        # One copy is all there is: let it reach the disk within a second or so instead of the kernel's half minute.
+        # There is one copy only: it reaches the disk within a second or so instead of the kernel's half minute.
         "log.flush.interval.ms": 1000,
         "log.flush.scheduler.interval.ms": 1000,
-        # Fail-over in seconds needs short sessions, and a group that forms at once.
+        # Fail-over in seconds needs short sessions and a short first rebalance.
         "group.min.session.timeout.ms": 1000,
         "group.initial.rebalance.delay.ms": 100,
-        # After a kill a broker may not register again before its former session is over: 9 s by default.
+        # A killed broker cannot register again before its former session ends: 9 s by default.
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
         # A group without members keeps its offsets for a year instead of a week.
@@ -62,7 +73,7 @@ def _settings(log_directory: Path, host: str, port: int, controller_port: int) -
         "share.coordinator.state.topic.num.partitions": 1,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
-        # Threads and buffers for one machine, not for a data centre.
+        # Threads and buffers for one machine.
         "num.network.threads": 2,
         "num.io.threads": 4,
         "background.threads": 4,

@@ -1,4 +1,4 @@
-"""The broker's process: formats its data folder once, starts, waits for the port."""
+"""The broker's process: formats its data directory once, starts, waits for the port."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +18,7 @@ from typing import Final
 from deploy.machine.kafka_broker import configuration, jars
 from deploy.machine.processes import Process, StartError, await_port, demand_free, free_port, spawn, stop
 
-#: A short-lived, lightly loaded JVM: the quick compiler and the simple collector start fastest and take least.
+#: For a lightly loaded JVM: the quick compiler and the serial collector start fastest and use the least memory.
 FLAGS: Final = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -26,12 +27,12 @@ FLAGS: Final = (
     "-Djava.awt.headless=true",
 )
 START_PATIENCE_S: Final = 60.0
-#: A clean stop takes about two seconds; after it Kafka need not read its log again at the next start.
+#: A clean stop takes about two seconds and saves the recovery of the log at the next start.
 STOP_PATIENCE_S: Final = 20.0
 
 
 def prepare(cache: Path, say: jars.Say) -> tuple[str, Path]:
-    """Java's path and the folder of the jars, with the class archive beside it; what exists is left as it is.
+    """Java's path and the folder of the jars, with the class archive beside it. Existing files are kept.
 
     Raises PrerequisiteError when Java or Maven are missing, StartError when the jars cannot be fetched.
     """
@@ -56,7 +57,8 @@ def start_broker(
     """Starts the broker on ``host:port`` with its data below ``data`` and waits until it answers.
 
     Fetches the jars when they are missing. The process is recorded as ``kafka`` in ``run``. Raises PrerequisiteError
-    when Java or Maven are missing, StartError with the last lines of the log when the broker does not come up.
+    when Java or Maven are missing, PortLostError when another process has the port, StartError with the last lines of
+    the log when the broker does not start.
     """
     demand_free("kafka", host, port)
     _demand_unused(data)
@@ -70,8 +72,18 @@ def start_broker(
     return process
 
 
+def cluster_id(data: Path) -> str | None:
+    """The cluster id of the broker whose data lie below ``data``, None before its first start."""
+    try:
+        text = (data / "log" / "meta.properties").read_text(encoding="latin-1")
+    except FileNotFoundError:
+        return None
+    found = re.search(r"^cluster\.id=(\S+)$", text, re.MULTILINE)
+    return found[1] if found else None
+
+
 def _demand_unused(data: Path) -> None:
-    """Raises StartError when a broker works on ``data``: a second one would write into its log before it noticed.
+    """Raises StartError when a broker runs on ``data``: a second one writes into its log before it notices.
 
     Kafka holds a POSIX lock on ``.lock`` in its log directory as long as it lives.
     """
@@ -79,7 +91,7 @@ def _demand_unused(data: Path) -> None:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StartError(f"another broker works on the data directory {data}") from error
+            raise StartError(f"another broker runs on the data directory {data}") from error
 
 
 def _start(
@@ -93,10 +105,12 @@ def _start(
     heap_mb: int,
     extra: Sequence[str] = (),
 ) -> Process:
+    if "," in str(data):
+        raise StartError(f"Kafka takes a comma for the end of a directory's name: move {data}, or set GOSPULSE_DATA")
     data.mkdir(parents=True, exist_ok=True)
     properties, log4j2 = data / "server.properties", data / "log4j2.xml"
     properties.write_text(
-        configuration.server_properties(data / "log", host, port, free_port("127.0.0.1")), encoding="utf-8"
+        configuration.server_properties(data / "log", host, port, free_port("127.0.0.1")), encoding="ascii"
     )
     log4j2.write_text(configuration.LOG4J2, encoding="utf-8")
     # The native lz4 is unpacked at every start and stays behind after kill -9: in our own folder, emptied here.
@@ -147,5 +161,7 @@ def _make_archive(java: str, place: Path, say: jars.Say) -> None:
 
 
 def _environ() -> dict[str, str]:
-    # Flags and classes from elsewhere would differ from those that the class archive was made with.
-    return {name: value for name, value in os.environ.items() if name not in ("CLASSPATH", "JDK_JAVA_OPTIONS")}
+    # Other flags and classes do not fit the class archive.
+    environ = {name: value for name, value in os.environ.items() if name not in ("CLASSPATH", "JDK_JAVA_OPTIONS")}
+    # Java decodes the names of files by the locale: in the locale C it cannot open a directory with Cyrillic letters.
+    return environ | {"LC_ALL": "C.UTF-8"}

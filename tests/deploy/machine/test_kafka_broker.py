@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -11,9 +12,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from deploy import topics
-from deploy.machine.kafka_broker import jars
-from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.machine.processes import Process, StartError, stop
+from deploy.machine.kafka_broker import configuration, jars
+from deploy.machine.kafka_broker import process as broker_process
+from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, cluster_id, start_broker
+from deploy.machine.processes import PortLostError, Process, StartError, stop
 from schemas.connections import KafkaConnection
 from tests.servers.ports import free_port
 
@@ -61,6 +63,64 @@ def test_a_port_that_is_taken_is_one_sentence(cache: Path, tmp_path: Path) -> No
         port = holder.getsockname()[1]
         with pytest.raises(StartError, match=rf"kafka cannot listen on 127.0.0.1:{port}: the port is in use"):
             start_broker(tmp_path / "kafka", "127.0.0.1", port, cache=cache, run=tmp_path, log=tmp_path / "kafka.log")
+
+
+def test_a_port_lost_to_another_server_is_not_the_broker(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Free when it was looked at, taken when the broker binds.
+    monkeypatch.setattr(broker_process, "demand_free", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        with pytest.raises(PortLostError, match="another process has taken the port"):
+            start_broker(tmp_path / "kafka", "127.0.0.1", port, cache=cache, run=tmp_path, log=tmp_path / "kafka.log")
+
+
+def test_topics_of_another_cluster_are_not_taken_for_ours(kafka: KafkaConnection) -> None:
+    with pytest.raises(topics.TopicsError, match="and this data directory has the cluster gOURS: another broker has"):
+        topics.apply(kafka, 1, cluster="gOURS")
+    assert topics.topic_ids(kafka) == {}
+
+
+@pytest.mark.parametrize("name", ["Документы", "a folder", "a\\b=c#d!e:f", "😀"])
+def test_properties_are_read_back_as_java_reads_them(name: str) -> None:
+    text = configuration.server_properties(Path(f"/{name}"), "127.0.0.1", 1, 2)
+    assert text.isascii()
+    (line,) = [line for line in text.splitlines() if line.startswith("log.dirs=")]
+    value = line.removeprefix("log.dirs=")
+    # JLS 3.3 and Properties.load: \uXXXX is a unit of UTF-16, a backslash takes the next character as it is.
+    units = re.sub(r"\\u([0-9a-f]{4})|\\(.)", lambda found: chr(int(found[1], 16)) if found[1] else found[2], value)
+    assert units.encode("utf-16", "surrogatepass").decode("utf-16") == f"/{name}"
+
+
+@pytest.mark.parametrize("name", ["Мои документы", "with space"])
+def test_data_in_any_directory_in_any_locale(
+    name: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    data, port = tmp_path / name / "kafka", free_port()
+    kafka = KafkaConnection(bootstrap=(f"127.0.0.1:{port}",))
+    ids: list[dict[str, str]] = []
+    for _ in range(2):
+        process = start_broker(
+            data, "127.0.0.1", port, cache=cache, run=tmp_path / "run", log=tmp_path / "kafka.log", heap_mb=256
+        )
+        try:
+            topics.apply(kafka, 1, cluster=cluster_id(data))
+            ids.append(topics.topic_ids(kafka))
+        finally:
+            assert stop([process], STOP_PATIENCE_S) == []
+    assert ids[0] == ids[1] and len(ids[0]) == 3
+    assert (data / "log" / "events-0").is_dir()
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["kafka"]
+    assert {path.name for path in tmp_path.iterdir()} == {name, "run", "kafka.log"}
+
+
+def test_a_directory_with_a_comma_is_one_sentence(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="Kafka takes a comma for the end of a directory's name"):
+        start_broker(
+            tmp_path / "a,b", "127.0.0.1", free_port(), cache=cache, run=tmp_path / "run", log=tmp_path / "kafka.log"
+        )
 
 
 def test_a_broker_that_cannot_write_its_data_says_so_in_its_own_words(cache: Path, tmp_path: Path) -> None:

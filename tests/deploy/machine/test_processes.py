@@ -12,6 +12,7 @@ import pytest
 
 from deploy.machine import bounded_log
 from deploy.machine.processes import (
+    PortLostError,
     Process,
     StartError,
     await_port,
@@ -19,6 +20,7 @@ from deploy.machine.processes import (
     forget,
     free_port,
     is_free,
+    is_taken_over,
     last_lines,
     recorded,
     spawn,
@@ -79,6 +81,52 @@ def test_a_process_that_dies_while_it_is_waited_for_is_reported_with_its_last_li
         await_port(process, "127.0.0.1", free_port("127.0.0.1"), 20.0)
     assert "thing ended by itself" in str(caught.value)
     assert caught.value.lines == ("the disk is full",)
+
+
+def test_the_answer_of_another_process_is_not_taken_for_the_process(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        # As a server whose port was taken between its choice and its use.
+        script = f"""
+import socket, sys, time
+print("starting")
+time.sleep(0.3)
+socket.create_server(("127.0.0.1", {port}))
+"""
+        process = _spawn(tmp_path, script)
+        with pytest.raises(PortLostError, match=f"thing cannot listen on 127.0.0.1:{port}: another process has taken"):
+            await_port(process, "127.0.0.1", port, 20.0)
+        assert any("Address already in use" in line for line in last_lines(tmp_path / "thing.log"))
+
+
+def test_a_process_owns_the_ports_on_which_it_listens_itself(tmp_path: Path) -> None:
+    port, foreign = free_port("127.0.0.1"), free_port("127.0.0.1")
+    process = _spawn(tmp_path, f"import socket, time; s = socket.create_server(('', {port})); time.sleep(60)")
+    try:
+        await_port(process, "127.0.0.1", port, 20.0)
+        assert process.listens(port) and not process.listens(foreign)
+    finally:
+        stop([process], 5.0)
+    assert not process.listens(port)
+
+
+def test_a_dead_server_whose_port_another_process_has_is_known(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        address = f"127.0.0.1:{stranger.getsockname()[1]}"
+        script = "import time; print('ready'); time.sleep(60)"
+        process = spawn(
+            "kafka",
+            [sys.executable, "-u", "-c", script],
+            run=tmp_path,
+            log=tmp_path / "kafka.log",
+            environ=os.environ,
+            address=address,
+        )
+        assert not is_taken_over(tmp_path, "kafka")
+        stop([process], 0.0)
+        assert is_taken_over(tmp_path, "kafka")
+    assert not is_taken_over(tmp_path, "kafka")
+    assert not is_taken_over(tmp_path, "clickhouse")
 
 
 def test_a_killed_process_counts_as_dead_at_once_also_as_a_zombie(tmp_path: Path) -> None:
