@@ -9,7 +9,7 @@ PACKAGES := schemas ingest streams dashboards deploy tests
 # Tests and checks see no settings of the person at the keyboard; `make demo` does.
 CLEAN_ENV := env $(foreach name,$(filter GOSPULSE_%,$(.VARIABLES)),-u $(name))
 
-.PHONY: help demo test check chaos bench endpoint lock clean distclean ready
+.PHONY: help demo test check chaos bench bench-spikes endpoint lock clean distclean ready
 .DEFAULT_GOAL := help
 
 # Options of what is run: make chaos ARGS="--seed 7", make test ARGS="tests/streams".
@@ -41,6 +41,9 @@ endpoint: ready ## what real ClickHouse clients need from the one-machine endpoi
 
 bench: ready $(BENCH_VENV)/.ready ## speed, latency, memory, beside peers (long)
 	$(CLEAN_ENV) $(BIN)/python -m tests.bench $(ARGS)
+
+bench-spikes: ready ## figures of the spike detector on simulated federations (long)
+	$(CLEAN_ENV) $(BIN)/python -m tests.bench.spikes $(ARGS)
 
 ready: $(VENV)/.ready .cache/kafka/.ready ## virtual environment and Kafka's jars
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from msgspec import Struct
 
@@ -19,8 +21,12 @@ class Nightly(Struct, frozen=True):
     first_test_hour: int
 
 
+#: Nights between two looks at the dispersion: the service looks every night, which costs seven times as much.
+DISPERSION_NIGHTS: Final = 7
+
+
 def learn_nightly(counts: HourlyCounts, region: Ints, test_days: int, random: np.random.Generator) -> Nightly:
-    """Fit every night of the judged and of the test days, as the service does."""
+    """Fit every night of the judged and of the test days, as the service does; learn the dispersion once a week."""
     days = counts.hours // 24
     first = days - test_days
     expected = np.zeros(counts.counts.shape)
@@ -31,11 +37,13 @@ def learn_nightly(counts: HourlyCounts, region: Ints, test_days: int, random: np
         night = fit(counts.slice(end - FIT_HOURS, end))
         begin = (counts.first_hour_of_week + now) % 168
         expected[:, now : now + 24] = night.hourly(begin, 24)
-        if day >= first:
+        if day < first:
+            continue
+        if (day - first) % DISPERSION_NIGHTS == 0:
             judged = slice(now - GUARD_HOURS - JUDGED_DAYS * 24, now - GUARD_HOURS)
-            dispersions.append(
-                learn(Forecasts(counts.counts[:, judged], expected[:, judged], counts.known[:, judged], region), random)
-            )
+            forecasts = Forecasts(counts.counts[:, judged], expected[:, judged], counts.known[:, judged], region)
+            latest = learn(forecasts, random)
+        dispersions.append(latest)
     return Nightly(expected, dispersions, first * 24)
 
 
