@@ -1,4 +1,4 @@
-"""Progress: up to which offset every row of a partition is acknowledged, and who was last seen folding it."""
+"""Progress: the acknowledged offset of each partition, the time until which it is complete, its worker's heartbeat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.positions import Partition
 _MOMENT: Final = pl.Datetime("ms", "UTC")
 #: Flat columns in the order of the table; the last four are the tuple ``latest``.
 SCHEMA: Final = pl.Schema(
-    {"log": pl.UInt16(), "part": pl.UInt16(), "folded": pl.UInt64(), "folded_appended": _MOMENT}
+    {"log": pl.UInt16(), "part": pl.UInt16(), "folded": pl.UInt64(), "complete": _MOMENT}
     | {"heartbeat": _MOMENT, "end": pl.UInt64(), "worker": pl.String(), "stopped": pl.String()}
 )
 
@@ -23,19 +23,19 @@ FRESH_S: Final = 15
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """One row: where a partition stands. Times are milliseconds UTC."""
+    """One row about a partition. Times are milliseconds UTC."""
 
     log: int
     part: int
     #: Next offset: every row up to it is written and acknowledged.
     folded: int
-    #: Append time of the last folded record; 0 before the first.
-    folded_appended: int
+    #: Every record appended before this time is counted; 0 where no such time is known.
+    complete: int
     heartbeat: int
-    #: End of the log as the worker saw it last.
+    #: End of the log, as the worker learnt it last.
     end: int
     worker: str
-    #: Why the partition stands still; empty while it is folded.
+    #: Why the partition is stopped; empty while it is folded.
     stopped: str = ""
 
 

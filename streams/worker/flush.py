@@ -5,39 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from msgspec import Struct
 
 from streams.bookkeeping.offsets import KafkaUnavailableError
-from streams.bookkeeping.progress import Progress, live_workers, progress_frame
+from streams.bookkeeping.progress import Progress, progress_frame
 from streams.clients import SinkState
 from streams.fold.partition_fold import PartitionFold
 from streams.fold.rows import Rows, Span
-from streams.worker import memory
+from streams.positions import Partition
 from streams.worker.broker import Broker
 from streams.worker.config import WorkerConfig
 from streams.worker.inserts import CELLS, Insert, inserts
 from streams.worker.metrics import Metrics
-from streams.worker.owned_partition import OwnedPartition, State
+from streams.worker.owned_partition import LogEnd, OwnedPartition, State
 from streams.worker.ownership import Ownership, states
+from streams.worker.pace import Pace
 from streams.worker.sink import Sink, StoppedError
 
 log = logging.getLogger(__name__)
 
-#: A worker that lags waits for a full flush, but never longer than this many intervals.
-PATIENCE: Final = 4
-#: How often it is asked whether a flush is due; more often while catching up, where nothing else may be left to do.
-LOOK_S: Final = 0.05
-SHORT_LOOK_S: Final = 0.01
-#: How often the budget is shared out among the workers that live.
-SHARE_S: Final = 10.0
+#: Pause after a flush that failed by a mistake of the program.
+FAILED_S: Final = 1.0
+#: Pause before Kafka is asked again.
+ASK_AGAIN_S: Final = 0.5
 
 
 class Taken(Struct, frozen=True):
-    """Rows that were taken from a fold, and the fold and log that they belong to."""
+    """Rows that were taken from a fold, with that fold and the topic id of its log."""
 
     partition: OwnedPartition
     fold: PartitionFold
@@ -46,12 +43,17 @@ class Taken(Struct, frozen=True):
 
     @property
     def span(self) -> Span:
-        """Which records the rows stand for."""
+        """The records that the rows stand for."""
         return self.rows.spans[0]
+
+    @property
+    def position(self) -> Partition:
+        """The partition of the log that the rows belong to."""
+        return Partition(self.span.log, self.span.part)
 
 
 class Flusher:
-    """Writes what the folds of one worker have, and says which offsets may be committed."""
+    """Writes the rows of one worker's folds, and says which offsets may be committed."""
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class Flusher:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``commit`` commits what :meth:`Ownership.committable` names; ``clock`` gives seconds UTC."""
         self._config = config
         self._ownership = ownership
         self._broker = broker
@@ -74,33 +77,29 @@ class Flusher:
         self._clock = clock
         self._monotonic = monotonic
         self._stopping = asyncio.Event()
-        self._workers = 1
-        self._shared_at = -SHARE_S
-        self._last_inserts = 1
-        #: Whether more than a flush was behind, and still is a good part of one.
-        self.catching_up = False
+        self.pace = Pace(config, ownership, monotonic)
         self._flushed_at = monotonic()
 
     async def run(self) -> None:
-        """Flush until :meth:`finish`."""
-        started = self._monotonic()
+        """Flush until :meth:`stop`."""
         while not self._stopping.is_set():
-            if not self._due(self._monotonic() - started):
-                await asyncio.sleep(SHORT_LOOK_S if self.catching_up else min(LOOK_S, self.interval_s / 4))
+            if not self.pace.is_due():
+                await asyncio.sleep(self.pace.pause_s)
                 continue
-            started, at_end = self._monotonic(), self._at_end
+            at_end = self.pace.at_end
+            self.pace.begin()
             try:
                 await self.flush()
             except StoppedError:
                 return
             except Exception:
-                log.exception("A flush failed, not by ClickHouse; its folds begin again at their chunks.")
-                await asyncio.sleep(1.0)
-            self._look_whether_caught_up(at_end)
-            await self._share_budget()
+                log.exception("Flush failed (not a ClickHouse error); refolding from the start of each chunk.")
+                await asyncio.sleep(FAILED_S)
+            self.pace.end(at_end)
+            await self.pace.share_budget(self._sink)
 
     async def finish(self, patience_s: float) -> None:
-        """The last flush, once :meth:`run` has ended; what it does not reach is folded again by the next owner."""
+        """Flush once more after :meth:`run` has ended. Rows that are not written in time are the next owner's."""
         try:
             await asyncio.wait_for(self.flush(), patience_s)
         except (StoppedError, TimeoutError):
@@ -113,25 +112,28 @@ class Flusher:
 
     async def flush(self) -> None:
         """One flush. Raises StoppedError where the worker ends before ClickHouse has acknowledged."""
-        # 1. Take: what every fold has since the flush before. The folds go on meanwhile.
+        # 1. Take the rows of every fold since the last flush. The folds go on meanwhile.
         taken = await self._take_rows()
+        ends = {Partition(p.log, p.part): p.end for p in self._folding() if p.log is not None}
         try:
-            # 2. Check: each topic is still the log that its records were folded as; otherwise its folds go.
-            taken = await self._same_logs(taken)
-            # 3. Write the facts, cells and readings, one insert a table, each until it is acknowledged as written.
+            # 2. Check that each topic is still the log that its records were folded as; otherwise discard its folds.
+            ids = await self._topic_ids(bool(taken))
+            self._discard_other_logs(ids)
+            taken = [one for one in taken if one.topic_id == ids.get(one.partition.topic)]
+            # 3. Write the facts, cells and readings: one insert a table, each repeated until it is acknowledged.
             merged = Rows.merge([one.rows for one in taken])
             written = await self._write(merged, CELLS)
-            # 4. Write the marks of touched hours, then progress: both may only name what is in the tables.
+            # 4. Write the marks of touched hours, then progress: both may only name rows that are in the tables.
             written += await self._write(merged, ("touched",))
-            written += await self._write_progress(taken)
+            written += await self._write_progress(taken, ends, ids)
         except Exception:
-            # What was taken and is perhaps not written must be folded again, from the start of its chunk.
+            # The rows may not be in the tables: fold them again, from the start of each chunk.
             self._ownership.discard([one.partition for one in taken], "its rows were not acknowledged")
             raise
         # 5. Acknowledge: only now may the offsets be committed.
         for one in taken:
             self._acknowledge(one)
-        self._last_inserts, self._flushed_at = written, self._monotonic()
+        self.pace.inserts, self._flushed_at = written, self._monotonic()
         self._metrics.add("flushes_total", 1)
         if taken:
             await self._commit()
@@ -158,24 +160,28 @@ class Flusher:
                     taken.append(Taken(partition, fold, topic_id, rows))
         return taken, failed
 
-    async def _same_logs(self, taken: Sequence[Taken]) -> list[Taken]:
-        topics = {one.partition.topic for one in taken}
-        if not topics:
-            return []
-        while True:
+    def _folding(self) -> Iterable[OwnedPartition]:
+        return (partition for partition in self._ownership.partitions.values() if partition.fold is not None)
+
+    async def _topic_ids(self, needed: bool) -> Mapping[str, str]:
+        """The id of each owned topic. Waits for Kafka where rows depend on it; else the answer may be empty."""
+        topics = {partition.topic for partition in self._ownership.partitions.values()}
+        while topics:
             try:
-                ids = await self._broker.ask(lambda offsets: offsets.topic_ids(topics))
-                break
+                return await self._broker.ask(lambda offsets: offsets.topic_ids(topics))
             except KafkaUnavailableError as error:
+                if not needed:
+                    break
                 # Nothing could be committed either.
                 if self._stopping.is_set():
                     raise StoppedError from error
-                await asyncio.sleep(0.5)
-        for topic in topics:
-            owned = [p for p in self._ownership.partitions.values() if p.topic == topic]
-            changed = [partition for partition in owned if partition.topic_id != ids.get(topic)]
-            self._ownership.discard(changed, "its topic was deleted or made anew")
-        return [one for one in taken if one.topic_id == ids.get(one.partition.topic)]
+                await asyncio.sleep(ASK_AGAIN_S)
+        return {}
+
+    def _discard_other_logs(self, ids: Mapping[str, str]) -> None:
+        if ids:
+            changed = [partition for partition in self._folding() if partition.topic_id != ids.get(partition.topic)]
+            self._ownership.discard(changed, "its topic was deleted or created again")
 
     async def _write(self, rows: Rows, tables: Sequence[str]) -> int:
         found = {table: rows.tables[table] for table in tables if table in rows.tables}
@@ -190,23 +196,30 @@ class Flusher:
         await self._sink.write(encoded)
         return len(encoded)
 
-    async def _write_progress(self, taken: Sequence[Taken]) -> int:
-        spans = {id(one.partition): one.span for one in taken}
+    async def _write_progress(
+        self, taken: Sequence[Taken], ends: Mapping[Partition, LogEnd], ids: Mapping[str, str]
+    ) -> int:
+        spans = {one.position: one.span for one in taken}
         now = int(self._clock() * 1000)
         rows = []
         for partition in self._ownership.partitions.values():
             if partition.log is None:
                 continue
-            span = spans.pop(id(partition), None)
-            folded, appended = partition.acknowledged, partition.appended
+            # By log, not by partition: while an insert was repeated, the topic may have become another log.
+            position = Partition(partition.log, partition.part)
+            span, end = spans.get(position), ends.get(position)
+            folded, complete = partition.acknowledged, partition.complete
             if span is not None:
-                folded, appended = max(folded, span.next_offset), max(appended, span.appended)
+                folded, complete = max(folded, span.next_offset), max(complete, span.appended)
+            # The topic was this log after its end was learnt, so the end is that of this log.
+            if end is not None and folded >= end.end and partition.topic_id == ids.get(partition.topic):
+                complete = max(complete, end.asked_at)
             rows.append(
                 Progress(
                     log=partition.log,
                     part=partition.part,
                     folded=folded,
-                    folded_appended=appended,
+                    complete=complete,
                     heartbeat=now,
                     end=max(partition.end.end, partition.delivered),
                     worker=self._config.name,
@@ -224,7 +237,7 @@ class Flusher:
         # State dies with the fold: rows of a former one are in the tables, but say nothing about the present one.
         if partition.fold is one.fold:
             partition.acknowledged = max(partition.acknowledged, span.next_offset)
-            partition.appended = max(partition.appended, span.appended)
+            partition.complete = max(partition.complete, span.appended)
             partition.written = span.next_offset
             partition.failures = 0
         topic = partition.topic
@@ -236,54 +249,17 @@ class Flusher:
         for kind, count in span.kinds.items():
             self._metrics.add("accepted_total", count, topic, kind)
 
-    # When.
-
-    @property
-    def interval_s(self) -> float:
-        """Time between two flushes: the setting, or more where the group's insert budget asks for it."""
-        return max(self._config.flush_interval_s, self._last_inserts * self._workers / self._config.inserts_per_s)
-
-    def _due(self, elapsed: float) -> bool:
-        owned = self._ownership
-        self.catching_up |= owned.lag > self._config.flush_records
-        if owned.folded >= min(self._config.flush_records, self._config.max_unflushed_records):
-            return True
-        if not self.catching_up:
-            return elapsed >= self.interval_s
-        # A backlog is written in full flushes, and its end at once.
-        return self._at_end or elapsed >= PATIENCE * self.interval_s
-
-    @property
-    def _at_end(self) -> bool:
-        """Whether all that Kafka has is folded."""
-        return self._ownership.lag == 0 and self._ownership.queued == 0
-
-    def _look_whether_caught_up(self, at_end: bool) -> None:
-        behind = self._ownership.lag + self._ownership.held
-        if self.catching_up and (at_end or behind <= self._config.flush_records // 4):
-            self.catching_up = False
-            memory.give_back()
-
-    async def _share_budget(self) -> None:
-        if self._monotonic() - self._shared_at < SHARE_S or self._sink.state is not SinkState.GOOD:
-            return
-        self._shared_at = self._monotonic()
-        generation = self._config.generation
-        try:
-            self._workers = await self._sink.ask(lambda client: live_workers(client, generation))
-        except (ClickHouseError, OSError):
-            return
-
     def measure(self) -> None:
         """Bring the gauges up to date."""
         partitions = list(self._ownership.partitions.values())
         metrics = self._metrics
         metrics.replace("partitions", {(name,): count for name, count in states(partitions).items()})
-        metrics.replace("lag_records", {(p.topic, str(p.part)): max(0, p.end.end - p.acknowledged) for p in partitions})
+        behind = ((p, float(max(0, p.end.end - p.acknowledged))) for p in partitions)
+        metrics.replace("lag_records", {(p.topic, str(p.part)): records for p, records in behind})
         metrics.replace("stopped", {(p.topic, str(p.part)): float(p.state is State.STOPPED) for p in partitions})
         metrics.set("held_records", self._ownership.held)
         metrics.set("flush_age_seconds", self._monotonic() - self._flushed_at)
-        metrics.set("flush_interval_seconds", self.interval_s)
+        metrics.set("flush_interval_seconds", self.pace.interval_s)
         metrics.set("sink_good", float(self._sink.state is SinkState.GOOD))
         metrics.set("inserts_total", self._sink.inserts)
         metrics.set("insert_rows_total", self._sink.rows)

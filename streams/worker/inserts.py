@@ -26,7 +26,7 @@ _TUPLES: Final = {
     "appeal_changes": ("first", ("day", "id")),
     "readings": ("latest", ("metric", "object", "period_from", "period_to")),
     "sources": ("latest", ("source", "log", "part", "happened")),
-    "progress": ("latest", ("log", "part", "folded", "folded_appended")),
+    "progress": ("latest", ("log", "part", "folded", "complete")),
 }
 #: Table -> (column, period) of its PARTITION BY, where it has one.
 _PARTITION_BY: Final[dict[str, tuple[str, Literal["1mo", "1y"]]]] = {

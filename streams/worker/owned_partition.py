@@ -76,8 +76,8 @@ class OwnedPartition:
         self.queued = 0
         #: Next offset whose rows are all acknowledged: may be committed.
         self.acknowledged = 0
-        #: Append time of the last acknowledged record, milliseconds UTC.
-        self.appended = 0
+        #: Every record appended before this time is acknowledged, milliseconds UTC; 0 before the first.
+        self.complete = 0
         #: What the group has committed, as far as this worker knows.
         self.committed: int | None = None
         #: End of the log, as it was learnt last.
@@ -106,7 +106,7 @@ class OwnedPartition:
     def adopt(self, log: int, topic_id: str) -> None:
         """The partition is one of this log from now on; what was known of another log under its name is forgotten."""
         self.log, self.topic_id = log, topic_id
-        self.acknowledged = self.appended = 0
+        self.acknowledged = self.complete = 0
         self.end = LogEnd(0, 0, 0)
         self.hold = None
 

@@ -143,7 +143,7 @@ class Worker:
             partition = self.ownership.partitions.get(first)
             if partition is None or partition.state is State.STARTING:
                 continue
-            if self._flusher.catching_up and loop.time() - ended < LAGGING_REFRESH_PAUSE_S:
+            if self._flusher.pace.catching_up and loop.time() - ended < LAGGING_REFRESH_PAUSE_S:
                 continue
             try:
                 await self._refresher.refresh_once()

@@ -16,8 +16,8 @@ CREATE TABLE IF NOT EXISTS gospulse_data.progress_g{generation} {on_cluster}
     log UInt16 COMMENT 'Log',
     part UInt16 COMMENT 'Partition',
     folded SimpleAggregateFunction(max, UInt64) COMMENT 'Next offset: every row up to it is written and acknowledged',
-    folded_appended SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'Append time of the last folded record (UTC); 1970 before the first',
-    latest SimpleAggregateFunction(max, Tuple(heartbeat DateTime64(3, 'UTC'), end UInt64, worker String, stopped String)) COMMENT 'Latest heartbeat of the owner (UTC), end of the log that it saw, its name, and why the partition stands still (empty while it is folded)'
+    complete SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'Every record appended before this time is counted (UTC); 1970 where no such time is known',
+    latest SimpleAggregateFunction(max, Tuple(heartbeat DateTime64(3, 'UTC'), end UInt64, worker String, stopped String)) COMMENT 'Latest heartbeat of the owner (UTC), end of the log that it learnt last, its name, and why the partition is stopped (empty while it is folded)'
 )
 ENGINE = {AggregatingMergeTree}
 ORDER BY (log, part)

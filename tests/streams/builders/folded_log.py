@@ -148,7 +148,7 @@ class FoldedLog:
                         log=log,
                         part=part,
                         folded=next_offset,
-                        folded_appended=START_MS,
+                        complete=START_MS,
                         heartbeat=START_MS,
                         end=high,
                         worker="w",

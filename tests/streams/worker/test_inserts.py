@@ -90,9 +90,7 @@ async def test_progress_never_falls_and_tells_who_lives(tables: ClickHouseConnec
     now = int(datetime.now(UTC).timestamp() * 1000)
 
     def row(worker: str, part: int, folded: int, heartbeat: int) -> Progress:
-        return Progress(
-            log=1, part=part, folded=folded, folded_appended=5, heartbeat=heartbeat, end=folded, worker=worker
-        )
+        return Progress(log=1, part=part, folded=folded, complete=5, heartbeat=heartbeat, end=folded, worker=worker)
 
     rows = [row("a", 0, 90, now), row("b", 1, 50, now), row("c", 2, 10, now - 60_000)]
     for written in (rows, [row("z", 0, 40, now - 120_000)]):
@@ -123,7 +121,7 @@ async def test_a_table_that_is_missing_is_refused_once_in_the_log_and_tried_unti
 async def test_a_worker_that_ends_gives_up_what_nobody_takes(unused_tcp_port: int) -> None:
     nowhere = ClickHouseConnection(host="127.0.0.1", port=unused_tcp_port, username="nobody", password=Secret("x"))
     sink = Sink(nowhere)
-    rows = [Progress(log=1, part=0, folded=1, folded_appended=0, heartbeat=0, end=1, worker="a")]
+    rows = [Progress(log=1, part=0, folded=1, complete=0, heartbeat=0, end=1, worker="a")]
     writing = asyncio.ensure_future(sink.write(list(inserts("progress", progress_frame(rows), 1))))
     await _failures(sink, 1)
     assert sink.state is SinkState.AWAY

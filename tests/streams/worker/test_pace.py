@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -11,10 +10,10 @@ from faust.types import TP
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
 from streams.fold.events import EventFold
 from streams.worker.config import WorkerConfig
-from streams.worker.flush import PATIENCE, Flusher
 from streams.worker.metrics import Metrics
 from streams.worker.owned_partition import LogEnd, OwnedPartition
 from streams.worker.ownership import Ownership
+from streams.worker.pace import PATIENCE, Pace
 from streams.worker.start_rule import Start
 from tests.streams.builders.records import batch, definition, event
 
@@ -30,6 +29,26 @@ CONFIG = WorkerConfig(
 )
 
 
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def after(self, seconds: float, pace: Pace) -> bool:
+        """Whether a flush is due some seconds after the last one."""
+        self.now = seconds
+        return pace.is_due()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture
 def owned() -> Ownership:
     ownership = Ownership(CONFIG, Metrics())
@@ -42,9 +61,8 @@ def owned() -> Ownership:
 
 
 @pytest.fixture
-def flusher(owned: Ownership) -> Flusher:
-    nothing = cast(Any, None)
-    return Flusher(CONFIG, owned, nothing, nothing, Metrics(), nothing)
+def pace(owned: Ownership, clock: Clock) -> Pace:
+    return Pace(CONFIG, owned, clock)
 
 
 async def _fold(owned: Ownership, count: int) -> None:
@@ -59,50 +77,52 @@ def _partition(owned: Ownership) -> OwnedPartition:
     return owned.partitions[TP0]
 
 
-async def test_a_worker_that_keeps_up_flushes_by_the_second(owned: Ownership, flusher: Flusher) -> None:
+async def test_a_worker_that_keeps_up_flushes_by_the_second(owned: Ownership, pace: Pace, clock: Clock) -> None:
     _partition(owned).end = LogEnd(8, 8, 1)
     await _fold(owned, 5)
-    assert not flusher._due(0.9)
-    assert flusher._due(1.0)
+    assert not clock.after(0.9, pace)
+    assert clock.after(1.0, pace)
 
 
-async def test_a_backlog_is_written_in_full_flushes_and_its_end_at_once(owned: Ownership, flusher: Flusher) -> None:
+async def test_a_backlog_is_written_in_full_flushes_and_its_end_at_once(
+    owned: Ownership, pace: Pace, clock: Clock
+) -> None:
     partition = _partition(owned)
     partition.end = LogEnd(50, 50, 1)
     await _fold(owned, 19)
-    assert not flusher._due(1.5)
-    assert flusher._due(1.0 * PATIENCE)
+    assert not clock.after(1.5, pace)
+    assert clock.after(1.0 * PATIENCE, pace)
     await _fold(owned, 1)
-    assert flusher._due(0.0)
+    assert clock.after(0.0, pace)
     partition.written = 20
-    assert not flusher._due(1.5)
+    assert not clock.after(1.5, pace)
     await _fold(owned, 19)
     partition.written = 39
     await _fold(owned, 10)
-    assert not flusher._due(0.1)
+    assert not clock.after(0.1, pace)
     await _fold(owned, 1)
-    assert flusher._due(0.1)
+    assert clock.after(0.1, pace)
 
 
-async def test_what_waits_in_the_queue_is_no_reason_to_flush(owned: Ownership, flusher: Flusher) -> None:
+async def test_what_waits_in_the_queue_is_no_reason_to_flush(owned: Ownership, pace: Pace, clock: Clock) -> None:
     partition = _partition(owned)
     partition.end = LogEnd(100, 100, 1)
     records = batch([event(i) for i in range(30)], 0)
     delivery = owned.deliver(TP0, partition.epoch, records)
     assert delivery is not None
-    assert not flusher._due(1.5)
+    assert not clock.after(1.5, pace)
     await owned.take(delivery)
-    assert flusher._due(0.0)
+    assert clock.after(0.0, pace)
 
 
-async def test_refreshing_waits_until_the_backlog_is_written(owned: Ownership, flusher: Flusher) -> None:
+async def test_refreshing_waits_until_the_backlog_is_written(owned: Ownership, pace: Pace, clock: Clock) -> None:
     partition = _partition(owned)
     partition.end = LogEnd(50, 50, 1)
     await _fold(owned, 50)
     partition.end = LogEnd(80, 80, 1)
-    assert flusher._due(0.0)
-    assert flusher.catching_up
+    assert clock.after(0.0, pace)
+    assert pace.catching_up
     await _fold(owned, 30)
     partition.written = 80
-    flusher._look_whether_caught_up(at_end=True)
-    assert not flusher.catching_up
+    pace.end(at_end=True)
+    assert not pace.catching_up
