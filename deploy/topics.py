@@ -6,6 +6,7 @@ A topic is known by its id (KIP-516): a topic that was deleted and created again
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -37,6 +38,13 @@ class Difference(Struct, frozen=True):
     setting: str
     wanted: str
     found: str
+
+
+class Existing(Struct, frozen=True):
+    """A topic of the cluster: the id that the broker gave it (``str(uuid)``), and how many partitions it has."""
+
+    id: str
+    partitions: int
 
 
 class Outcome(Struct, frozen=True):
@@ -99,26 +107,39 @@ def compare(
     return [Difference(topic.name, name, wanted, found) for name, wanted, found in pairs if wanted != found]
 
 
-def topic_ids(connection: KafkaConnection, patience_s: float = 10.0) -> dict[str, str]:
-    """Ids of the topics that exist, as ``str(uuid)``, by name without prefix. Raises TopicsError."""
+def existing(connection: KafkaConnection, patience_s: float = 10.0) -> dict[str, Existing]:
+    """The topics that exist, by name without prefix. Raises TopicsError."""
     with _admin(connection, patience_s) as admin:
-        return {name: str(topic["topic_id"]) for name, topic in _described(admin, connection).items()}
+        return {
+            name: Existing(str(topic["topic_id"]), len(topic["partitions"]))
+            for name, topic in _described(admin, connection).items()
+        }
 
 
-def register(client: Client, ids: Mapping[str, str], now: datetime) -> dict[str, int]:
-    """Records the ids that are new with the next numbers; gives the number of each topic by name.
+def register(client: Client, found: Mapping[str, Existing], now: datetime) -> dict[str, int]:
+    """Record the ids that are new with the next numbers; return the number of each topic by name.
 
-    ``ids`` are topic ids by name; ``now`` is UTC. Raises TopicsError when two ids turn out to have one number:
-    two people did this at the same moment, and neither number may be used.
+    ``now`` is UTC. Raises TopicsError when two ids have one number: two people did this at the same moment, and
+    neither number may be used.
     """
     known = recorded_logs(client)
-    following = max(known.values(), default=0) + 1
-    fresh = [(topic_id, name) for name, topic_id in ids.items() if topic_id not in known]
-    if fresh:
+    following = itertools.count(max(known.values(), default=0) + 1)
+    recorded = {
+        (str(topic_id), int(partitions))
+        for topic_id, partitions in client.query(
+            f"SELECT topic_id, max(partitions) FROM {LOGS} GROUP BY topic_id"
+        ).result_rows
+    }
+    rows = [
+        [topic.id, name, known.get(topic.id) or next(following), topic.partitions, now]
+        for name, topic in found.items()
+        if (topic.id, topic.partitions) not in recorded
+    ]
+    if rows:
         client.insert(
             LOGS,
-            [[topic_id, name, following + step, now] for step, (topic_id, name) in enumerate(fresh)],
-            column_names=["topic_id", "topic", "log", "registered_at"],
+            rows,
+            column_names=["topic_id", "topic", "log", "partitions", "registered_at"],
             settings={"async_insert": 0, "wait_end_of_query": 1},
         )
         known = recorded_logs(client)
@@ -126,7 +147,7 @@ def register(client: Client, ids: Mapping[str, str], now: datetime) -> dict[str,
         raise TopicsError(
             f"{LOGS} gives one number to two topics: it was written by two at once; mend it before going on"
         )
-    return {name: known[topic_id] for name, topic_id in ids.items()}
+    return {name: known[topic.id] for name, topic in found.items()}
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def _apply(settings: Settings) -> int:
         print(f"created {kafka.topic(name)}")
     with clickhouse(store) as client:
         _demand_tables(client.command(f"EXISTS TABLE {topics.LOGS}"))
-        topics.register(client, topics.topic_ids(kafka), datetime.now(UTC))
+        topics.register(client, topics.existing(kafka), datetime.now(UTC))
     if outcome.differences:
         show_differences(kafka, outcome.differences)
         return FAILURE
@@ -63,7 +63,7 @@ def show_differences(kafka: KafkaConnection, differences: Sequence[topics.Differ
 
 def _list(settings: Settings) -> int:
     kafka = settings.kafka
-    ids = topics.topic_ids(kafka)
+    ids = {name: topic.id for name, topic in topics.existing(kafka).items()}
     with clickhouse(settings.clickhouse) as client:
         _demand_tables(client.command(f"EXISTS TABLE {topics.LOGS}"))
         numbers = recorded_logs(client)

@@ -226,7 +226,7 @@ def _prepare_tables_and_topics(settings: Settings, say: Say) -> tuple[list[str],
         migrate(client, settings.rendering, encode_definition(current_definition(FIRST)), note=steps.append)
         if steps:
             changes.append(f"{len(steps)} steps of migrations done")
-        topics.register(client, topics.topic_ids(settings.kafka), datetime.now(UTC))
+        topics.register(client, topics.existing(settings.kafka), datetime.now(UTC))
     if outcome.created:
         changes.append(f"topics created: {', '.join(outcome.created)}")
     for change in changes:

@@ -15,10 +15,10 @@ def test_topics_are_made_once_and_then_left_alone(kafka: KafkaConnection) -> Non
     first = topics.apply(kafka, 1)
     assert first.created == ("events", "readings", "rejected")
     assert first.differences == ()
-    ids = topics.topic_ids(kafka)
+    ids = topics.existing(kafka)
     again = topics.apply(kafka, 1)
     assert (again.created, again.differences) == ((), ())
-    assert topics.topic_ids(kafka) == ids
+    assert topics.existing(kafka) == ids
     assert len(set(ids.values())) == 3
 
 
@@ -41,16 +41,16 @@ def test_a_topic_that_differs_is_reported_and_not_changed(kafka: KafkaConnection
 
 def test_a_topic_made_again_has_another_id(kafka: KafkaConnection) -> None:
     topics.apply(kafka, 1)
-    before = topics.topic_ids(kafka)
+    before = topics.existing(kafka)
     admin = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap))
     try:
         admin.delete_topics([kafka.topic("rejected")])
     finally:
         admin.close()
-    while "rejected" in topics.topic_ids(kafka):  # The controller says so before the broker knows.
+    while "rejected" in topics.existing(kafka):  # The controller says so before the broker knows.
         time.sleep(0.05)
     assert topics.apply(kafka, 1).created == ("rejected",)
-    after = topics.topic_ids(kafka)
+    after = topics.existing(kafka)
     assert after["events"] == before["events"]
     assert after["rejected"] != before["rejected"]
 

@@ -59,8 +59,9 @@ FROM gospulse.page_day WHERE day BETWEEN '{since}' AND '{until}' GROUP BY networ
 SELECT day, network, accounts
 FROM gospulse.people_country_day WHERE day BETWEEN '{since}' AND '{until}' ORDER BY day, network""",
     "freshness": """
-SELECT ifNull(topic, toString(log)) AS topic, count() AS partitions, sum(lag) AS lag,
-    min(complete_until) AS complete_until, max(heartbeat_age_s) AS oldest_heartbeat_s, countIf(stopped != '') AS stopped
+SELECT topic, count() AS partitions, sum(lag) AS lag,
+    if(countIf(complete_until IS NULL) = 0, min(complete_until), NULL) AS complete_until,
+    max(heartbeat_age_s) AS oldest_heartbeat_s, countIf(stopped != '') AS stopped
 FROM (SELECT DISTINCT topic, log, part, lag, complete_until, heartbeat_age_s, ifNull(stopped, '') AS stopped
       FROM gospulse.freshness) GROUP BY topic, log ORDER BY log""",
     "rollups": "SELECT * FROM gospulse.rollups ORDER BY rollup",

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.logs {on_cluster}
     topic_id String COMMENT 'Id that the broker gave the topic',
     topic SimpleAggregateFunction(min, String) COMMENT 'Name of the topic',
     log SimpleAggregateFunction(min, UInt16) COMMENT 'Number of the log; every position in a table begins with it',
+    partitions SimpleAggregateFunction(max, UInt16) COMMENT 'Partitions that the topic has',
     registered_at SimpleAggregateFunction(min, DateTime64(3, 'UTC')) COMMENT 'When it was recorded (UTC)'
 )
 ENGINE = {AggregatingMergeTree}

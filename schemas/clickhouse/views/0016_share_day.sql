@@ -31,7 +31,7 @@ SELECT
     toBool(sum(t.social_other + t.outside_social_other) OVER (PARTITION BY t.day, t.area) > 0) AS others_heard,
     c.coverage AS coverage,
     t.observed AS outside_observed_at,
-    (SELECT min(complete_until) FROM gospulse.freshness WHERE topic = 'events') AS complete_until
+    (SELECT if(countIf(complete_until IS NULL) = 0, min(complete_until), NULL) FROM gospulse.freshness WHERE topic = 'events') AS complete_until
 FROM
 (
     SELECT

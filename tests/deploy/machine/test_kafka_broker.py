@@ -150,7 +150,7 @@ def test_acknowledged_records_outlive_kill_9_and_topics_never_make_themselves(ca
     process = start()
     try:
         topics.apply(kafka, 1)
-        ids = topics.topic_ids(kafka)
+        ids = topics.existing(kafka)
         producer = KafkaProducer(bootstrap_servers=list(kafka.bootstrap), acks="all", max_block_ms=1500)
         stamps = [producer.send("events", b"%d" % number, partition=0).get(10).timestamp for number in range(20)]
         assert all(stamp > 1_700_000_000_000 for stamp in stamps)  # given by the broker: LogAppendTime
@@ -161,7 +161,7 @@ def test_acknowledged_records_outlive_kill_9_and_topics_never_make_themselves(ca
         while process.is_alive():
             time.sleep(0.01)
         process = start()
-        assert topics.topic_ids(kafka) == ids
+        assert topics.existing(kafka) == ids
         consumer = KafkaConsumer(bootstrap_servers=list(kafka.bootstrap), auto_offset_reset="earliest")
         consumer.assign([TopicPartition("events", 0)])
         read: list[bytes] = []

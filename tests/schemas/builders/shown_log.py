@@ -73,12 +73,12 @@ def total(name: str, value: int, begin: int, hours: float = 24, observed: int = 
     return json.dumps(record | fields).encode()
 
 
-def progress(folded: int, end: int, heartbeat: int, appended: int, part: int = 0, stopped: str = "") -> Progress:
+def progress(folded: int, end: int, heartbeat: int, complete: int, part: int = 0, stopped: str = "") -> Progress:
     return Progress(
         log=1,
         part=part,
         folded=folded,
-        complete=appended,
+        complete=complete,
         heartbeat=heartbeat,
         end=end,
         worker="worker-1",

@@ -110,19 +110,31 @@ def test_regions_are_ranked_where_the_sample_is_large_enough(log: Shown) -> None
 
 
 def test_freshness_says_until_when_everything_is_counted(log: Shown) -> None:
-    log.client.command("INSERT INTO gospulse_data.logs VALUES ('id-of-events', 'events', 1, now64(3))")
+    log.client.command(
+        "INSERT INTO gospulse_data.logs (topic_id, topic, log, partitions, registered_at) VALUES "
+        "('former', 'events', 0, 9, now64(3)), ('id-of-events', 'events', 1, 4, now64(3))"
+    )
     log.append(event(1), appended=APPENDED)
-    log.tell(progress(folded=10, end=10, heartbeat=APPENDED + 5_000, appended=APPENDED))
-    log.tell(progress(folded=10, end=30, heartbeat=APPENDED + 5_000, appended=APPENDED, part=1))
-    log.tell(progress(folded=0, end=30, heartbeat=APPENDED, appended=0, part=2, stopped="The log has a gap."))
+    log.tell(progress(folded=10, end=10, heartbeat=APPENDED + 5_000, complete=APPENDED + 4_000))
+    log.tell(progress(folded=10, end=30, heartbeat=APPENDED + 5_000, complete=APPENDED, part=1))
+    log.tell(progress(folded=0, end=30, heartbeat=APPENDED, complete=0, part=2, stopped="The log has a gap."))
     found = log.rows(
         "SELECT topic, part, lag, complete_until, heartbeat_age_s > 0, stopped, source, source_heard_at "
         "FROM gospulse.freshness ORDER BY part"
     )
     assert found == [
-        ("events", 0, 0, moment(APPENDED + 5_000), 1, None, "test", moment(APPENDED)),
+        ("events", 0, 0, moment(APPENDED + 4_000), 1, None, "test", moment(APPENDED)),
         ("events", 1, 20, moment(APPENDED), 1, None, None, None),
         ("events", 2, 30, None, 1, "The log has a gap.", None, None),
+        # No worker has said anything about it: unknown, but there.
+        ("events", 3, None, None, None, None, None, None),
+    ]
+    # A record arrives at a quiet partition: it stays complete until the time that was known before.
+    log.tell(progress(folded=10, end=11, heartbeat=APPENDED + 6_000, complete=APPENDED))
+    # A zombie's heartbeat is the latest, but what it knows of the end is old.
+    log.tell(progress(folded=10, end=10, heartbeat=APPENDED + 60_000, complete=APPENDED + 1_000))
+    assert log.rows("SELECT DISTINCT complete_until FROM gospulse.freshness WHERE part = 0") == [
+        (moment(APPENDED + 4_000),)
     ]
     assert log.rows("SELECT source, heard_at, up FROM gospulse.sources") == [("test", moment(APPENDED), None)]
 

@@ -109,7 +109,7 @@ def test_storing_everything_again_in_another_order_changes_no_view(log: Shown) -
 def test_absent_is_null_and_never_1970(log: Shown) -> None:
     log.append(received("a", page=None), event("x", page=None, author=None), received("b"))
     log.append(total("a", 5, T0), log=2)
-    log.tell(progress(folded=0, end=0, heartbeat=0, appended=0))
+    log.tell(progress(folded=0, end=0, heartbeat=0, complete=0))
     log.refresh()
     times = log.rows(
         "SELECT table, name FROM system.columns WHERE database = 'gospulse' AND type LIKE '%Date%' "

@@ -71,7 +71,7 @@ class Folding:
 
     def register(self) -> int:
         """What ``gospulse topics apply`` does with the ids; the number of the topic events."""
-        return topics.register(self.client, topics.topic_ids(self.kafka), datetime.now(UTC))[EVENTS]
+        return topics.register(self.client, topics.existing(self.kafka), datetime.now(UTC))[EVENTS]
 
     # The log.
 

@@ -72,7 +72,7 @@ class FoldedLog:
         if wanted:
             admin.create_topics(wanted, wait_for_metadata=True)
         admin.close()
-        self.logs = topic_ids.register(client, topic_ids.topic_ids(kafka), datetime.now(UTC))
+        self.logs = topic_ids.register(client, topic_ids.existing(kafka), datetime.now(UTC))
         create_generation(client, generation, encode_definition(self.definition), Rendering())
 
     def under(self, definition: Definition) -> FoldedLog:
