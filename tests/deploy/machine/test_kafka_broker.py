@@ -79,7 +79,7 @@ def test_a_port_lost_to_another_server_is_not_the_broker(
 def test_topics_of_another_cluster_are_not_taken_for_ours(kafka: KafkaConnection) -> None:
     with pytest.raises(topics.TopicsError, match="and this data directory has the cluster gOURS: another broker has"):
         topics.apply(kafka, 1, cluster="gOURS")
-    assert topics.topic_ids(kafka) == {}
+    assert topics.existing(kafka) == {}
 
 
 @pytest.mark.parametrize("name", ["Документы", "a folder", "a\\b=c#d!e:f", "😀"])
@@ -107,7 +107,7 @@ def test_data_in_any_directory_in_any_locale(
         )
         try:
             topics.apply(kafka, 1, cluster=cluster_id(data))
-            ids.append(topics.topic_ids(kafka))
+            ids.append(topics.existing(kafka))
         finally:
             assert stop([process], STOP_PATIENCE_S) == []
     assert ids[0] == ids[1] and len(ids[0]) == 3
