@@ -100,7 +100,7 @@ def test_data_in_any_directory_in_any_locale(
     monkeypatch.setenv("LC_ALL", "C")
     data, port = tmp_path / name / "kafka", free_port()
     kafka = KafkaConnection(bootstrap=(f"127.0.0.1:{port}",))
-    ids: list[dict[str, str]] = []
+    ids: list[dict[str, topics.Existing]] = []
     for _ in range(2):
         process = start_broker(
             data, "127.0.0.1", port, cache=cache, run=tmp_path / "run", log=tmp_path / "kafka.log", heap_mb=256
