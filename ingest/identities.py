@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Final
+
+from ingest.secret_files import SecretFileError, read_secret_file, write_secret_file
 
 _KEY_BYTES: Final = 32
 _IDENTITY_HEX: Final = 32
@@ -65,18 +65,13 @@ def load_identity_key(path: Path) -> IdentityKey:
         IdentityKeyError: the file cannot be read or written, is damaged, or others may read it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _create(path)
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            text = file.read(_KEY_BYTES * 4)
+            write_secret_file(path, new_key_text(), replace=False)
+        return IdentityKey(key_bytes(read_secret_file(path)))
+    except SecretFileError as error:
+        raise IdentityKeyError(f"The identity key cannot be used: {error}") from error
     except OSError as error:
         raise IdentityKeyError(f"The identity key {path} cannot be used: {error.strerror}.") from error
-    if mode & 0o077:
-        raise IdentityKeyError(f"The identity key {path} may be read by others: run `chmod 600 {path}`.")
-    try:
-        return IdentityKey(bytes.fromhex(text.decode("ascii").strip()))
     except (ValueError, IdentityKeyError) as error:
         raise IdentityKeyError(
             f"The identity key {path} is damaged: put the backup of this file back; with a new key every"
@@ -84,18 +79,11 @@ def load_identity_key(path: Path) -> IdentityKey:
         ) from error
 
 
-def _create(path: Path) -> None:
-    """Write the whole key under another name first, then link it: nobody ever reads half a key."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_hex(_KEY_BYTES).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # Another process was first; its key is the installation's.
-    finally:
-        draft.unlink(missing_ok=True)
+def new_key_text() -> bytes:
+    """A new random key as its file holds it: 64 hex digits and a line end."""
+    return secrets.token_hex(_KEY_BYTES).encode() + b"\n"
+
+
+def key_bytes(text: bytes) -> bytes:
+    """The key that a file's text stands for. Raises ValueError where it is none."""
+    return bytes.fromhex(text.decode("ascii").strip())

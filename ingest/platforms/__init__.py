@@ -1,0 +1,1 @@
+"""Platforms: what each one sends, as pure functions from a request to events."""

@@ -1,0 +1,1 @@
+"""The webhook service: platforms call, Gospulse answers when Kafka has acknowledged the events."""
