@@ -117,6 +117,26 @@ class Settings(Struct, frozen=True, kw_only=True):
     identity_key_file: Annotated[
         Path | None, Meta(description="File with the identity key, never rotated (empty: data directory)")
     ] = None
+    author_keys_folder: Annotated[
+        Path | None, Meta(description="Keys of the accounts' pseudonyms; empty: in the data directory")
+    ] = None
+
+    webhook_port: Annotated[Port, Meta(description="Port that platforms call; the next free one if taken")] = 8088
+    webhook_processes: Annotated[
+        int, Meta(ge=0, le=64, description="Webhook processes that `gospulse up` runs on that port")
+    ] = 1
+    webhook_url: Annotated[
+        str, Meta(pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$", description="Public address of the webhook, https://host")
+    ] = ""
+    webhook_rate: Annotated[float, Meta(gt=0, description="Requests a second of one webhook process, at most")] = (
+        3_000.0
+    )
+    webhook_connections: Annotated[
+        int, Meta(ge=1, le=100_000, description="Open connections of one webhook process, at most")
+    ] = 1_000
+    webhook_ack_timeout_s: Annotated[
+        float, Meta(ge=0.5, le=60, description="Seconds that a caller of the webhook waits for Kafka")
+    ] = 5.0
 
     retention_days_appeals: Annotated[Days, Meta(description="Days for which appeals are kept (0: for ever)")] = 0
     retention_days_answers: Annotated[Days, Meta(description="Days for which answers are kept (0: for ever)")] = 0
@@ -190,6 +210,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def identity_key(self) -> Path:
         """The file of the identity key; the default one is made when it is first needed."""
         return self.identity_key_file or self.data / "keys" / "identity"
+
+    @property
+    def author_keys(self) -> Path:
+        """The folder of the author keys; the first key is made when it is first needed."""
+        return self.author_keys_folder or self.data / "keys" / "authors"
 
     def _clickhouse(self, username: str, secret: str, generated: str) -> ClickHouseConnection:
         password = self._secret(secret)

@@ -60,9 +60,7 @@ def read_sources(path: Path) -> dict[str, Source]:
         return {source.page: source for source in _decode(contents)}
     except msgspec.DecodeError as error:
         # The decoder's message may hold a part of the file.
-        raise SecretFileError(
-            f"{path} is damaged: put its backup back, or add its pages anew."
-        ) from error
+        raise SecretFileError(f"{path} is damaged: put its backup back, or add its pages anew.") from error
 
 
 @contextmanager

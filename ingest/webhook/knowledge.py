@@ -45,7 +45,7 @@ class KnowledgeKeeper:
         self._register = register
         self._metrics = metrics
         self._known: Mapping[str, Knowledge] = {}
-        self._files: dict[str, Sources] = dict.fromkeys(platforms, {})
+        self._files: dict[str, Sources] = {platform: {} for platform in platforms}
         self._authors = load_author_keys(author_keys)
         self._seen: object = None
         self._said: str | None = None

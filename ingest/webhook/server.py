@@ -15,9 +15,7 @@ from ingest.webhook.metrics import Metrics
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-_FULL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-)
+_FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 #: aiohttp quotes broken requests in its log; they may be personal.
 _SILENT: Final = logging.getLogger("gospulse.webhook.http")
 _SILENT.setLevel(logging.CRITICAL + 1)
@@ -76,9 +74,7 @@ class BoundedServer(web.Server):
         transport.abort()
 
     def _bounded_request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, self._loop, client_max_size=MAX_BODY_BYTES
-        )
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, client_max_size=MAX_BODY_BYTES)
 
 
 class _Full(asyncio.Protocol):
@@ -92,7 +88,7 @@ def _counting(metrics: Metrics) -> type[AbstractAccessLogger]:
     """An access log that writes nothing and counts: it hears of broken requests, too, which no handler sees."""
 
     class Counting(AbstractAccessLogger):
-        def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        def log(self, _request: web.BaseRequest, response: web.StreamResponse, _time: float) -> None:
             metrics.add("responses_total", 1, str(response.status))
 
         @property

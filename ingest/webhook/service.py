@@ -23,6 +23,7 @@ from ingest.webhook.knowledge import KnowledgeKeeper
 from ingest.webhook.metrics import Metrics
 from schemas.contract.events import encode_event
 from schemas.contract.identifiers import UNKNOWN_PLACE
+from schemas.contract.keys import event_key
 from schemas.contract.rejections import encode_rejection
 from schemas.contract.topics import EVENTS, REJECTED
 
@@ -94,7 +95,7 @@ class WebhookService:
         return await self._receive(platform, Request(body, request.headers, round(self._clock() * 1000)))
 
     async def handle_operator(self, request: web.BaseRequest) -> web.Response:
-        """Answer on the operator's address: ``/metrics``, ``/health``, ``/ready``, ``/deliveries/<platform>/<page>``."""
+        """Answer the operator: ``/metrics``, ``/health``, ``/ready``, ``/deliveries/<platform>/<page>``."""
         if request.path == "/metrics":
             self._metrics.set("kafka_open", float(self._gate.open))
             text = self._metrics.text()
@@ -140,7 +141,7 @@ class WebhookService:
         return _plain(200, received.reply)
 
     async def _publish(self, name: str, received: Accepted) -> None:
-        records = [Outgoing(EVENTS, kafka_key(event), encode_event(event)) for event in received.events]
+        records = [Outgoing(EVENTS, event_key(event), encode_event(event)) for event in received.events]
         records += [Outgoing(REJECTED, each.source, encode_rejection(each)) for each in received.rejections]
         began = self._monotonic()
         await self._gate.deliver(records)
