@@ -8,6 +8,7 @@ from typing import Final
 
 KAFKA: Final = "kafka"
 CLICKHOUSE: Final = "clickhouse"
+WEBHOOK: Final = "webhook"
 
 
 def write(data: Path, server: str, address: str) -> None:

@@ -212,6 +212,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.identity_key_file or self.data / "keys" / "identity"
 
     @property
+    def sources(self) -> Path:
+        """The folder with the secrets of the pages whose platform calls the webhook."""
+        return self.data / "sources"
+
+    @property
     def author_keys(self) -> Path:
         """The folder of the author keys; the first key is made when it is first needed."""
         return self.author_keys_folder or self.data / "keys" / "authors"

@@ -74,7 +74,15 @@ def _list(settings: Settings, now_ms: int) -> None:
     now = known.in_force(now_ms)
     for number, key in enumerate(known.keys):
         following = known.keys[number + 1].day if number + 1 < len(known.keys) else None
-        state = "destroyed" if key.key is None else "in force" if key == now else "waits" if now and key.day > now.day else "former"
+        state = (
+            "destroyed"
+            if key.key is None
+            else "in force"
+            if key == now
+            else "waits"
+            if now and key.day > now.day
+            else "former"
+        )
         table.add_row(
             "author",
             key.day.isoformat(),
@@ -87,7 +95,9 @@ def _list(settings: Settings, now_ms: int) -> None:
 
 def _destroy(folder: Path, day: date, now_ms: int, *, sure: bool) -> int:
     if not sure:
-        print(f"The author key from {day} on will be gone for ever. Backups are yours to destroy. Type the day to go on: ")
+        print(
+            f"The author key from {day} on will be gone for ever. Backups are yours to destroy. Type the day to go on: "
+        )
         if input().strip() != day.isoformat():
             print("Nothing was changed.")
             return FAILURE

@@ -34,6 +34,7 @@ from deploy.machine.processes import (
     recorded,
     stop,
 )
+from deploy.machine.webhooks import start_webhooks
 from deploy.settings import Settings
 from schemas.clickhouse.generations import FIRST, active_generation
 from schemas.clickhouse.migrate import migrate
@@ -77,6 +78,7 @@ def up(settings: Settings, say: Say) -> Raised:
         changes, differences = _prepare_tables_and_topics(settings, say)
         if not differences:
             started += _start_workers(settings, say)
+            started += start_webhooks(settings, say)
     return Raised(tuple(started), tuple(changes), tuple(differences))
 
 
@@ -93,7 +95,7 @@ def down(settings: Settings, say: Say) -> list[str]:
                 say(f"{process.name} did not stop within {patience:.0f} s and was killed")
             for process in group:
                 forget(run, process.name)
-        for server in SERVERS:
+        for server in (*SERVERS, addresses.WEBHOOK):
             addresses.forget(settings.data, server)
     return alive
 

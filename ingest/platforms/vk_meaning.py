@@ -17,8 +17,8 @@ from schemas.contract.identifiers import UNKNOWN_PLACE
 
 SOURCE: Final = "vk-callback"
 CLERK: Final = "Администратор страницы"
-#: Dialogues of more than two people have numbers from here on (``peer_id``).
-_GROUP_CHAT: Final = 2_000_000_000
+#: Chats of several people have these numbers (``peer_id``): 2,000,000,000 and the number of the chat.
+_GROUP_CHATS: Final = range(2_000_000_000, 2_100_000_000)
 _YEAR_MS: Final = 366 * 86_400_000
 _HORIZON_MS: Final = 20 * _YEAR_MS
 #: A reply in a discussion begins with the address of what it replies to: ``[id55501:bp-123_77|…], text``.
@@ -101,7 +101,7 @@ class Call(Struct, frozen=True):
 def message_new(call: Call) -> Events:
     """A message to the page."""
     message = _message(call)
-    if message.out or message.from_id <= 0 or message.action is not None or _in_group_chat(message):
+    if message.out or message.from_id <= 0 or bytes(message.action) not in vk.ABSENT or _in_group_chat(message):
         return ()
     at = call.moment(message.date)
     return call.appeal(at, message.from_id, _in_dialogue(message.from_id, message), "dialogue")
@@ -282,11 +282,11 @@ def _board_change(call: Call, kind: Kind) -> Events:
 
 def _message(call: Call) -> vk.Message:
     wrapped = call.read(vk.WrappedMessage).message
-    return call.read(vk.Message) if wrapped is None else msgspec.json.decode(wrapped, type=vk.Message)
+    return call.read(vk.Message) if bytes(wrapped) in vk.ABSENT else msgspec.json.decode(wrapped, type=vk.Message)
 
 
 def _in_group_chat(message: vk.Message) -> bool:
-    return message.peer_id is not None and message.peer_id >= _GROUP_CHAT
+    return message.peer_id in _GROUP_CHATS
 
 
 def _in_dialogue(citizen: int, message: vk.Message | vk.RepliedMessage) -> tuple[str, ...]:

@@ -1,13 +1,18 @@
-"""What VK sends in ``object``, as far as it is read. Names and texts are not declared, so they are never decoded.
+"""What VK sends in ``object``, as far as it is read. What is not declared here is never decoded.
+
+No name is declared, and no text but that of a message in a discussion, for the address at its beginning.
 
 Source: VKCOM/vk-api-schema, API 5.199, ``callback``, ``wall``, ``board``, ``messages``; older forms where they differ.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
+
+#: A field that is absent or null, where what it holds is not decoded.
+ABSENT: Final = (b"", b"null")
 
 #: All ids are signed 64-bit numbers; communities have negative ones.
 Id = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -42,14 +47,14 @@ class Message(Struct):
     conversation_message_id: Id | None = None
     out: int = 0
     admin_author_id: Id | None = None
-    action: Raw | None = None
+    action: Raw = Raw()
     reply_message: RepliedMessage | None = None
 
 
 class WrappedMessage(Struct):
     """``callback_message_object`` since API 5.103; before, the message itself."""
 
-    message: Raw | None = None
+    message: Raw = Raw()
 
 
 class Comment(Struct):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct
-
-Outcome = Literal["accepted", "confirmed", "denied", "kafka_away"]
 
 
 class Delivery(Struct):
     """The calls for one page since the process started. Times are milliseconds UTC; ``last`` is a type or a reason."""
 
+    confirmed_at: int | None = None
     accepted: int = 0
     accepted_at: int | None = None
     accepted_type: str | None = None
@@ -29,6 +26,9 @@ class Deliveries:
     def accepted(self, platform: str, page: str, kind: str, at_ms: int) -> None:
         """Note a request that was answered as the platform wants."""
         delivery = self._known.setdefault((platform, page), Delivery())
+        if kind == "confirmation":
+            delivery.confirmed_at = at_ms
+            return
         delivery.accepted += 1
         delivery.accepted_at, delivery.accepted_type = at_ms, kind
 

@@ -28,6 +28,7 @@ from schemas.contract.topics import EVENTS, REJECTED
 
 #: What is under way at the end may take as long as Kafka's acknowledgement, and a little more.
 _GRACE_S: Final = 3.0
+_ACCEPTED_S: Final = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +81,18 @@ async def serve(
     try:
         for runner in (public, operator):
             await runner.setup()
-        await web.TCPSite(operator, config.web_host, config.web_port).start()
         await web.TCPSite(public, config.host, config.port, reuse_port=True).start()
+        # Who waits for the operator's port finds the public one open.
+        await web.TCPSite(operator, config.web_host, config.web_port).start()
         log.info("Listening on %s:%d; metrics on %s:%d.", config.host, config.port, config.web_host, config.web_port)
         await _until(stopped, background)
         log.info("Stopping: what is under way is ended.")
     finally:
         service.stopping = True
+        for site in public.sites:
+            await site.stop()
+        # Connections that were just accepted are made known first: cleaning up closes those that are idle.
+        await asyncio.sleep(_ACCEPTED_S)
         await public.cleanup()
         for task in background:
             task.cancel()

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         web_host=settings.bind,
         web_port=_port(args.web_port, 0) or free_port(settings.bind, settings.web_port),
         kafka=settings.kafka,
-        sources=settings.data / "sources",
+        sources=settings.sources,
         author_keys=settings.author_keys,
         bounds=Bounds(rate=settings.webhook_rate, connections=settings.webhook_connections),
         ack_timeout_s=settings.webhook_ack_timeout_s,

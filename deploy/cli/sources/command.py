@@ -46,7 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         each.add_argument("platform", choices=_PLATFORMS)
         each.add_argument("page", type=_group, metavar="GROUP", help="number of the community, such as 123456")
     adding.add_argument(
-        "--confirmation-file", metavar="FILE", help="holds the text that VK shows for the handshake; - is standard input"
+        "--confirmation-file",
+        metavar="FILE",
+        help="holds the text that VK shows for the handshake; - is standard input",
     )
     rotating.add_argument("--finish", action="store_true", help="forget the former secret")
     listing = actions.add_parser("list", help="pages, never their secrets")
@@ -74,7 +76,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             else:
                 fresh = new_secret()
                 sources[args.page] = replace(source, secrets=(fresh, source.secrets[0]))
-                print(f"Enter this secret at VK: {fresh}\nBoth are active until `gospulse sources rotate ... --finish`.")
+                print(
+                    f"Enter this secret at VK: {fresh}\nBoth are active until `gospulse sources rotate ... --finish`."
+                )
     except SecretFileError as error:
         raise UserError(str(error), FAILURE) from error
     return GOOD
@@ -112,7 +116,9 @@ def _instructions(source: Source, url: str) -> str:
             "Then press «Подтвердить» at VK."
         )
     else:
-        lines.append("The confirmation text is kept. Press «Подтвердить» at VK, then `gospulse sources test` tells the rest.")
+        lines.append(
+            "The confirmation text is kept. Press «Подтвердить» at VK, then `gospulse sources test` tells the rest."
+        )
     if not url:
         lines.append("The setting webhook_url holds the public address, such as https://pulse.example.ru.")
     return "\n".join(lines)

@@ -67,7 +67,7 @@ def _deliveries(address: str, platform: str, page: str) -> Delivery | None:
 
 def _tell(deliveries: list[Delivery]) -> bool:
     """What the platform sent since the service started; whether the latest call was good."""
-    real = [each for each in deliveries if each.accepted_at and each.accepted_type != "confirmation"]
+    real = [each for each in deliveries if each.accepted_at]
     denied = [each for each in deliveries if each.denied_at]
     last: Any = max(real, key=lambda each: each.accepted_at or 0, default=None)
     worst: Any = max(denied, key=lambda each: each.denied_at or 0, default=None)
