@@ -16,7 +16,7 @@ from msgspec import Struct
 from ingest.secret_files import SecretFileError, read_secret_file, write_secret_file
 
 #: VK takes secrets of at most 50 characters (``groups.addCallbackServer``, ``secret_key``).
-_SECRET_BYTES: Final = 30
+_SECRET_BYTES: Final = 20
 
 
 class Source(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,5 +90,5 @@ def changed_sources(path: Path) -> Iterator[dict[str, Source]]:
 
 
 def new_secret() -> str:
-    """A random secret: 40 letters, digits, ``-`` and ``_``."""
-    return secrets.token_urlsafe(_SECRET_BYTES)
+    """A random secret: 40 letters and digits."""
+    return secrets.token_hex(_SECRET_BYTES)

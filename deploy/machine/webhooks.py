@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from deploy import addresses
-from deploy.machine.processes import Process, await_port, find, forget, free_port, recorded, spawn
+from deploy.machine.processes import Process, await_port, find, forget, free_port, local_host, recorded, spawn
 from deploy.machine.workers import (
     START_PATIENCE_S,
     environment,
-    local_host,
     log_file,
     run_directory,
     stop_workers,

@@ -42,6 +42,9 @@ class Machine:
             "KAFKA_PORT": str(free_port()),
             "CLICKHOUSE_PORT": str(free_port()),
             "WEB_PORT": str(free_port()),
+            # A test that needs the webhook asks for it.
+            "WEBHOOK_PROCESSES": "0",
+            "WEBHOOK_PORT": str(free_port()),
             **(settings or {}),
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("GOSPULSE_")}

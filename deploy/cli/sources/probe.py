@@ -73,7 +73,7 @@ def _tell(deliveries: list[Delivery]) -> bool:
     worst: Any = max(denied, key=lambda each: each.denied_at or 0, default=None)
     if last is not None:
         count = sum(each.accepted for each in deliveries)
-        print(f"✓ {count:,} calls were accepted; the last one, {last.accepted_type}, came {_time(last.accepted_at)}.")
+        print(f"✓ Accepted calls: {count:,}. The latest, {last.accepted_type}, came {_time(last.accepted_at)}.")
     else:
         print("✗ No event came yet since the service started: press «Подтвердить» at VK, then write to the page.")
     if worst is not None and (last is None or worst.denied_at > last.accepted_at):
