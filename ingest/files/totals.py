@@ -21,6 +21,8 @@ from schemas.contract.topics import READINGS
 _COUNT: Final = re.compile(r"[0-9]{1,13}", re.ASCII)
 _MEMORY_LIMIT: Final = 65_536
 
+#: Start and end, milliseconds UTC.
+Period = tuple[int, int]
 #: The row's key and its period (milliseconds UTC).
 Key = tuple[tuple[str, ...], int, int]
 
@@ -69,6 +71,8 @@ class Totals:
         self._validate = ReadingValidator()
         self._sums: dict[Key, _Sum] = {}
         self._withheld: set[Key] = set()
+        #: Periods of which a row was rejected.
+        self._incomplete: set[Period] = set()
         self._periods: dict[str, tuple[int, int]] = {}
         zone = find_zone(mapping.time.zone)
         position = {column: index for index, column in enumerate(mapping.columns)}
@@ -101,6 +105,13 @@ class Totals:
         except RowRejectedError:
             self.unassigned += 1
             raise
+        try:
+            self._add_to(period, line, cells)
+        except RowRejectedError:
+            self._incomplete.add(period)
+            raise
+
+    def _add_to(self, period: Period, line: int, cells: Sequence[str]) -> None:
         key = (tuple([cells[index] for index in self._key]), *period)
         found = self._sums.get(key)
         if found is None:
@@ -117,6 +128,7 @@ class Totals:
 
     def finish(self) -> Iterator[tuple[int, Outgoing | Refusal]]:
         """The totals with the line of their first row, ordered by key."""
+        file_at = max((total.observed_at for total in self._sums.values()), default=0)
         for key in sorted(self._sums):
             if key in self._withheld:
                 continue
@@ -125,12 +137,15 @@ class Totals:
                 yield total.line, Refusal("value", f"The total is more than {MAX_VALUE:,}.")
                 continue
             own, start, end = key
-            marks = (str(start), str(end), str(total.observed_at), str(total.value))
+            # A file that lacks a row of a period must not take away what an earlier one says of it.
+            complete_at = None if self.unassigned or (start, end) in self._incomplete else file_at
+            marks = (str(start), str(end), str(total.observed_at), str(total.value), str(complete_at))
             reading = _with(
                 total.template,
                 id=identity(self._identity_key, "reading", self._source, *own, *marks),
                 value=total.value,
                 observed_at=total.observed_at,
+                complete_at=complete_at,
             )
             yield total.line, Outgoing(READINGS, reading.object, encode_reading(reading))
 
@@ -203,6 +218,6 @@ class Totals:
         return at
 
 
-def _with(template: Reading, *, id: str, value: int, observed_at: int) -> Reading:
+def _with(template: Reading, *, id: str, value: int, observed_at: int, complete_at: int | None) -> Reading:
     fields = {name: getattr(template, name) for name in template.__struct_fields__}
-    return Reading(**{**fields, "id": id, "value": value, "observed_at": observed_at})
+    return Reading(**{**fields, "id": id, "value": value, "observed_at": observed_at, "complete_at": complete_at})

@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from schemas.clickhouse.expressions import IN_FORCE, PRECEDENCE_OF_APPEALS, day_of_period, region_of_place
+from schemas.clickhouse.literals import literal as literal
 from schemas.clickhouse.rollup_columns import expand
-from schemas.reference.reference_data import regions
 
 Scope = Literal["base", "generation", "views"]
 
@@ -37,6 +38,7 @@ _AGE: Final[Mapping[str, tuple[str, str]]] = {
     "page_day": ("page_hour", "day"),
     "people_day": ("people_day", "day"),
     "readings": ("readings", "toDateTime(period_from)"),
+    "totals": ("readings", "toDateTime(period_from)"),
     "rejected": ("rejected", "toDateTime(appended)"),
 }
 
@@ -134,15 +136,6 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(part for part in stripped if part)
 
 
-def literal(text: str) -> str:
-    """``text`` as a string literal of ClickHouse.
-
-    >>> print(literal("it's"))
-    'it\\'s'
-    """
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
     fillings = {
         "generation": str(generation),
@@ -150,6 +143,9 @@ def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
         "answer_limit_h": str(rendering.answer_limit_h),
         "minimum_sample": str(rendering.minimum_sample),
         "region_of_place": region_of_place(),
+        "day_of_period": day_of_period(),
+        "precedence_of_appeals": PRECEDENCE_OF_APPEALS,
+        "in_force": IN_FORCE,
     }
     return fillings | {
         f"ttl_{table}": expression and f"TTL {expression}" for table, expression in ttls(rendering).items()
@@ -183,20 +179,3 @@ def _fill(statement: str, file: SqlFile, fillings: Mapping[str, str], rendering:
 
     # Placeholders first: what an engine or ON CLUSTER brings in are ClickHouse's own macros.
     return _ENGINE.sub(engine, _PLACEHOLDER.sub(placeholder, statement))
-
-
-def region_of_place() -> str:
-    """An expression over a column ``place``: the code of its region, NULL for places from elsewhere and unknown ones.
-
-    The same rule as :func:`schemas.reference.places.region_of`: the longest prefix decides.
-    """
-    by_prefix = {region.prefix: region.code for region in regions()}
-    length = max(len(prefix) for prefix in by_prefix)
-    expression = "CAST(NULL, 'Nullable(String)')"
-    for size in range(1, length + 1):
-        known = {prefix: code for prefix, code in by_prefix.items() if len(prefix) == size}
-        if known:
-            keys = ", ".join(map(literal, known))
-            values = ", ".join(map(literal, known.values()))
-            expression = f"transform(left(place, {size}), [{keys}], [{values}], {expression})"
-    return expression

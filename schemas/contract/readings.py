@@ -76,6 +76,13 @@ class Reading(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
             "`00000000` unknown."
         ),
     ]
+    complete_at: Annotated[
+        TimeMs | None,
+        Meta(
+            description="Of a total from a file that is complete for its source and period: when the file was true, "
+            "milliseconds UTC."
+        ),
+    ] = None
     load: Annotated[Code | None, Meta(description="One run of an import.")] = None
     page: Annotated[
         PageId | None, Meta(description="Public id of the page (`vk:123`), where the reading concerns one.")
@@ -154,6 +161,11 @@ class ReadingValidator:
             return _form("topic", "two dotted levels such as housing.heating")
         if reading.period_to <= reading.period_from:
             return _form("period_to", "later than period_from")
+        if reading.complete_at is not None:
+            if reading.metric != "appeals":
+                return Refusal("complete_at", "Field `complete_at` belongs to totals of appeals only.")
+            if reading.complete_at < reading.observed_at:
+                return _form("complete_at", "no earlier than observed_at")
         if reading.metric == "appeals":
             for field in ("channel", "entrance"):
                 if getattr(reading, field) is None:

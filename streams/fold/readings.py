@@ -15,15 +15,17 @@ from schemas.contract.readings import Reading, ReadingValidator
 from schemas.contract.refusal import MENDED, Refusal
 from streams.definition import Definition, mended_offsets
 from streams.fold.batch import Batch
-from streams.fold.marks import SourceMarks
+from streams.fold.marks import SourceMarks, touched_rows
 from streams.fold.partition_fold import PartitionFold
 from streams.fold.refusals import RefusedRows, refused_records
 from streams.fold.rows import TABLES, Span
+from streams.zones import HOUR_MS
 
-_KEY: Final = attrgetter("metric", "object", "period_from", "period_to")
-_MEMBERS: Final = attrgetter("id", "page", "place", "channel", "entrance", "topic", "source", "load")
+_KEY: Final = attrgetter("metric", "object", "period_from", "period_to", "source")
+_SAID: Final = attrgetter("observed_at", "complete_at", "value")
+_MEMBERS: Final = attrgetter("id", "page", "place", "channel", "entrance", "topic", "load")
 
-_Key = tuple[str, str, int, int]
+_Key = tuple[str, str, int, int, str]
 
 
 class ReadingFold(PartitionFold):
@@ -34,10 +36,12 @@ class ReadingFold(PartitionFold):
         self._validator = ReadingValidator()
         self._mended = frozenset(mended_offsets(log, partition, definition))
         self._excluded = frozenset(definition.excluded_loads)
-        #: By key: observed at, offset, append time, reading; the largest of the first two stands.
+        #: By key: when it was known, offset, append time, reading; the largest of the first two stands.
         self._latest: dict[_Key, tuple[int, int, int, Reading]] = {}
         self._refused = RefusedRows(log, partition)
         self._sources = SourceMarks(log, partition)
+        #: Hour (since 1970, UTC) in which the period of a total begins -> the offset after the last such record.
+        self._hours: dict[int, int] = {}
         self._begin_tally()
 
     def _begin_tally(self) -> None:
@@ -76,6 +80,8 @@ class ReadingFold(PartitionFold):
             return verdict
         if verdict.observed_at > appended + MAX_AHEAD_MS:
             return ahead_refusal("observed_at")
+        if verdict.complete_at is not None and verdict.complete_at > appended + MAX_AHEAD_MS:
+            return ahead_refusal("complete_at")
         if offset in self._mended:
             return MENDED
         return None if verdict.load in self._excluded else verdict
@@ -86,10 +92,13 @@ class ReadingFold(PartitionFold):
         for reading, offset, appended in accepted:
             key = _KEY(reading)
             self._metrics[reading.metric] += 1
+            if reading.metric == "appeals":
+                self._hours[reading.period_from // HOUR_MS] = offset + 1
             standing = self._latest.get(key)
+            known_at = reading.observed_at if reading.complete_at is None else reading.complete_at
             # In the order of the log: of observations of one moment the later record stands.
-            if standing is None or reading.observed_at >= standing[0]:
-                self._latest[key] = (reading.observed_at, offset, appended, reading)
+            if standing is None or known_at >= standing[0]:
+                self._latest[key] = (known_at, offset, appended, reading)
         readings, offsets, appends = zip(*accepted, strict=True)
         self._sources.add(
             [reading.source for reading in readings],
@@ -100,16 +109,17 @@ class ReadingFold(PartitionFold):
 
     def _drain(self, span: Span) -> tuple[dict[str, pl.DataFrame], Span]:
         rows = [
-            (*key, observed_at, self.log, self.partition, offset, reading.value, appended, *_MEMBERS(reading))
-            for key, (observed_at, offset, appended, reading) in self._latest.items()
+            (*key, known_at, self.log, self.partition, offset, *_SAID(reading), appended, *_MEMBERS(reading))
+            for key, (known_at, offset, appended, reading) in self._latest.items()
         ]
         tables = {
             "readings": pl.DataFrame(rows, schema=TABLES["readings"], orient="row"),
             "rejected": self._refused.drain(),
             "sources": self._sources.drain(),
+            "touched": touched_rows(self.log, self.partition, self._hours),
         }
         unknown = self._validator.unknown_fields - self._unknown_before
         span = replace(span, unknown_fields=unknown, kinds=dict(self._metrics), **self._counts)
-        self._latest = {}
+        self._latest, self._hours = {}, {}
         self._begin_tally()
         return tables, span

@@ -41,8 +41,9 @@ TABLES: Final[dict[str, pl.Schema]] = {
     ),
     "readings": pl.Schema(
         {"metric": pl.String(), "object": pl.String(), "period_from": _MOMENT, "period_to": _MOMENT}
-        | {"observed_at": _MOMENT, **_POSITION, "value": pl.UInt64(), "appended": _MOMENT, "id": pl.String()}
-        | {name: pl.String() for name in ("page", "place", "channel", "entrance", "topic", "source", "load")}
+        | {"source": pl.String(), "known_at": _MOMENT, **_POSITION, "observed_at": _MOMENT, "complete_at": _MOMENT}
+        | {"value": pl.UInt64(), "appended": _MOMENT, "id": pl.String()}
+        | {name: pl.String() for name in ("page", "place", "channel", "entrance", "topic", "load")}
     ),
     "rejected": pl.Schema(
         {**_POSITION, "appended": _MOMENT}

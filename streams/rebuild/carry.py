@@ -17,6 +17,7 @@ from streams.rebuild.plan import RebuildRefusedError, changed_loads, changed_sta
 DATA: Final = "gospulse_data"
 #: Facts: table -> its key.
 FACTS: Final = {"appeals": "day, appeal", "answers": "day, id", "appeal_changes": "day, id"}
+READING_KEY: Final = "metric, object, period_from, period_to, source"
 _DAY_S: Final = 86_400
 _DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
 
@@ -103,7 +104,7 @@ def statements(carried: Carried) -> Sequence[str]:
             f"FROM {DATA}.{table}_g{old} GROUP BY {key}) WHERE {where}"
         )
     latest = carried.positions("tupleElement(f, 'log')", "tupleElement(f, 'part')", "tupleElement(f, 'off')")
-    key = "metric, object, period_from, period_to"
+    key = READING_KEY
     below = carried.positions("log", "part", "off")
     done += [
         f"{into('readings')} ({key}, latest) SELECT {key}, f FROM (SELECT {key}, max(latest) AS f "
@@ -153,7 +154,7 @@ def _reached_by_load(client: Client, carried: Carried, load: str) -> str | None:
     known = 0
     for table, key, merged in (
         *((table, key, "min(first)") for table, key in FACTS.items()),
-        ("readings", "metric, object, period_from, period_to", "max(latest)"),
+        ("readings", READING_KEY, "max(latest)"),
     ):
         merge = f"SELECT {merged} AS f FROM {DATA}.{table}_g{generation} GROUP BY {key}"
         rows = client.query(

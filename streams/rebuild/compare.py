@@ -109,7 +109,7 @@ def _compare(client: Client, compared: Compared) -> Comparison:
 READINGS: Final = "readings (sum of values)"
 _READINGS: Final = (
     "SELECT toString(toDate(period_from)), sum(tupleElement(f, 'value')) FROM (SELECT period_from, max(latest) AS f "
-    "FROM " + DATA + ".readings_g{g} GROUP BY metric, object, period_from, period_to) GROUP BY 1"
+    "FROM " + DATA + ".readings_g{g} GROUP BY metric, object, period_from, period_to, source) GROUP BY 1"
 )
 _PEOPLE: Final = (
     "SELECT toString(day), sum(n) FROM (SELECT day, uniqCombined64Merge(people) AS n FROM " + DATA + ".people_day_g{g} "

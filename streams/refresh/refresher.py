@@ -21,6 +21,7 @@ from streams.positions import Partition
 from streams.refresh import rollups, step_size
 from streams.refresh.conversations import refresh_lives
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
+from streams.refresh.totals import totals
 from streams.zones import day_at, hours_of_day, zone_of_place
 
 #: Days by page read all cells of a day: they may take this share of the time, so that a full day does not eat a core.
@@ -157,6 +158,7 @@ class Refresher:
         versions = {hour: sum(marks.values()) for hour, marks in stale.items()}
         if stale:
             self._command(rollups.place_hour(self._generation, versions))
+            self._command(totals(self._generation, versions))
             refresh_lives(self._client, self._generation, list(stale), self._news(stale))
             days = self._days_of_rows(stale)
             self._place_days |= days

@@ -25,7 +25,7 @@ def place_hour(generation: int, versions: Mapping[int, int]) -> str:
     hours = sorted(versions)
     return (
         f"INSERT INTO {DATA}.place_hour_g{generation} (hour, place, version, {', '.join(COLUMNS)}) "
-        f"SELECT hour, place, {_mapped('toUInt32(hour)', versions)}, {_sums()} FROM ({_both(generation, hours)}) "
+        f"SELECT hour, place, {mapped('toUInt32(hour)', versions)}, {_sums()} FROM ({_both(generation, hours)}) "
         "GROUP BY hour, place"
     )
 
@@ -39,7 +39,7 @@ def place_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     hours = sorted({hour for _, hour in day_of})
     source = (
         f"SELECT * FROM {DATA}.place_hour_g{generation} FINAL "
-        f"WHERE {among('hour', hours)} AND version >= {_mapped('toUInt32(hour)', heads)}"
+        f"WHERE {among('hour', hours)} AND version >= {mapped('toUInt32(hour)', heads)}"
     )
     return (
         f"INSERT INTO {DATA}.place_day_g{generation} (day, zone, place, version, {', '.join(COLUMNS)}) "
@@ -121,8 +121,8 @@ def _by_local_day(generation: int, source: str, keys: str, day_of: DayOf, heads:
     zones = ", ".join(f"'{zone}'" for zone in number_of)
     numbers = ", ".join(f"toUInt64({number << 32})" for number in number_of.values())
     zone_number = f"transform(z.zone, [{zones}], [{numbers}], toUInt64({NO_DAY << 32}))"
-    day = _mapped(f"{zone_number} + toUInt32(r.hour)", numbered(day_of), NO_DAY)
-    version = _mapped(f"{zone_number} + day * {DAY_S}", numbered(day_versions(day_of, heads)))
+    day = mapped(f"{zone_number} + toUInt32(r.hour)", numbered(day_of), NO_DAY)
+    version = mapped(f"{zone_number} + day * {DAY_S}", numbered(day_versions(day_of, heads)))
     return (
         f"SELECT toDate({day} AS day), z.zone, {keys}, {version}, {_sums()} FROM ({source}) AS r INNER JOIN "
         f"(SELECT place AS home, any(p.zone) AS zone FROM {DATA}.place_zones_g{generation} AS p GROUP BY place) AS z "
@@ -167,7 +167,7 @@ def _sums() -> str:
     return ", ".join(f"sum({column})" for column in COLUMNS)
 
 
-def _mapped(expression: str, values: Mapping[int, int], otherwise: int = 0) -> str:
+def mapped(expression: str, values: Mapping[int, int], otherwise: int = 0) -> str:
     """An expression that maps whole numbers to whole numbers."""
     keys = ", ".join(map(str, values))
     numbers = ", ".join(map(str, values.values()))

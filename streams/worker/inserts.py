@@ -24,7 +24,7 @@ _TUPLES: Final = {
     "appeals": ("first", ("day", "appeal")),
     "answers": ("first", ("day", "id")),
     "appeal_changes": ("first", ("day", "id")),
-    "readings": ("latest", ("metric", "object", "period_from", "period_to")),
+    "readings": ("latest", ("metric", "object", "period_from", "period_to", "source")),
     "sources": ("latest", ("source", "log", "part", "happened")),
     "progress": ("latest", ("log", "part", "folded", "complete")),
 }
@@ -35,7 +35,7 @@ _PARTITION_BY: Final[dict[str, tuple[str, Literal["1mo", "1y"]]]] = {
     "appeal_changes": ("day", "1y"),
     "page_hour": ("hour", "1mo"),
     "people_day": ("day", "1mo"),
-    "readings": ("period_from", "1y"),
+    "readings": ("period_from", "1mo"),
 }
 _PEOPLE: Final = (
     "SELECT day, place, page, arrayReduce('uniqCombined64State', people) "

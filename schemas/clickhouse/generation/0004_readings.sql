@@ -1,14 +1,16 @@
--- Readings: levels that somebody reports, and totals counted elsewhere. The latest observation stands.
+-- Readings: levels that somebody reports, and totals counted elsewhere. Of each source the latest observation stands;
+-- which source stands is decided in the views, by the register of precedence.
 CREATE TABLE IF NOT EXISTS gospulse_data.readings_g{generation} {on_cluster}
 (
     metric LowCardinality(String) COMMENT 'What was measured',
     object String COMMENT 'A page, a post, or a total''s own key',
     period_from DateTime64(3, 'UTC') COMMENT 'Start of the period (UTC), inclusive',
     period_to DateTime64(3, 'UTC') COMMENT 'End of the period (UTC), exclusive',
-    latest SimpleAggregateFunction(max, Tuple(observed_at DateTime64(3, 'UTC'), log UInt16, part UInt16, off UInt64, value UInt64, appended DateTime64(3, 'UTC'), id String, page Nullable(String), place String, channel Nullable(String), entrance Nullable(String), topic Nullable(String), source String, load Nullable(String))) COMMENT 'The latest observation: when, its position in the log, what it says'
+    source LowCardinality(String) COMMENT 'Feed that brought it',
+    latest SimpleAggregateFunction(max, Tuple(known_at DateTime64(3, 'UTC'), log UInt16, part UInt16, off UInt64, observed_at DateTime64(3, 'UTC'), complete_at Nullable(DateTime64(3, 'UTC')), value UInt64, appended DateTime64(3, 'UTC'), id String, page Nullable(String), place String, channel Nullable(String), entrance Nullable(String), topic Nullable(String), load Nullable(String))) COMMENT 'The latest observation: when it was known (complete_at, else observed_at), its position in the log, what it says'
 )
 ENGINE = {AggregatingMergeTree}
-PARTITION BY toYear(period_from)
-ORDER BY (metric, object, period_from, period_to)
+PARTITION BY toYYYYMM(period_from)
+ORDER BY (metric, object, period_from, period_to, source)
 {ttl_readings}
 COMMENT 'Reported levels and totals counted elsewhere';

@@ -62,3 +62,21 @@ CREATE TABLE IF NOT EXISTS gospulse_data.place_zones_g{generation} {on_cluster}
 ENGINE = {ReplacingMergeTree}
 ORDER BY place
 COMMENT 'Time zones of the places that occurred, written by the refresher';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.totals_g{generation} {on_cluster}
+(
+    period_from DateTime64(3, 'UTC') COMMENT 'Start of the period (UTC), inclusive',
+    period_to DateTime64(3, 'UTC') COMMENT 'End of the period (UTC), exclusive',
+    day Nullable(Date) COMMENT 'Local day of the place; NULL where the period is longer',
+    place LowCardinality(String) COMMENT 'Municipality, or the region as a whole',
+    entrance LowCardinality(String) COMMENT 'Through which door they came',
+    source LowCardinality(String) COMMENT 'Feed that counted them',
+    version UInt64 COMMENT 'Sum of the marks of the hour in which the period begins: the highest stands, and rows below the head of that hour are not read',
+    appeals UInt64 COMMENT 'Appeals, over all channels and topics',
+    observed_at DateTime64(3, 'UTC') COMMENT 'Latest observation among them (UTC)'
+)
+ENGINE = {ReplacingMergeTree}(version)
+PARTITION BY toYYYYMM(period_from)
+ORDER BY (period_from, period_to, place, entrance, source)
+{ttl_totals}
+COMMENT 'Totals that other systems counted, by source, place and entrance: what a later file took away is left out';

@@ -9,28 +9,71 @@ CREATE OR REPLACE VIEW gospulse.page_readings {on_cluster}
     region Nullable(String) COMMENT 'Code of the region that the place lies in; NULL for places from elsewhere and unknown ones. Names: view regions',
     period_from DateTime64(3, 'UTC') COMMENT 'Start of the period (UTC), inclusive',
     period_to DateTime64(3, 'UTC') COMMENT 'End of the period (UTC), exclusive',
-    day Nullable(Date) COMMENT 'Local day of a period of one day or less: the date of its middle, which is the same in UTC as in every zone from UTC-11 to UTC+12; NULL for longer periods',
+    day Nullable(Date) COMMENT 'Local day of a period of one day or less: the date of its middle in the zone of the place; NULL for longer periods',
     value UInt64 COMMENT 'The value',
     observed_at DateTime64(3, 'UTC') COMMENT 'When it was true for its reporter (UTC)',
     source String COMMENT 'Feed that brought it',
+    sources UInt64 COMMENT 'How many feeds reported it; the one of the lowest rank stands (view precedence), else the one that observed last',
     load Nullable(String) COMMENT 'Import run; NULL for live feeds'
 )
 AS
 SELECT
     toString(metric) AS metric,
     object,
-    tupleElement(latest, 'page') AS page,
+    tupleElement(standing, 'page') AS page,
     if(page IS NULL, NULL, splitByChar(':', ifNull(page, ''))[1]) AS network,
-    tupleElement(latest, 'place') AS place,
+    tupleElement(standing, 'place') AS place,
     {region_of_place} AS region,
     period_from,
     period_to,
-    if(dateDiff('hour', period_from, period_to) <= 25, toDate(period_from + toIntervalSecond(intDiv(dateDiff('second', period_from, period_to), 2)), 'UTC'), NULL) AS day,
-    tupleElement(latest, 'value') AS value,
-    tupleElement(latest, 'observed_at') AS observed_at,
-    tupleElement(latest, 'source') AS source,
-    tupleElement(latest, 'load') AS load
-FROM gospulse_data.readings_g{generation} FINAL
-WHERE metric NOT IN ('appeals', 'source_up')
+    {day_of_period} AS day,
+    tupleElement(standing, 'value') AS value,
+    tupleElement(standing, 'observed_at') AS observed_at,
+    toString(r.feed) AS source,
+    r.feeds AS sources,
+    tupleElement(standing, 'load') AS load
+FROM
+(
+    SELECT
+        metric,
+        object,
+        period_from,
+        period_to,
+        argMin(reading, (rank, -toUnixTimestamp64Milli(tupleElement(reading, 'known_at')), source)) AS standing,
+        argMin(source, (rank, -toUnixTimestamp64Milli(tupleElement(reading, 'known_at')), source)) AS feed,
+        count() AS feeds
+    FROM
+    (
+        SELECT
+            metric,
+            object,
+            period_from,
+            period_to,
+            source,
+            max(latest) AS reading,
+            tupleElement(reading, 'place') AS place,
+            arrayFilter(
+                rule -> rule.1 = metric AND startsWith(place, rule.2) AND toDate(period_from) >= rule.4 AND toDate(period_from) < rule.5,
+                (
+                    SELECT groupArray((p.metric, p.place_prefix, p.source, p.valid_from, ifNull(p.valid_to, toDate('2149-06-06')), p.rank))
+                    FROM gospulse.precedence AS p
+                    WHERE p.metric != 'appeals'
+                )
+            ) AS rules,
+            if(
+                empty(rules),
+                1,
+                arrayFirst(
+                    rule -> rule.3 = source AND length(rule.2) = arrayMax(arrayMap(other -> length(other.2), rules)),
+                    rules
+                ).6
+            ) AS rank
+        FROM gospulse_data.readings_g{generation}
+        WHERE metric NOT IN ('appeals', 'source_up')
+        GROUP BY metric, object, period_from, period_to, source
+    )
+    WHERE rank > 0
+    GROUP BY metric, object, period_from, period_to
+) AS r
 SETTINGS optimize_functions_to_subcolumns = 0
-COMMENT 'Levels that platforms report about pages and posts: the latest observation of each period. Reach and subscribers are not additive: one person follows several pages. Generation {generation}.';
+COMMENT 'Levels that platforms report about pages and posts: of each period the latest observation of the source that stands. Reach and subscribers are not additive: one person follows several pages. Generation {generation}.';

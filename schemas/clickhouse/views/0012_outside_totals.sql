@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW gospulse.outside_totals {on_cluster}
     object String COMMENT 'The total''s own key',
     period_from DateTime64(3, 'UTC') COMMENT 'Start of the period (UTC), inclusive',
     period_to DateTime64(3, 'UTC') COMMENT 'End of the period (UTC), exclusive',
-    day Nullable(Date) COMMENT 'Local day of a period of one day or less: the date of its middle, which is the same in UTC as in every zone from UTC-11 to UTC+12; NULL for longer periods',
+    day Nullable(Date) COMMENT 'Local day of a period of one day or less: the date of its middle in the zone of the place; NULL for longer periods',
     channel String COMMENT 'What the source calls the channel',
     entrance String COMMENT 'Through which door they came',
     place String COMMENT 'Municipality: eight digits of OKTMO, namespace:code for places from elsewhere, 00000000 unknown',
@@ -21,18 +21,32 @@ SELECT
     object,
     period_from,
     period_to,
-    if(dateDiff('hour', period_from, period_to) <= 25, toDate(period_from + toIntervalSecond(intDiv(dateDiff('second', period_from, period_to), 2)), 'UTC'), NULL) AS day,
-    ifNull(tupleElement(latest, 'channel'), '') AS channel,
-    ifNull(tupleElement(latest, 'entrance'), '') AS entrance,
-    tupleElement(latest, 'place') AS place,
+    {day_of_period} AS day,
+    ifNull(tupleElement(reading, 'channel'), '') AS channel,
+    ifNull(tupleElement(reading, 'entrance'), '') AS entrance,
+    tupleElement(reading, 'place') AS place,
     {region_of_place} AS region,
-    tupleElement(latest, 'topic') AS topic,
-    tupleElement(latest, 'value') AS appeals,
+    tupleElement(reading, 'topic') AS topic,
+    tupleElement(reading, 'value') AS appeals,
     appeals AS value,
-    tupleElement(latest, 'observed_at') AS observed_at,
-    tupleElement(latest, 'source') AS source,
-    tupleElement(latest, 'load') AS load
-FROM gospulse_data.readings_g{generation} FINAL
-WHERE metric = 'appeals'
+    tupleElement(reading, 'observed_at') AS observed_at,
+    toString(r.source) AS source,
+    tupleElement(reading, 'load') AS load
+FROM
+(
+    SELECT object, period_from, period_to, source, max(latest) AS reading
+    FROM gospulse_data.readings_g{generation}
+    WHERE metric = 'appeals'
+    GROUP BY object, period_from, period_to, source
+) AS r
+-- A file is complete for its source and each period in it: what a later one no longer contains does not stand.
+LEFT JOIN
+(
+    SELECT source, period_from, period_to, max(tupleElement(latest, 'complete_at')) AS newest
+    FROM gospulse_data.readings_g{generation}
+    WHERE metric = 'appeals'
+    GROUP BY source, period_from, period_to
+) AS f ON r.source = f.source AND r.period_from = f.period_from AND r.period_to = f.period_to
+WHERE ifNull(tupleElement(reading, 'complete_at') = f.newest, true)
 SETTINGS optimize_functions_to_subcolumns = 0
-COMMENT 'Totals of appeals that other systems counted: the latest observation of each period. They are nobody''s facts here and must not describe appeals that also arrive one by one. Generation {generation}.';
+COMMENT 'Totals of appeals that other systems counted: of each source and period the latest observation. What a later file of the same source and period no longer contains is not shown. Sources are side by side: never add them up, see precedence and share_day. Generation {generation}.';

@@ -25,15 +25,15 @@ FROM
 LEFT JOIN
 (
     SELECT
-        tupleElement(reading, 'source') AS source,
+        toString(feed) AS source,
         max(tupleElement(reading, 'observed_at')) AS observed,
         argMax(tupleElement(reading, 'value'), tupleElement(reading, 'observed_at')) AS value
     FROM
     (
-        SELECT max(latest) AS reading
+        SELECT source AS feed, max(latest) AS reading
         FROM gospulse_data.readings_g{generation}
         WHERE metric = 'source_up'
-        GROUP BY metric, object, period_from, period_to
+        GROUP BY metric, object, period_from, period_to, source
     )
     GROUP BY source
 ) AS u ON s.source = u.source

@@ -4,73 +4,100 @@ CREATE OR REPLACE VIEW gospulse.share_day {on_cluster}
     day Date COMMENT 'Local day of the place',
     place String COMMENT 'Municipality: eight digits of OKTMO, namespace:code for places from elsewhere, 00000000 unknown',
     region Nullable(String) COMMENT 'Code of the region that the place lies in; NULL for places from elsewhere and unknown ones. Names: view regions',
-    public_page UInt64 COMMENT 'Appeals through public pages that arrived one by one (facts)',
-    social_other UInt64 COMMENT 'Other appeals in social networks that arrived one by one (facts)',
-    outside_public_page UInt64 COMMENT 'Appeals through public pages that other systems counted',
-    outside_social_other UInt64 COMMENT 'Other appeals in social networks that other systems counted',
-    numerator UInt64 COMMENT 'public_page + outside_public_page',
-    denominator UInt64 COMMENT 'numerator + social_other + outside_social_other',
-    share Nullable(Float64) COMMENT 'numerator / denominator; NULL where the denominator is 0',
-    others_heard Bool COMMENT 'Whether anything but public pages was reported in this region that day; where not, the share is 1 for want of a denominator',
+    numerator UInt64 COMMENT 'Appeals through public pages, as the source that stands counted them',
+    numerator_source Nullable(String) COMMENT 'That source: facts for appeals that arrive one by one, else the feed of the total; NULL where none reported',
+    social_other UInt64 COMMENT 'Other appeals in social networks, as the source that stands counted them',
+    social_other_source Nullable(String) COMMENT 'That source; NULL where none reported of this place. A total of 0 is a report',
+    denominator UInt64 COMMENT 'numerator + social_other',
+    others_heard Bool COMMENT 'Whether the denominator is known: a source that stands for social_other reported of this place, or of a municipality of its region, that day',
+    share Nullable(Float64) COMMENT 'numerator / denominator; NULL where the denominator is 0 or not known',
+    sources UInt64 COMMENT 'The most sources that reported one of the two figures: above 1 the view precedence decides',
+    observed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Latest observation among the totals that stand (UTC); NULL where facts stand',
     coverage Nullable(Float64) COMMENT 'Share of the registered pages of the municipality that were heard that day; NULL where none is registered',
-    outside_observed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Latest observation among the totals of other systems (UTC); NULL where there are none',
     complete_until Nullable(DateTime64(3, 'UTC')) COMMENT 'Every event that the broker had taken by then is in the figures (UTC): the least over the partitions of events; NULL before the first'
 )
 AS
 SELECT
     t.day AS day,
-    t.place AS place,
-    t.area AS region,
-    t.public_page AS public_page,
-    t.social_other AS social_other,
-    t.outside_public_page AS outside_public_page,
-    t.outside_social_other AS outside_social_other,
-    t.public_page + t.outside_public_page AS numerator,
-    numerator + t.social_other + t.outside_social_other AS denominator,
-    if(denominator = 0, NULL, numerator / denominator) AS share,
-    toBool(sum(t.social_other + t.outside_social_other) OVER (PARTITION BY t.day, t.area) > 0) AS others_heard,
+    tupleElement(t.figures, 1) AS place,
+    if(t.in_country, t.area, NULL) AS region,
+    tupleElement(t.figures, 2) AS numerator,
+    nullIf(tupleElement(t.figures, 3), '') AS numerator_source,
+    tupleElement(t.figures, 4) AS social_other,
+    nullIf(tupleElement(t.figures, 5), '') AS social_other_source,
+    numerator + social_other AS denominator,
+    toBool(t.heard OR social_other_source IS NOT NULL) AS others_heard,
+    if(others_heard AND denominator > 0, numerator / denominator, NULL) AS share,
+    tupleElement(t.figures, 6) AS sources,
+    tupleElement(t.figures, 7) AS observed_at,
     c.coverage AS coverage,
-    t.observed AS outside_observed_at,
     (SELECT if(countIf(complete_until IS NULL) = 0, min(complete_until), NULL) FROM gospulse.freshness WHERE topic = 'events') AS complete_until
 FROM
 (
     SELECT
         day,
-        place,
-        any(region) AS area,
-        sum(page_facts) AS public_page,
-        sum(other_facts) AS social_other,
-        sum(page_totals) AS outside_public_page,
-        sum(other_totals) AS outside_social_other,
-        max(observed_at) AS observed
+        ifNull(region, splitByChar(':', place)[1]) AS area,
+        any(region IS NOT NULL) AS in_country,
+        -- A total of the region as a whole says nothing of its municipalities.
+        countIf(other_source != '' AND place != ifNull(region, '')) > 0 AS heard,
+        arrayJoin(groupArray((place, pages, page_source, others, other_source, most, observed))) AS figures
     FROM
     (
         SELECT
             day,
             place,
-            region,
-            appeals_public_page AS page_facts,
-            appeals_social_other AS other_facts,
-            toUInt64(0) AS page_totals,
-            toUInt64(0) AS other_totals,
-            CAST(NULL, 'Nullable(DateTime64(3, \'UTC\'))') AS observed_at
-        FROM gospulse.place_day
-        WHERE appeals_public_page + appeals_social_other > 0
-        UNION ALL
-        SELECT
-            assumeNotNull(day),
-            place,
-            region,
-            0,
-            0,
-            if(entrance = 'public_page', value, 0),
-            if(entrance = 'social_other', value, 0),
-            toNullable(observed_at)
-        FROM gospulse.outside_totals
-        WHERE day IS NOT NULL AND entrance IN ('public_page', 'social_other')
+            {region_of_place} AS region,
+            sumIf(counted, entrance = 'public_page') AS pages,
+            anyIf(feed, entrance = 'public_page') AS page_source,
+            sumIf(counted, entrance = 'social_other') AS others,
+            anyIf(feed, entrance = 'social_other') AS other_source,
+            max(feeds) AS most,
+            max(latest) AS observed
+        FROM
+        (
+            SELECT
+                day,
+                place,
+                entrance,
+                argMin(value, (rank, -toUnixTimestamp64Milli(observed), source)) AS counted,
+                argMin(source, (rank, -toUnixTimestamp64Milli(observed), source)) AS feed,
+                argMin(if(source = 'facts', NULL, toNullable(observed)), (rank, -toUnixTimestamp64Milli(observed), source)) AS latest,
+                count() AS feeds
+            FROM
+            (
+                SELECT day, place, entrance, source, value, observed, {precedence_of_appeals} AS rank
+                FROM
+                (
+                    SELECT
+                        day,
+                        place,
+                        tupleElement(entry, 1) AS entrance,
+                        'facts' AS source,
+                        tupleElement(entry, 2) AS value,
+                        toDateTime64(0, 3, 'UTC') AS observed
+                    FROM gospulse.place_day
+                    ARRAY JOIN [('public_page', appeals_public_page), ('social_other', appeals_social_other)] AS entry
+                    WHERE value > 0
+                    UNION ALL
+                    SELECT assumeNotNull(r.day) AS day, toString(r.place), toString(r.entrance), toString(r.source), r.appeals, r.observed_at
+                    FROM (SELECT * FROM gospulse_data.totals_g{generation} FINAL) AS r
+                    LEFT JOIN
+                    (
+                        SELECT period, max(version) AS head
+                        FROM gospulse_data.refreshed_g{generation}
+                        WHERE rollup = 'place_hour'
+                        GROUP BY period
+                    ) AS h ON toStartOfHour(r.period_from) = h.period
+                    WHERE r.version >= h.head AND r.day IS NOT NULL AND r.entrance IN ('public_page', 'social_other')
+                )
+            )
+            WHERE rank > 0
+            GROUP BY day, place, entrance
+        )
+        GROUP BY day, place
     )
-    GROUP BY day, place
+    GROUP BY day, area
 ) AS t
-LEFT JOIN gospulse.coverage AS c ON t.day = c.day AND t.place = c.place
+LEFT JOIN gospulse.coverage AS c ON t.day = c.day AND tupleElement(t.figures, 1) = c.place
 SETTINGS join_use_nulls = 1
-COMMENT 'Share of appeals through public pages among all appeals in social networks, by municipality and local day. For a region, a month or the country add numerators and denominators, never shares. The denominator must be fed by somebody: see others_heard. Generation {generation}.';
+COMMENT 'Share of appeals through public pages among all appeals in social networks, by municipality and local day. Of the sources of one figure one stands (view precedence): facts and totals are never added up. Appeals count as they were received, in the numerator as in the denominator: one that was withdrawn or removed later stays in both, since other systems count it, too. For larger areas take share_region_day and share_country_day, never the mean of shares. Generation {generation}.';

@@ -12,5 +12,5 @@ CREATE OR REPLACE VIEW gospulse.regions {on_cluster}
 AS
 SELECT code AS region, name, federal_district, zone, prefix, note, valid_from
 FROM gospulse_data.regions FINAL
-WHERE valid_to IS NULL
+WHERE {in_force}
 COMMENT 'Regions of Russia. Generation {generation}.';

@@ -46,8 +46,8 @@ FROM
     GROUP BY place
 ) AS p
 LEFT JOIN gospulse.regions AS r ON p.area = r.region
-LEFT JOIN (SELECT code, zone FROM gospulse_data.zone_exceptions FINAL WHERE valid_to IS NULL) AS e ON p.place = e.code
-LEFT JOIN (SELECT namespace, zone FROM gospulse_data.namespaces FINAL WHERE valid_to IS NULL) AS s
+LEFT JOIN (SELECT code, zone FROM gospulse_data.zone_exceptions FINAL WHERE {in_force}) AS e ON p.place = e.code
+LEFT JOIN (SELECT namespace, zone FROM gospulse_data.namespaces FINAL WHERE {in_force}) AS s
     ON splitByChar(':', p.place)[1] = s.namespace
 SETTINGS join_use_nulls = 1
 COMMENT 'Places: the municipalities of the register that are in force today and every other place that occurred. Generation {generation}.';

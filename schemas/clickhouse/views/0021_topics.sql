@@ -8,5 +8,5 @@ CREATE OR REPLACE VIEW gospulse.topics {on_cluster}
 AS
 SELECT code AS topic, parent, name
 FROM gospulse_data.topics FINAL
-WHERE valid_to IS NULL
+WHERE {in_force}
 COMMENT 'Topics in two levels. Generation {generation}.';

@@ -8,5 +8,5 @@ CREATE OR REPLACE VIEW gospulse.entrances {on_cluster}
 AS
 SELECT code AS entrance, name, in_social_networks
 FROM gospulse_data.entrances FINAL
-WHERE valid_to IS NULL
+WHERE {in_force}
 COMMENT 'Entrances: the doors through which appeals come. Generation {generation}.';

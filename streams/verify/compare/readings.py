@@ -10,15 +10,14 @@ from msgspec import Struct
 
 from streams.verify.extents import Extents
 from streams.verify.findings import Findings
-from streams.verify.recount.ledger import ReadingCopy
+from streams.verify.recount.ledger import ReadingCopy, ReadingKey
 from streams.verify.recount.spill import SpillReader
 from streams.verify.stored.tables import StoredReading, StoredRows
 
 TABLE = "readings"
 RANGE_BYTES = 32 * 1024 * 1024
 
-ReadingKey = tuple[str, str, int, int]
-#: (observed at, log, partition, offset): what decides which observation stands.
+#: (known at, log, partition, offset): what decides which observation stands.
 _Rank = tuple[int, int, int, int]
 
 
@@ -77,7 +76,7 @@ def _compare(
         standing = extents.standing(row.log, row.part, row.off)
         if known is None:
             if standing == "read":
-                findings.differ(TABLE, _where(row.key), None, _shown((row.observed_at, row.log, row.part, row.off)))
+                findings.differ(TABLE, _where(row.key), None, _shown((row.known_at, row.log, row.part, row.off)))
             else:
                 findings.count(findings.gone if standing == "gone" else findings.later, TABLE)
             continue
@@ -94,7 +93,7 @@ def _compare(
 def _compare_one(
     findings: Findings, row: StoredReading, known: _Observations, log: int, readable: bool, kept_from: int
 ) -> None:
-    rank = (row.observed_at, row.log, row.part, row.off)
+    rank = (row.known_at, row.log, row.part, row.off)
     for copy in (known.latest, known.acknowledged):
         if copy is not None and rank == _rank(log, copy):
             findings.count(findings.compared if known.acknowledged is known.latest else findings.bracketed, TABLE)
@@ -113,16 +112,16 @@ def _compare_one(
 
 
 def _rank(log: int, copy: ReadingCopy) -> _Rank:
-    return (copy.observed_at, log, copy.part, copy.off)
+    return (copy.known_at, log, copy.part, copy.off)
 
 
 def _where(key: ReadingKey) -> str:
-    metric, name, start, end = key
-    return f"{metric} of {name}, {_moment(start)} to {_moment(end)}"
+    metric, name, start, end, source = key
+    return f"{metric} of {name}, {_moment(start)} to {_moment(end)}, by {source}"
 
 
 def _shown(rank: _Rank) -> str:
-    return f"observed {_moment(rank[0])} at log {rank[1]} partition {rank[2]} offset {rank[3]}"
+    return f"known {_moment(rank[0])} at log {rank[1]} partition {rank[2]} offset {rank[3]}"
 
 
 def _moment(at_ms: int) -> str:

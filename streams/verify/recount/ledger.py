@@ -16,6 +16,8 @@ PEOPLE_LIMIT: Final = 500_000
 
 #: (local day, place, page or "")
 PersonKey = tuple[str, str, str]
+#: (metric, object, period_from, period_to, source); times in milliseconds UTC.
+ReadingKey = tuple[str, str, int, int, str]
 
 
 class FactCopy(Struct, frozen=True, array_like=True, gc=False):
@@ -36,8 +38,8 @@ class FactCopy(Struct, frozen=True, array_like=True, gc=False):
 class ReadingCopy(Struct, frozen=True, array_like=True, gc=False):
     """One observation as the log holds it; ``said`` are the members of the table's tuple after the position."""
 
-    key: tuple[str, str, int, int]
-    observed_at: int
+    key: ReadingKey
+    known_at: int
     part: int
     off: int
     acknowledged: bool
@@ -93,15 +95,15 @@ class Ledger:
 
     def reading(
         self,
-        key: tuple[str, str, int, int],
-        observed_at: int,
+        key: ReadingKey,
+        known_at: int,
         off: int,
         acknowledged: bool,
         said: tuple[object, ...],
     ) -> None:
-        """An observation of ``key`` = (metric, object, period_from, period_to); times in milliseconds UTC."""
+        """An observation of ``key``; times in milliseconds UTC."""
         self.readings += 1
-        copy = ReadingCopy(key, observed_at, self._part, off, acknowledged, said)
+        copy = ReadingCopy(key, known_at, self._part, off, acknowledged, said)
         self._spill.add("readings", bucket_of_text(key[1]), self._encode(copy))
 
     def counted(self, identity: str, is_appeal: bool) -> None:

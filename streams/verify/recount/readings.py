@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from schemas.contract.events import MAX_AHEAD_MS, ahead_refusal
 from schemas.contract.readings import Reading, ReadingValidator
 from schemas.contract.refusal import MENDED, Refusal
-from streams.verify.recount.events import Record
+from streams.verify.recount.events import HOUR_MS, Record
 from streams.verify.recount.ledger import Ledger, Refused
 from streams.verify.recount.marks import Marks
 from streams.verify.recount.rules import Rules
@@ -30,10 +30,13 @@ class ReadingRecount:
             judged = self._verdict(offset, appended, value)
             if isinstance(judged, Reading):
                 r = judged
-                said = (r.value, appended, r.id, r.page, r.place, r.channel, r.entrance, r.topic, r.source, r.load)
-                key = (r.metric, r.object, r.period_from, r.period_to)
+                texts = (r.id, r.page, r.place, r.channel, r.entrance, r.topic, r.load)
+                said = (r.observed_at, r.complete_at, r.value, appended, *texts)
+                key = (r.metric, r.object, r.period_from, r.period_to, r.source)
                 below = offset < self._acknowledged
-                self._ledger.reading(key, r.observed_at, offset, below, said)
+                self._ledger.reading(key, r.complete_at or r.observed_at, offset, below, said)
+                if r.metric == "appeals":
+                    self.marks.touch(r.period_from // HOUR_MS * 3600, offset + 1, below)
                 self.marks.hear(r.source, offset, appended, r.observed_at, below)
             elif judged is not None:
                 size = len(value or b"")
@@ -49,6 +52,8 @@ class ReadingRecount:
             return judged
         if judged.observed_at > appended + MAX_AHEAD_MS:
             return ahead_refusal("observed_at")
+        if judged.complete_at is not None and judged.complete_at > appended + MAX_AHEAD_MS:
+            return ahead_refusal("complete_at")
         if offset in self._mended:
             return MENDED
         return None if judged.load in self._rules.excluded else judged

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from schemas.connections import ClickHouseConnection
 from streams.positions import Partition
-from streams.verify.recount.ledger import PersonKey, Refused
+from streams.verify.recount.ledger import PersonKey, ReadingKey, Refused
 from streams.verify.recount.marks import Heard
 
 #: Members of the aggregated tuple after the position, as the recount orders them.
@@ -53,7 +53,19 @@ FACT_MEMBERS: Final = {
     "appeal_changes": ("at", "appended", "kind", "appeal", "page", "place", "topic", "source", "load", "responder"),
 }
 FACT_KEY: Final = {"appeals": "appeal", "answers": "id", "appeal_changes": "id"}
-READING_MEMBERS: Final = ("value", "appended", "id", "page", "place", "channel", "entrance", "topic", "source", "load")
+READING_MEMBERS: Final = (
+    "observed_at",
+    "complete_at",
+    "value",
+    "appended",
+    "id",
+    "page",
+    "place",
+    "channel",
+    "entrance",
+    "topic",
+    "load",
+)
 #: The log of the default that stands behind every copy of a fact: a row that brings an appeal's life only.
 NO_LOG: Final = 65_535
 #: Groups come out in the order of the table and are sorted on disk: memory does not grow with the table.
@@ -62,7 +74,7 @@ ON_DISK: Final[dict[str, Any]] = {
     "max_bytes_before_external_group_by": 1 << 28,
     "max_bytes_before_external_sort": 1 << 28,
 }
-_MOMENTS: Final = frozenset({"at", "appended"})
+_MOMENTS: Final = frozenset({"at", "appended", "observed_at", "complete_at"})
 
 
 class StoredFact(Struct, frozen=True, array_like=True, gc=False):
@@ -79,8 +91,8 @@ class StoredFact(Struct, frozen=True, array_like=True, gc=False):
 class StoredReading(Struct, frozen=True, array_like=True, gc=False):
     """A reading as ClickHouse holds it."""
 
-    key: tuple[str, str, int, int]
-    observed_at: int
+    key: ReadingKey
+    known_at: int
     log: int
     part: int
     off: int
@@ -244,11 +256,11 @@ class StoredRows:
         """Readings whose object falls into ``buckets`` (see ``spill.bucket_of_text``)."""
         said = ", ".join(_member(name) for name in READING_MEMBERS)
         sql = (
-            "SELECT tuple(metric, object, toUnixTimestamp64Milli(period_from), toUnixTimestamp64Milli(period_to)),"
-            f" toUnixTimestamp64Milli(f.observed_at), f.log, f.part, f.off, tuple({said})"
-            " FROM (SELECT metric, object, period_from, period_to, max(latest) AS f"
+            "SELECT tuple(metric, object, toUnixTimestamp64Milli(period_from), toUnixTimestamp64Milli(period_to),"
+            f" source), toUnixTimestamp64Milli(f.known_at), f.log, f.part, f.off, tuple({said})"
+            " FROM (SELECT metric, object, period_from, period_to, source, max(latest) AS f"
             f" FROM {self.table('readings')} WHERE bitAnd(CRC32(object), 255) BETWEEN {buckets[0]} AND {buckets[-1]}"
-            " GROUP BY metric, object, period_from, period_to)"
+            " GROUP BY metric, object, period_from, period_to, source)"
         )
         decode = msgspec.json.Decoder(StoredReading).decode
         return (decode(line) for line in self.rows(sql, {"output_format_json_named_tuples_as_objects": 0}))

@@ -146,6 +146,16 @@ def test_a_total_with_a_refused_row_is_withheld_not_sent_too_low() -> None:
     assert (summed.withheld, summed.unassigned) == (1, 1)
 
 
+def test_a_file_is_complete_for_each_period_without_a_rejected_row() -> None:
+    """A later file takes away what it no longer contains, but never because a row of it could not be read."""
+    other_day = {**ROW, "day": "2026-03-28"}
+    assert {reading.complete_at for reading in finished(added([ROW, other_day]))} == {OBSERVED}
+    found = finished(added([ROW, {**ROW, "place": "b", "n": "many"}, other_day]))
+    by_length = {reading.period_to - reading.period_from: reading.complete_at for reading in found}
+    assert by_length == {23 * 3_600_000: None, 24 * 3_600_000: OBSERVED}
+    assert finished(added([ROW, {**ROW, "day": "?"}]))[0].complete_at is None
+
+
 def test_a_total_beyond_the_contract_is_refused_with_its_line() -> None:
     ((line, refusal),) = added([{**ROW, "n": "9999999999999"}]).finish()
     assert line == 2 and isinstance(refusal, Refusal) and refusal.field == "value"

@@ -12,6 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.expressions import region_of_place
 from schemas.clickhouse.generations import (
     NoGenerationError,
     active_generation,
@@ -22,7 +23,7 @@ from schemas.clickhouse.generations import (
 from schemas.clickhouse.migrate import ChangedFileError, create_generation, migrate, pending, show_generation
 from schemas.clickhouse.registers import Register, changes
 from schemas.clickhouse.schema_check import schema_differences
-from schemas.clickhouse.sql_files import Rendering, Retention, literal, region_of_place, sql_files, statements
+from schemas.clickhouse.sql_files import Rendering, Retention, literal, sql_files, statements
 from schemas.connections import ClickHouseConnection
 from schemas.reference.places import region_of
 from schemas.reference.reference_data import municipalities, regions

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-
-import pytest
+from datetime import date
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.clickhouse.sql_files import sql_files
 from tests.conftest import ClickHouseServer
 from tests.schemas.builders.shown_log import (
-    DAY,
-    MINUTE,
     MOSCOW,
     YAKUTSK,
     Shown,
@@ -19,55 +15,8 @@ from tests.schemas.builders.shown_log import (
     progress,
     received,
     told,
-    total,
 )
 from tests.streams.builders.records import APPENDED, HOUR, T0, event, hex32
-
-
-@pytest.mark.parametrize(
-    ("begin", "hours", "day"),
-    [
-        ("2026-01-14T12:00:00", 24, date(2026, 1, 15)),  # Kamchatka, UTC+12
-        ("2026-01-14T21:00:00", 24, date(2026, 1, 15)),  # Moscow
-        ("2026-03-29T00:00:00", 23, date(2026, 3, 29)),  # London, the day on which summer begins
-        ("2026-06-14T23:00:00", 24, date(2026, 6, 15)),  # London in summer
-        ("2026-01-15T08:00:00", 24, date(2026, 1, 15)),  # Los Angeles
-        ("2026-01-01T00:00:00", 31 * 24, None),  # a month has no day
-    ],
-)
-def test_a_total_of_a_local_day_belongs_to_that_day(log: Shown, begin: str, hours: int, day: date | None) -> None:
-    start = int(datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp() * 1000)
-    log.append(total("a", 7, start, hours), log=2)
-    assert log.rows("SELECT day, value, appeals FROM gospulse.outside_totals") == [(day, 7, 7)]
-
-
-def test_the_latest_observation_of_a_total_stands(log: Shown) -> None:
-    log.append(total("a", 7, T0, observed=T0), total("a", 9, T0, observed=T0 + HOUR), total("b", 1, T0), log=2)
-    log.append(total("a", 8, T0, observed=T0 + MINUTE), log=2)
-    assert log.rows("SELECT object, value FROM gospulse.outside_totals ORDER BY object") == [("a", 9), ("b", 1)]
-
-
-def test_the_share_has_a_denominator_or_is_null(log: Shown) -> None:
-    log.append(
-        *(received(str(i), entrance="public_page") for i in range(3)),
-        received("other", entrance="social_other"),
-        received("call", entrance="phone", place=YAKUTSK, page=None),
-        received("alone", entrance="public_page", place="05701000"),
-    )
-    midnight = T0 - 11 * HOUR  # of 2 March in Moscow
-    log.append(total("s", 4, midnight, entrance="social_other"), total("p", 100, midnight), log=2)
-    log.append(total("z", 0, midnight - DAY, entrance="social_other", place="46000000"), log=2)
-    log.refresh()
-    found = log.rows(
-        "SELECT place, numerator, denominator, share, others_heard, public_page, social_other, outside_social_other "
-        "FROM gospulse.share_day ORDER BY place"
-    )
-    assert found == [
-        # Nobody reports anything else in this region: a share of 1 says nothing.
-        ("05701000", 1, 1, 1.0, False, 1, 0, 0),
-        (MOSCOW, 3, 8, 0.375, True, 3, 1, 4),
-        ("46000000", 0, 0, None, False, 0, 0, 0),
-    ]
 
 
 def test_answer_times_hold_the_unanswered(log: Shown) -> None:

@@ -46,7 +46,7 @@ class Tables:
         elif name == "people_day":
             self.people[row["day"], row["place"], row["page"]] |= set(row["people"])
         elif name == "readings":
-            key, said = _split(row, ("metric", "object", "period_from", "period_to"))
+            key, said = _split(row, ("metric", "object", "period_from", "period_to", "source"))
             self.readings[key] = max(self.readings.get(key, said), said, key=lambda copy: copy[:4])
         elif name == "rejected":
             self.rejected[row["log"], row["part"], row["off"]] = row

@@ -73,10 +73,10 @@ TAMPERINGS = {
     ),
     "a reading is newer than the log": (
         "readings",
-        "INSERT INTO {readings} SELECT metric, object, period_from, period_to, tuple(latest.observed_at + 1,"
-        " latest.log, latest.part, latest.off, latest.value, latest.appended, latest.id, latest.page, latest.place,"
-        " latest.channel, latest.entrance, latest.topic, latest.source, latest.load) FROM {readings} FINAL"
-        " WHERE object = 'vk:1' AND metric = 'views'",
+        "INSERT INTO {readings} SELECT metric, object, period_from, period_to, source, tuple(latest.known_at + 1,"
+        " latest.log, latest.part, latest.off, latest.observed_at, latest.complete_at, latest.value, latest.appended,"
+        " latest.id, latest.page, latest.place, latest.channel, latest.entrance, latest.topic, latest.load)"
+        " FROM {readings} FINAL WHERE object = 'vk:1' AND metric = 'views'",
         "views of vk:1",
     ),
     "a reading is missing": (

@@ -16,6 +16,7 @@ from tests.streams.builders.records import APPENDED, HOUR, T0, batch, definition
 from tests.streams.builders.tables import Tables
 
 RULES = definition(chunk=4)
+TOTAL = {"metric": "appeals", "source": "calls", "channel": "phone", "entrance": "phone", "page": None}
 
 
 def folded(values: list[bytes | None], rules: Definition = RULES) -> Rows:
@@ -57,6 +58,24 @@ def test_objects_metrics_and_periods_are_told_apart() -> None:
     rows = folded(values)
     assert len(rows_of(rows, "readings")) == 4
     assert rows.spans[0].kinds == {"subscribers": 3, "reach": 1}
+
+
+def test_sources_are_told_apart_and_a_complete_file_is_known_from_its_own_time() -> None:
+    values: list[bytes | None] = [
+        reading(1, value=1),
+        reading(2, value=2, source="another"),
+        reading(3, **TOTAL, value=3, observed_at=T0 + 5, complete_at=T0 + 5),
+        # The corrected file knows of an earlier observation of this total, but is itself later.
+        reading(4, **TOTAL, value=4, observed_at=T0 + 4, complete_at=T0 + 6),
+    ]
+    rows = folded(values)
+    assert sorted((row["source"], row["value"]) for row in rows_of(rows, "readings")) == [
+        ("another", 2),
+        ("calls", 4),
+        ("poller", 1),
+    ]
+    # A total touches the hour in which its period begins; other levels change no roll-up.
+    assert [(int(row["hour"].timestamp()), row["high"]) for row in rows_of(rows, "touched")] == [(T0 // 1000, 4)]
 
 
 def test_refused_excluded_and_mended_readings_do_not_count() -> None:
@@ -126,5 +145,5 @@ def test_any_portions_repeated_in_any_order_give_the_latest(
         latest[said["object"]] = max(
             latest.get(said["object"], (0, 0, 0)), (said["observed_at"], offset, said["value"])
         )
-    stored = {key[1]: (int(said[0].timestamp() * 1000), said[3], said[4]) for key, said in tables.readings.items()}
+    stored = {key[1]: (int(said[0].timestamp() * 1000), said[3], said[6]) for key, said in tables.readings.items()}
     assert stored == latest
