@@ -8,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 from msgspec import Struct
 
+from ingest.simulator.pages import pages_of
 from ingest.simulator.truth import Truth
 from schemas.contract.events import APPEAL_KINDS, KINDS
 
@@ -116,7 +117,7 @@ def _cells(truth: Truth, query: Query) -> Iterable[Difference]:
             "SELECT at, place, on_page, counted.1, counted.2 FROM ("
             f"SELECT toUnixTimestamp(hour) AS at, place, ifNull(page, '') AS on_page, [{figures}] AS figures "
             f"FROM gospulse.page_hour WHERE hour >= toDateTime({begin}) AND hour < toDateTime({end}) "
-            f"AND (position(on_page, '{_page_mark(truth)}') > 0 OR on_page = '' AND place IN ({places}))"
+            f"AND (match(on_page, '{_pages(truth)}') OR on_page = '' AND place IN ({places}))"
             ") ARRAY JOIN figures AS counted WHERE counted.2 > 0"
         )
         schema = {"hour": pl.Int64, **dict.fromkeys(key[1:], pl.String), "found": pl.Int64}
@@ -126,8 +127,7 @@ def _cells(truth: Truth, query: Query) -> Iterable[Difference]:
 
 def _people(truth: Truth, query: Query) -> Iterable[Difference]:
     rows = query(
-        "SELECT toString(day), place, page, accounts FROM gospulse.people_day "
-        f"WHERE position(page, '{_page_mark(truth)}') > 0"
+        f"SELECT toString(day), place, page, accounts FROM gospulse.people_day WHERE match(page, '{_pages(truth)}')"
     )
     key = ["day", "place", "page"]
     found = _frame(rows, {**dict.fromkeys(key, pl.String), "found": pl.Int64})
@@ -192,8 +192,8 @@ def _hour_ranges(cells: pl.DataFrame) -> Iterable[tuple[int, int]]:
         yield begin, last + 3600
 
 
-def _page_mark(truth: Truth) -> str:
-    return f":synthetic-{truth.summary.spec.seed}-"
+def _pages(truth: Truth) -> str:
+    return pages_of(truth.summary.spec.seed)
 
 
 def _texts(texts: Iterable[str]) -> str:

@@ -31,6 +31,18 @@ _KINDS: Final = (
 )
 
 
+def page_id(network: str, seed: int, number: int) -> str:
+    """The id of a synthetic page. VK's are numbers, as VK has them: 14 digits that begin with 9."""
+    if network == "vk":
+        return f"vk:9{seed % 1_000_000:06}{number:07}"
+    return f"{network}:synthetic-{seed}-{number}"
+
+
+def pages_of(seed: int) -> str:
+    """A regular expression that finds the synthetic pages of a seed."""
+    return rf"^(vk:9{seed % 1_000_000:06}[0-9]{{7}}|[a-z]+:synthetic-{seed}-[0-9]+)$"
+
+
 class Page(Struct, frozen=True):
     """A page as a register would know it; its id and its name say that it is synthetic."""
 
@@ -59,7 +71,7 @@ class Pages:
         weight = 1.0 / (rng.permutation(count) + 10.0)
         self.weight: NDArray[np.float64] = weight / weight.sum()
         self.subscribers: NDArray[np.int64] = (80 + 400_000 * np.sqrt(weight / weight.max()) ** 1.5).astype(np.int64)
-        self.ids = [f"{NETWORKS[n][0]}:synthetic-{spec.seed}-{i}" for i, n in enumerate(self.network.tolist())]
+        self.ids = [page_id(NETWORKS[n][0], spec.seed, i) for i, n in enumerate(self.network.tolist())]
         self.keys = [text.encode() for text in self.ids]
         partitioner = Partitioner(spec.partitions)
         self.partition = np.array([partitioner(key) for key in self.keys], dtype=np.int64)

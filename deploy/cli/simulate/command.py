@@ -30,7 +30,8 @@ EXAMPLES = """
   gospulse simulate --seed 42 --events 5000 --dry-run
 
 The same seed, size and --end give the same records, however fast they are sent. Every page, account and figure is
-invented, and the names say so: source synthetic:<seed>, pages vk:synthetic-<seed>-<number>.
+invented, and the names say so: source synthetic:<seed>, pages ok:synthetic-<seed>-<number>. Pages of VK have numbers of
+14 digits that begin with 9.
 Exit code 0: sent; 1: Kafka did not take everything, or a file cannot be written; 2: wrong use; 130: stopped.
 """
 
