@@ -13,9 +13,9 @@ from streams.spikes.series import Bools, Floats, Ints
 WATCH: Final = 0.01
 #: A score above this is quiet.
 QUIET: Final = 0.1
-#: An episode closes after so many quiet hours, and its series is silent for so many hours after an alert.
-CLOSE_HOURS: Final = 12
-SILENT_HOURS: Final = 24
+#: An episode closes after so many quiet minutes, and its series is silent for so many minutes after an alert.
+CLOSE_MINUTES: Final = 12 * 60
+SILENT_MINUTES: Final = 24 * 60
 
 
 def alerts(alarms: Floats, q: float) -> Bools:
@@ -33,11 +33,11 @@ def alerts(alarms: Floats, q: float) -> Bools:
 
 
 class Watchers(Struct):
-    """Episodes of ``n`` series as they stand; times are hours on the clock of the counts, arrays (n,)."""
+    """Episodes of ``n`` series as they stand; times are minutes since 1970 (UTC), arrays (n,)."""
 
     #: When the open episode began; -1 where none is open.
     since: Ints
-    #: The last hour that was not quiet.
+    #: The last evaluation that was not quiet.
     active: Ints
     #: The last alert: silence is counted from here.
     alerted: Ints
@@ -48,16 +48,16 @@ class Watchers(Struct):
         never = -(10**9)
         return cls(np.full(n, -1), np.full(n, never), np.full(n, never))
 
-    def step(self, hour: int, alarms: Floats, alert: Bools) -> tuple[Bools, Bools]:
+    def step(self, minute: int, alarms: Floats, alert: Bools) -> tuple[Bools, Bools]:
         """Take the scores of one evaluation; gives the series whose episode opens and those whose episode closes.
 
-        The same hour again changes nothing.
+        The same moment again changes nothing.
         """
         is_open = self.since >= 0
-        opens = alert & ~is_open & (hour - self.alerted >= SILENT_HOURS)
-        self.since[opens] = hour
-        self.alerted[alert & (opens | is_open)] = hour
-        self.active[(alarms <= QUIET) | opens] = hour
-        closes = is_open & (hour - self.active >= CLOSE_HOURS)
+        opens = alert & ~is_open & (minute - self.alerted >= SILENT_MINUTES)
+        self.since[opens] = minute
+        self.alerted[alert & (opens | is_open)] = minute
+        self.active[(alarms <= QUIET) | opens] = minute
+        closes = is_open & (minute - self.active >= CLOSE_MINUTES)
         self.since[closes] = -1
         return opens, closes

@@ -202,7 +202,7 @@ def _opened(alarms: Floats, q: float) -> list[tuple[int, int]]:
     watchers = Watchers.none(len(alarms))
     raised = []
     for hour in range(alarms.shape[1]):
-        opens, _ = watchers.step(hour, alarms[:, hour], alerts(alarms[:, hour], q))
+        opens, _ = watchers.step(60 * hour, alarms[:, hour], alerts(alarms[:, hour], q))
         raised += [(hour, int(row)) for row in np.nonzero(opens)[0]]
     return raised
 

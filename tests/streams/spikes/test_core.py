@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from streams.spikes.decision import SILENT_HOURS, Watchers, alerts
+from streams.spikes.decision import SILENT_MINUTES, Watchers, alerts
 from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
 from streams.spikes.expectation import FIT_HOURS, fit
 from streams.spikes.score import Dispersion, Score, common_factor, plain_dispersion, score, upper_tail
@@ -167,9 +167,9 @@ def test_an_episode_opens_once_and_is_silent_after_it_closes() -> None:
     opened = []
     for hour in range(60):
         alert = hour in (5, 6, 25, 26, 50)
-        opens, closes = watchers.step(hour, loud if alert else quiet, yes if alert else no)
-        again = watchers.step(hour, loud if alert else quiet, yes if alert else no)
+        opens, closes = watchers.step(60 * hour, loud if alert else quiet, yes if alert else no)
+        again = watchers.step(60 * hour, loud if alert else quiet, yes if alert else no)
         assert not again[0].any() and not again[1].any()
         opened += [(hour, bool(opens[0]), bool(closes[0]))] if opens[0] or closes[0] else []
-    assert SILENT_HOURS == 24
+    assert SILENT_MINUTES == 24 * 60
     assert opened == [(5, True, False), (18, False, True), (50, True, False)]

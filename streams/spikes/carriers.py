@@ -1,0 +1,127 @@
+"""What carries a spike: pages, topics, entrances, distinct authors; and its nature and reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from clickhouse_connect.driver.client import Client
+from msgspec import Struct
+
+Nature = Literal["spike", "one_author", "bulk_entry"]
+Counted = tuple[tuple[str, int], ...]
+
+#: Fewer distinct accounts alert nobody.
+LEAST_AUTHORS: Final = 3
+#: One account that wrote this share of a window is what happened there.
+_ONE_AUTHOR: Final = 0.5
+#: Appeals of one entrance that is not a public page, this share of them within five minutes: somebody typed them in.
+_BULK: Final = 0.6
+#: Entrances through which offices enter appeals for citizens.
+_ENTERED: Final = frozenset({"office", "phone", "email", "portal", "pos_widget", "app", "other"})
+_MOST_NAMED: Final = 5
+
+
+class Carriers(Struct, frozen=True):
+    """The appeals of one series in one window, by what they have in common, most appeals first."""
+
+    appeals: int
+    pages: Counted
+    topics: Counted
+    entrances: Counted
+    #: Distinct accounts; appeals without one count as one each.
+    authors: int
+    #: Most appeals of one account.
+    by_one: int
+    #: Most appeals of one entrance within five minutes, and that entrance.
+    burst: int
+    burst_entrance: str
+
+
+def nature_of(carriers: Carriers) -> Nature:
+    """What the jump is. Bulk entry is judged first: whoever types in for others has one account or none."""
+    if carriers.appeals and carriers.burst_entrance in _ENTERED and carriers.burst >= _BULK * carriers.appeals:
+        return "bulk_entry"
+    if carriers.appeals and carriers.by_one >= _ONE_AUTHOR * carriers.appeals and carriers.by_one > 1:
+        return "one_author"
+    return "spike"
+
+
+def is_pushed(carriers: Carriers) -> bool:
+    """Whether the jump alerts anybody: at least three accounts, and nobody's bulk entry."""
+    return nature_of(carriers) == "spike" and carriers.authors >= LEAST_AUTHORS
+
+
+def reason(name: str, window_h: int, observed: int, expected: float, carriers: Carriers) -> str:
+    """What happened, in Russian, for the duty officer."""
+    usual = f"{expected:.1f}".replace(".", ",")
+    hours = {1: "за час", 3: "за 3 часа", 6: "за 6 часов", 24: "за сутки"}[window_h]
+    text = f"{name}: {hours} {observed} сообщений, обычно {usual}."
+    nature = nature_of(carriers)
+    if nature == "one_author":
+        return text + f" Один автор написал {carriers.by_one} из {carriers.appeals}."
+    if nature == "bulk_entry":
+        return text + f" Массовый ввод: {carriers.burst} за пять минут, источник поступления {carriers.burst_entrance}."
+    parts = []
+    if carriers.topics:
+        parts.append("темы: " + ", ".join(f"{topic} ({n})" for topic, n in carriers.topics[:3]))
+    if carriers.pages:
+        parts.append("страницы: " + ", ".join(f"{page} ({n})" for page, n in carriers.pages[:3]))
+    parts.append(f"разных авторов: {carriers.authors}")
+    return text + " " + "; ".join(parts).capitalize() + "."
+
+
+def read_carriers(client: Client, generation: int, places: Sequence[str], begin: datetime, end: datetime) -> Carriers:
+    """The appeals of some places received from ``begin`` (inclusive) to ``end`` (exclusive), UTC."""
+    table = f"gospulse_data.appeals_g{generation}"
+    inside = (
+        "tupleElement({0}, 'at') >= {{begin:DateTime('UTC')}} AND tupleElement({0}, 'at') < {{end:DateTime('UTC')}} "
+        "AND tupleElement({0}, 'place') IN {{places:Array(String)}}"
+    )
+    rows = client.query(
+        f"WITH f AS (SELECT appeal, min(first) AS fact, max(life) AS fate FROM {table} "
+        f"WHERE appeal IN (SELECT appeal FROM {table} WHERE {inside.format('first')}) GROUP BY appeal) "
+        "SELECT tupleElement(fact, 'page'), coalesce(tupleElement(fate, 'topic'), tupleElement(fact, 'topic')), "
+        "tupleElement(fact, 'entrance'), coalesce(tupleElement(fact, 'author'), appeal), "
+        "intDiv(toUnixTimestamp(toDateTime(tupleElement(fact, 'at'))), 300), count() "
+        f"FROM f WHERE {inside.format('fact')} GROUP BY 1, 2, 3, 4, 5",
+        parameters={"begin": begin, "end": end, "places": list(places)},
+    ).result_rows
+    return carriers_of(rows)
+
+
+def carriers_of(rows: Sequence[Sequence[Any]]) -> Carriers:
+    """From (page or None, topic or None, entrance, author, number of five minutes, appeals)."""
+    pages: dict[Any, int] = {}
+    topics: dict[Any, int] = {}
+    entrances: dict[Any, int] = {}
+    authors: dict[Any, int] = {}
+    bursts: dict[Any, int] = {}
+    total = 0
+    for page, topic, entrance, author, minutes, appeals in rows:
+        total += appeals
+        for tally, key in (
+            (pages, page),
+            (topics, topic),
+            (entrances, entrance),
+            (authors, author),
+            (bursts, (entrance, minutes)),
+        ):
+            if key is not None:
+                tally[key] = tally.get(key, 0) + appeals
+    burst = max(bursts.items(), key=lambda each: each[1], default=(("", 0), 0))
+    return Carriers(
+        appeals=total,
+        pages=_most(pages),
+        topics=_most(topics),
+        entrances=_most(entrances),
+        authors=len(authors),
+        by_one=max(authors.values(), default=0),
+        burst=burst[1],
+        burst_entrance=burst[0][0],
+    )
+
+
+def _most(tally: dict[Any, int]) -> Counted:
+    return tuple(sorted(tally.items(), key=lambda each: (-each[1], each[0]))[:_MOST_NAMED])

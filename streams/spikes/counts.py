@@ -1,0 +1,139 @@
+"""Counts of appeals for the detector, read from the public views, with the hours that count for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from msgspec import Struct
+
+from streams.spikes.hierarchy import Hierarchy, hierarchy
+from streams.spikes.series import WINDOWS, Bools, Floats
+
+#: A page is tested from so many days after its first event on: connecting pages to a place is no spike.
+SETTLING_DAYS: Final = 14
+#: The country falls silent for an hour in which at least so many appeals are usual: the hour is not known.
+_LEAST_OF_COUNTRY: Final = 10
+UNKNOWN_PLACE: Final = "00000000"
+
+
+class Territory(Struct, frozen=True):
+    """The places that are tested, as a hierarchy."""
+
+    tree: Hierarchy
+    #: Row of each municipality.
+    row: dict[str, int]
+
+
+def read_territory(client: Client, at: datetime) -> Territory:
+    """Every place that ever had an appeal or stands in the register, with its region, district and clock at a time."""
+    rows = client.query(
+        "SELECT place, region, federal_district, zone FROM gospulse.places "
+        "WHERE place != {unknown:String} ORDER BY place",
+        parameters={"unknown": UNKNOWN_PLACE},
+    ).result_rows
+    zones = client.query("SELECT region, federal_district, zone FROM gospulse.regions").result_rows
+    regions = {region: (district, _offset(zone, at)) for region, district, zone in zones}
+    tree = hierarchy([(place, region, _offset(zone, at)) for place, region, _, zone in rows], regions)
+    return Territory(tree, {row[0]: number for number, row in enumerate(rows)})
+
+
+def _offset(zone: str, at: datetime) -> int:
+    offset = ZoneInfo(zone).utcoffset(at.replace(tzinfo=None))
+    return round((offset or timedelta()).total_seconds() / 3600)
+
+
+def read_hourly(client: Client, territory: Territory, begin: int, end: int) -> Floats:
+    """Appeals of every series by hour from ``begin`` to ``end`` (hours since 1970, UTC; end exclusive), (n, hours)."""
+    counts = np.zeros((len(territory.row), end - begin))
+    rows = client.query(
+        "SELECT place, intDiv(toUnixTimestamp(time), 3600) AS hour, sum(appeals) "
+        f"FROM {_settled()} GROUP BY place, hour",
+        parameters=_span(begin * 60, end * 60),
+    ).result_rows
+    for place, hour, appeals in rows:
+        row = territory.row.get(place)
+        if row is not None:
+            counts[row, hour - begin] = appeals
+    return territory.tree.summed(counts)
+
+
+def read_windows(client: Client, territory: Territory, minute: int) -> Floats:
+    """Appeals of every series in the windows that end at a minute (since 1970, UTC; on the grid of 5), (n, windows)."""
+    counts = np.zeros((len(territory.row), len(WINDOWS)))
+    sums = ", ".join(f"sumIf(appeals, time >= toDateTime({(minute - window * 60) * 60}, 'UTC'))" for window in WINDOWS)
+    rows = client.query(
+        f"SELECT place, {sums} FROM {_settled()} GROUP BY place",
+        parameters=_span(minute - max(WINDOWS) * 60, minute),
+    ).result_rows
+    for place, *found in rows:
+        row = territory.row.get(place)
+        if row is not None:
+            counts[row] = found
+    return territory.tree.summed(counts)
+
+
+def _settled() -> str:
+    """Rows of five minutes whose page is known for long enough, or that have none; parameters of :func:`_span`."""
+    return (
+        "gospulse.appeals_5min AS a LEFT ANY JOIN ("
+        "SELECT assumeNotNull(page) AS new_page, assumeNotNull(first_day) + {settling:UInt16} AS settled "
+        "FROM gospulse.pages WHERE first_day > (SELECT min(first_day) FROM gospulse.pages) + {settling:UInt16}"
+        ") AS p ON ifNull(a.page, '') = p.new_page "
+        "WHERE a.time >= toDateTime({begin:UInt32}, 'UTC') AND a.time < toDateTime({end:UInt32}, 'UTC') "
+        "AND (p.new_page = '' OR toDate(a.time) >= p.settled)"
+    )
+
+
+def _span(begin_minute: int, end_minute: int) -> dict[str, Any]:
+    return {"begin": begin_minute * 60, "end": end_minute * 60, "settling": SETTLING_DAYS}
+
+
+def known_hours(client: Client, territory: Territory, counts: Floats, usual: Floats | None, begin: int) -> Bools:
+    """Which hours of ``counts`` (n, hours from ``begin`` on) mean anything, (n, hours).
+
+    Unknown are the hours before the first appeal of all, hours in which a feed reported itself down (for its place, or
+    for all where it has none), and hours in which the whole country was silent although much was usual.
+    """
+    known = np.ones(counts.shape, np.bool_)
+    country = counts[-1]
+    first = int((country > 0).argmax()) if country.any() else len(country)
+    known[:, :first] = False
+    mean = (
+        usual[-1]
+        if usual is not None
+        else np.full(counts.shape[1], country[first:].mean() if first < len(country) else 0)
+    )
+    known[:, (country == 0) & (mean >= _LEAST_OF_COUNTRY)] = False
+    for place, down_from, down_to in _outages(client, begin, begin + counts.shape[1]):
+        hours = slice(max(0, down_from - begin), max(0, down_to - begin))
+        row = territory.row.get(place)
+        known[slice(None) if row is None else row, hours] = False
+    return known
+
+
+def _outages(client: Client, begin: int, end: int) -> Sequence[tuple[str, int, int]]:
+    """(place, first hour, hour after the last) in which a feed said that it was down."""
+    rows = client.query(
+        "SELECT place, intDiv(toUnixTimestamp(period_from), 3600), intDiv(toUnixTimestamp(period_to) + 3599, 3600) "
+        "FROM gospulse.source_outages WHERE period_to > toDateTime({begin:UInt32}, 'UTC') "
+        "AND period_from < toDateTime({end:UInt32}, 'UTC')",
+        parameters={"begin": begin * 3600, "end": end * 3600},
+    ).result_rows
+    return [(place, int(down_from), int(down_to)) for place, down_from, down_to in rows]
+
+
+def complete_until(client: Client) -> datetime | None:
+    """Until when every appeal that the broker took is counted (UTC); None where that is not known."""
+    rows = client.query(
+        "SELECT count(), countIf(complete_until IS NULL), min(complete_until) "
+        "FROM gospulse.freshness WHERE topic = 'events'"
+    ).result_rows
+    partitions, unheard, until = rows[0]
+    if not partitions or unheard or until is None:
+        return None
+    return until.replace(tzinfo=UTC) if isinstance(until, datetime) else None
