@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.spikes {on_cluster}
     aftermath SimpleAggregateFunction(max, Tuple(computed DateTime('UTC'), appeals UInt64, usual Float64, peak_hour DateTime('UTC'), peak UInt64, hours Float64, half_after_h Nullable(Float64), first_post_h Nullable(Float64), silent_pages Array(String), answered UInt64)) COMMENT 'What became of a closed episode, computed again a day later; 1970 before the first time'
 )
 ENGINE = {AggregatingMergeTree}
-ORDER BY (since, id)
+ORDER BY (since, series, level, id)
 COMMENT 'Episodes of unusually many appeals; the same evaluation again writes the same row';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.spike_decisions {on_cluster}

@@ -7,7 +7,8 @@ CREATE OR REPLACE VIEW gospulse.source_outages {on_cluster}
     period_to DateTime64(3, 'UTC') COMMENT 'End (UTC), exclusive'
 )
 AS
-SELECT source, place, period_from, period_to
-FROM gospulse.page_readings
-WHERE metric = 'source_up' AND value = 0
+SELECT tupleElement(latest, 'source') AS source, tupleElement(latest, 'place') AS place, period_from, period_to
+FROM gospulse_data.readings_g{generation} FINAL
+WHERE metric = 'source_up' AND tupleElement(latest, 'value') = 0
+SETTINGS optimize_functions_to_subcolumns = 0
 COMMENT 'Times in which a feed said of itself that it was down (metric source_up). Generation {generation}.';
