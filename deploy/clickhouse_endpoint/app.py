@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 
 from aiohttp import web
 
@@ -42,19 +41,11 @@ async def _ping(_request: web.Request) -> web.Response:
 async def _query(services: Services, passwords: Passwords, request: web.Request) -> web.StreamResponse:
     login = passwords.login(request.headers, request.query)
     wish = read_wish(login, request.method, request.query, request.headers, external_names(request.query))
-    running = services.queries.enter(
-        wish.query_id, login.value, wish.settings.get("log_comment", ""), partial(_hang_up, request)
-    )
-    execution = Execution(services, request, wish, running)
+    execution = Execution(services, request, wish)
     try:
         return await execution.run()
     finally:
         await execution.end()
-
-
-def _hang_up(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 async def _answered(

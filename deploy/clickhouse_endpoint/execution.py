@@ -16,18 +16,18 @@ from aiohttp import web
 from msgspec import Struct
 
 from deploy.clickhouse_endpoint.engine.cancellation import Queries, Running
-from deploy.clickhouse_endpoint.engine.configuration import DISPLAY_NAME
+from deploy.clickhouse_endpoint.engine.configuration import ANALYST_SQL, DISPLAY_NAME, WRITER_SQL
 from deploy.clickhouse_endpoint.engine.engine import Engine, Outcome
-from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, check_writer
+from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, check_writer, has_format
 from deploy.clickhouse_endpoint.engine.pipes import Pipe
 from deploy.clickhouse_endpoint.engine.sessions import Lease, Sessions
 from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, QUERY_WAS_CANCELLED, READONLY, ClickHouseError
 from deploy.clickhouse_endpoint.externals import ExternalTable, read_form
 from deploy.clickhouse_endpoint.inserts import Insert
 from deploy.clickhouse_endpoint.sql.completeness import check_complete
-from deploy.clickhouse_endpoint.sql.statements import Statement, kill_condition
-from deploy.clickhouse_endpoint.sql.tokens import tokens
-from deploy.clickhouse_endpoint.wire.bodies import Body
+from deploy.clickhouse_endpoint.sql.quoting import literal
+from deploy.clickhouse_endpoint.sql.statements import Statement, kill_condition, killed_query_id
+from deploy.clickhouse_endpoint.wire.bodies import Body, BodyLimits
 from deploy.clickhouse_endpoint.wire.compression import decoder, encoder
 from deploy.clickhouse_endpoint.wire.hello import hello_block, is_hello
 from deploy.clickhouse_endpoint.wire.logins import Login
@@ -62,12 +62,12 @@ class Services(Struct):
 class Execution:
     """One request. ``run`` answers it; ``end`` must follow, whatever happened."""
 
-    def __init__(self, services: Services, request: web.Request, wish: Wish, running: Running) -> None:
+    def __init__(self, services: Services, request: web.Request, wish: Wish) -> None:
         self._services = services
         self._request = request
         self._wish = wish
-        self._running = running
         self._began = time.monotonic()
+        self._running: Running | None = None
         self._lease: Lease | None = None
         self._pipe: Pipe | None = None
         self._insert: Insert | None = None
@@ -82,28 +82,28 @@ class Execution:
         Raises:
             ClickHouseError: before anything was answered.
         """
-        request, wish = self._request, self._wish
-        content = request.content
-        if request.content_type == "multipart/form-data":
-            self._externals = await read_form(request, request.query, wish)
-            body = Body(wish.sql, None, decoder("", False))
-        else:
-            body = Body(wish.sql, content, decoder(request.headers.get("Content-Encoding", ""), wish.block_body))
-        statement = await body.begin()
-        self._running.begins(statement.sql)
-        self._check_method(statement)
-        if wish.modern_native and is_hello(statement.sql):
-            return await self._answer(
-                Outcome(payload=hello_block(DISPLAY_NAME, self._services.engine.version, "UTC")), "Native"
-            )
-        self._lease = self._open()
-        await self._call(partial(self._begin, self._lease, statement))
+        wish = self._wish
         try:
-            return await self._dispatch(self._lease, statement, body)
-        except ClickHouseError as error:
-            if self._reply is None or not self._reply.started:
-                raise self._explained(error, statement) from None
-            return await self._reply.fail(error, self._services.engine.version)
+            statement = await self._arrive()
+            if wish.modern_native and is_hello(statement.sql):
+                hello = hello_block(DISPLAY_NAME, self._services.engine.version, "UTC")
+                return await self._answer(Outcome(payload=hello), "Native")
+            running = self._services.queries.enter(
+                wish.query_id, wish.login.value, wish.settings.get("log_comment", ""), self._hang_up
+            )
+            self._running = running
+            running.begins(statement.sql)
+            running.writes = statement.kind in ("insert", "insert_input", "command")
+            self._lease = self._open()
+            if statement.kind == "query":
+                self._pipe = Pipe()
+            sql = await self._call(running, partial(self._begin, self._lease, statement))
+            try:
+                return await self._dispatch(running, self._lease, statement, sql)
+            except ClickHouseError as error:
+                if self._reply is None or not self._reply.started:
+                    raise self._explained(error, statement) from None
+                return await self._reply.fail(error, self._services.engine.version)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -112,11 +112,38 @@ class Execution:
 
     async def end(self) -> None:
         """Stop what still runs, wait for it, give the connection back."""
-        await self._services.queries.end(self._running, self._close, self._pipe)
+        if self._running is None:
+            self._close()
+        else:
+            await self._services.queries.end(self._running, self._close, self._pipe)
+
+    async def _arrive(self) -> Statement:
+        """The statement, once it and the data of an INSERT have arrived. Until then the request takes no place."""
+        request, wish = self._request, self._wish
+        limits = BodyLimits(sql=ANALYST_SQL if wish.login is Login.ANALYST else WRITER_SQL)
+        with self._services.queries.arriving(wish.login.value):
+            if request.content_type == "multipart/form-data":
+                self._externals = await read_form(request, request.query, wish, limits)
+                body = Body(wish.sql, None, decoder("", False), limits)
+            else:
+                coding = decoder(request.headers.get("Content-Encoding", ""), wish.block_body)
+                body = Body(wish.sql, request.content, coding, limits)
+            statement = await body.begin()
+            self._check_method(statement)
+            if wish.login is Login.ANALYST and statement.kind not in ("query", "rows"):
+                raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
+            if statement.kind in ("insert", "insert_input"):
+                self._insert = Insert(self._services.scratch)
+                await self._insert.take(body)
+        return statement
+
+    def _hang_up(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
     def _explained(self, error: ClickHouseError, statement: Statement) -> ClickHouseError:
         # The engine's database `default` looks for an unknown table among the machine's files, which are out of reach.
-        named = any(token.name.lower() == "file" for token in tokens(statement.sql))
+        named = re.search(rb"\bfile\b", statement.sql, re.IGNORECASE)
         if error.code == ACCESS_DENIED and "READ ON FILE" in error.message and not named:
             problem = (
                 "Unknown table. One without a database is looked for in `default`, which holds none: name its database"
@@ -150,8 +177,10 @@ class Execution:
             )
         return self._services.sessions.fresh()
 
-    def _begin(self, lease: Lease, statement: Statement) -> None:
+    def _begin(self, lease: Lease, statement: Statement) -> bytes:
+        """Prepare the connection and check the statement. The SQL that is to run. Blocks in the engine."""
         wish, guard = self._wish, self._services.guard
+        assert self._running is not None
         analyst = wish.login is Login.ANALYST
         settings = guard.settings(wish.settings) if analyst else dict(wish.settings)
         settings["log_comment"] = self._running.tag
@@ -161,56 +190,64 @@ class Execution:
         for table in self._externals:
             self._externals_made.append(table)
             table.create(lease.connection, self._services.scratch)
+        if statement.first == "KILL" and (killed := killed_query_id(statement.sql)) is not None:
+            return self._kill_one(*killed)
         if analyst:
-            if statement.kind not in ("query", "rows"):
-                raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
             guard.enter(lease.connection, settings)
-            guard.check(lease.connection, statement.sql, wish.parameters)
-        else:
-            check_writer(lease.connection, statement.sql, wish.parameters)
-
-    async def _dispatch(self, lease: Lease, statement: Statement, body: Body) -> web.StreamResponse:
-        connection, wish = lease.connection, self._wish
+        if statement.format_at >= 0 and not has_format(lease.connection, statement.sql, wish.parameters):
+            statement.format, statement.format_at = None, -1
         output_format = statement.format or wish.default_format
         if not re.fullmatch(r"\w+", output_format):
             raise ClickHouseError(73, f"Unknown format {output_format!r}", "UNKNOWN_FORMAT")
-        self._running.writes = statement.kind in ("insert", "insert_input", "command")
-        if statement.kind == "query":
-            return await self._stream(lease, statement, output_format)
-        if statement.kind in ("insert", "insert_input"):
-            self._insert = Insert(connection, self._call, self._services.scratch, wish.parameters)
-            return await self._answer(await self._insert.run(statement, body), "")
-        if (condition := kill_condition(statement.sql)) is not None:
+        sql = statement.sql if self._pipe is None else statement.writing_into(self._pipe.path, output_format)
+        if analyst:
+            guard.check(lease.connection, statement.sql, sql, wish.parameters)
+        else:
+            check_writer(lease.connection, statement.sql, wish.parameters)
+        return sql
+
+    def _kill_one(self, query_id: str, end: bytes) -> bytes:
+        # The engine knows a query by its tag. Analysts stop their own queries, the login that writes all.
+        login = self._wish.login.value if self._wish.login is Login.ANALYST else None
+        victim = self._services.queries.find(query_id, login)
+        condition = "0" if victim is None else f"Settings['log_comment'] = {literal(victim.tag)}"
+        return f"KILL QUERY WHERE {condition} ".encode() + end
+
+    async def _dispatch(self, running: Running, lease: Lease, statement: Statement, sql: bytes) -> web.StreamResponse:
+        connection, parameters = lease.connection, self._wish.parameters
+        output_format = statement.format or self._wish.default_format
+        if self._pipe is not None:
+            return await self._stream(running, lease, sql, output_format)
+        if self._insert is not None:
+            work = partial(self._insert.run, connection, statement, parameters)
+            return await self._answer(await self._call(running, work), "")
+        if statement.first == "KILL" and (condition := kill_condition(sql)) is not None:
             chosen = b"SELECT Settings['log_comment'] FROM system.processes WHERE " + condition
-            tags = await self._call(lambda: connection.run(chosen, "TSVRaw", wish.parameters))
+            tags = await self._call(running, lambda: connection.run(chosen, "TSVRaw", parameters))
             self._services.queries.note_killed(tags.payload.decode("utf-8", "replace").splitlines())
-        outcome = await self._call(lambda: connection.run(statement.sql, output_format, wish.parameters))
+        outcome = await self._call(running, lambda: connection.run(sql, output_format, parameters))
+        if statement.kind == "command" and b"FUNCTION" in statement.sql.upper():
+            await self._call(running, lambda: self._services.guard.functions.learn(connection))
         return await self._answer(outcome, output_format if statement.kind == "rows" or outcome.payload else "")
 
-    async def _stream(self, lease: Lease, statement: Statement, output_format: str) -> web.StreamResponse:
-        self._pipe = pipe = Pipe()
-        into = f"\nINTO OUTFILE '{pipe.path}' APPEND ".encode()
-        if statement.format_at >= 0:
-            sql = statement.sql[: statement.format_at] + into + statement.sql[statement.format_at :]
-        else:
-            sql = statement.sql + into + f"FORMAT {output_format}".encode()
-        parameters = self._wish.parameters
-        self._running.begins(sql)
+    async def _stream(self, running: Running, lease: Lease, sql: bytes, output_format: str) -> web.StreamResponse:
+        pipe, parameters = self._pipe, self._wish.parameters
+        assert pipe is not None
+        running.begins(sql)
         began = time.monotonic()
-        writing = self._services.queries.start(
-            self._running, lambda: lease.connection.run(sql, output_format, parameters)
-        )
+        writing = self._services.queries.start(running, lambda: lease.connection.run(sql, output_format, parameters))
         reply = self._begin_reply(output_format)
-        while piece := await pipe.read(writing):
-            await reply.write(piece)
+        while (piece := await pipe.read(writing, reply.patience())) != b"":
+            await reply.write(piece) if piece is not None else await reply.start()
         outcome = await asyncio.shield(writing)
         seconds = time.monotonic() - began
-        session_limit = await self._call(lease.time_limit) if self._wish.session_id else 0.0
-        check_complete(statement.sql, self._settings, session_limit, seconds, self._running.killed)
+        session_limit = await self._call(running, lease.time_limit) if self._wish.session_id else 0.0
+        check = partial(check_complete, sql, self._settings, session_limit, seconds, running.killed)
+        await asyncio.to_thread(check)
         return await reply.finish(outcome, self._elapsed())
 
     async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
-        if self._running.killed:
+        if self._running is not None and self._running.killed:
             raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
         reply = self._begin_reply(output_format)
         if outcome.payload:
@@ -233,8 +270,8 @@ class Execution:
         self._reply = Reply(self._request, headers, coder, encoding, wish.hold, self._services.scratch)
         return self._reply
 
-    async def _call(self, work: Callable[[], T]) -> T:
-        return await self._services.queries.call(self._running, work)
+    async def _call(self, running: Running, work: Callable[[], T]) -> T:
+        return await self._services.queries.call(running, work)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
@@ -244,13 +281,14 @@ class Execution:
             self._reply.close()
         if self._pipe is not None:
             self._pipe.close()
-        if self._lease is None:
-            return
         try:
             with contextlib.suppress(ClickHouseError):
                 if self._insert is not None:
                     self._insert.close()
+                if self._lease is None:
+                    return
                 for table in self._externals_made:
                     table.drop(self._lease.connection)
         finally:
-            self._lease.give_back()
+            if self._lease is not None:
+                self._lease.give_back()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from aiohttp import BodyPartReader, web
 from msgspec import Struct
 
 from deploy.clickhouse_endpoint.engine.engine import EngineConnection
-from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, ClickHouseError
+from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, SOCKET_TIMEOUT, TOO_LARGE, ClickHouseError
 from deploy.clickhouse_endpoint.sql.quoting import identifier
+from deploy.clickhouse_endpoint.wire.bodies import BodyLimits
 from deploy.clickhouse_endpoint.wire.requests import Wish
 from deploy.clickhouse_endpoint.wire.spool import Spool
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LARGEST = 256 << 20
+_LARGEST: Final = 256 << 20
+# The most of a form, in the most that SQL may have: 64 MB for analysts.
+_FORM_BY_SQL: Final = 64
 
 
 class ExternalTable(Struct):
@@ -43,26 +48,36 @@ class ExternalTable(Struct):
         connection.run(f"DROP TEMPORARY TABLE IF EXISTS {identifier(self.name)}")
 
 
-async def read_form(request: web.Request, query: Mapping[str, str], wish: Wish) -> list[ExternalTable]:
+async def read_form(
+    request: web.Request, query: Mapping[str, str], wish: Wish, limits: BodyLimits
+) -> list[ExternalTable]:
     """Read a form: its fields go into ``wish``, its files are the external tables.
 
     Raises:
         ClickHouseError: a table without structure, a name that is none, too much data.
     """
     tables: list[ExternalTable] = []
-    size = 0
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader) or part.name is None:
-            continue
-        data = bytes(await part.read())
-        size += len(data)
-        if size > _LARGEST:
-            raise ClickHouseError(BAD_ARGUMENTS, f"The form is larger than {_LARGEST} bytes")
-        if part.filename is None:
-            wish.add_field(part.name, data.decode("utf-8", "surrogateescape"))
-        else:
-            tables.append(_table(part.name, query, data))
+    left = min(_LARGEST, limits.sql * _FORM_BY_SQL)
+    try:
+        async with asyncio.timeout(limits.sql_s):
+            reader = await request.multipart()
+            while (part := await reader.next()) is not None:
+                if not isinstance(part, BodyPartReader) or part.name is None:
+                    continue
+                data = bytearray()
+                while chunk := await part.read_chunk():
+                    data += chunk
+                    left -= len(chunk)
+                    if left < 0:
+                        raise ClickHouseError(TOO_LARGE, "The form is too large: load the table with an INSERT")
+                if part.filename is None:
+                    wish.add_field(part.name, data.decode("utf-8", "surrogateescape"))
+                else:
+                    tables.append(_table(part.name, query, bytes(data)))
+    except TimeoutError:
+        raise ClickHouseError(SOCKET_TIMEOUT, f"The form did not arrive within {limits.sql_s:.0f} s") from None
+    except ValueError as error:
+        raise ClickHouseError(BAD_ARGUMENTS, f"The form cannot be read: {error}") from None
     return tables
 
 

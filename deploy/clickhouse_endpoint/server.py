@@ -27,7 +27,7 @@ from deploy.clickhouse_endpoint.wire.logins import Login, Passwords
 _LOG = logging.getLogger("clickhouse-endpoint")
 # How long inserts that are under way may take to end after SIGTERM, in seconds.
 _GRACE = 5.0
-_MOST_QUERIES = 100
+_MOST_QUERIES = 100  # of the login that writes; those of analysts come besides
 
 
 class EndpointOptions(Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ async def _serve(
     root = engine.connect()
     functions = FunctionRules(root, lists)
     root.close()
-    queries = Queries(engine, _MOST_QUERIES, {Login.ANALYST.value: options.analyst.queries})
+    queries = Queries(engine, {Login.GOSPULSE.value: _MOST_QUERIES, Login.ANALYST.value: options.analyst.queries})
     sessions = Sessions(engine)
     services = Services(engine, queries, sessions, AnalystGuard(options.analyst, functions), scratch)
     runner = web.AppRunner(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from deploy.clickhouse_endpoint.engine.engine import Engine
 from deploy.clickhouse_endpoint.engine.pipes import Pipe
@@ -22,6 +23,7 @@ from deploy.clickhouse_endpoint.errors import (
 from deploy.clickhouse_endpoint.sql.quoting import literal
 
 T = TypeVar("T")
+_MOST_ARRIVING: Final = 128
 
 
 class Running:
@@ -50,15 +52,36 @@ class Running:
 class Queries:
     """All running requests of the endpoint."""
 
-    def __init__(self, engine: Engine, most: int, most_of_a_login: dict[str, int]) -> None:
+    def __init__(self, engine: Engine, most: Mapping[str, int]) -> None:
+        """``most``: of each login."""
         self._engine = engine
         self._most = most
-        self._most_of_a_login = most_of_a_login
         # A request has one thread at most, and ends need one each: nothing waits for a thread for ever.
-        self._threads = ThreadPoolExecutor(most + 8, thread_name_prefix="query")
+        self._threads = ThreadPoolExecutor(sum(most.values()) + 8, thread_name_prefix="query")
         self._killers = ThreadPoolExecutor(4, thread_name_prefix="kill")
         self._running: dict[str, Running] = {}
+        self._arriving: Counter[str] = Counter()
         self._ends: set[asyncio.Task[None]] = set()
+
+    @contextlib.contextmanager
+    def arriving(self, login: str) -> Iterator[None]:
+        """Count a request whose body is still on its way. It takes no place of a query.
+
+        Raises:
+            ClickHouseError: 202 when too many of the login are on their way.
+        """
+        if self._arriving[login] >= _MOST_ARRIVING:
+            raise ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many unfinished requests of {login}")
+        self._arriving[login] += 1
+        try:
+            yield
+        finally:
+            self._arriving[login] -= 1
+
+    def find(self, query_id: str, login: str | None) -> Running | None:
+        """The running request of this id; of this login only, unless it is None."""
+        running = self._running.get(query_id)
+        return running if running is not None and login in (None, running.login) else None
 
     def enter(self, query_id: str, login: str, comment: str, hang_up: Callable[[], None]) -> Running:
         """Note a request.
@@ -74,7 +97,7 @@ class Queries:
                 QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, f"Query with id = {query_id} is already running"
             )
         of_login = sum(1 for running in self._running.values() if running.login == login)
-        if len(self._running) >= self._most or of_login >= self._most_of_a_login.get(login, self._most):
+        if of_login >= self._most[login]:
             raise ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries for {login}")
         running = Running(query_id, f"{comment} {query_id}".lstrip(), login, hang_up)
         self._running[query_id] = running

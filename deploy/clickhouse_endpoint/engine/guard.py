@@ -108,20 +108,23 @@ class AnalystGuard:
         connection.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
         connection.run("SET readonly = 2")
 
-    def check(self, connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> None:
+    def check(self, connection: EngineConnection, asked: bytes, sql: bytes, parameters: Mapping[str, str]) -> None:
         """Let the statement pass or reject it. Blocks in the engine.
 
         Args:
             connection: with the request's database and settings applied.
+            asked: the statement of the client.
+            sql: what is going to run: the same, with the pipe for the result.
+            parameters: the values of its parameters.
 
         Raises:
             ClickHouseError: 164 for a statement that does not only read, 497 for what the login may not use, 62 for
                 bad SQL.
         """
-        kind, count = connection.classify(sql)
+        kind, count = connection.classify(asked)
         if count > 1 or kind not in (StatementClass.READ_ONLY, StatementClass.UNKNOWN):
             raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
-        tree = connection.run(b"EXPLAIN AST " + sql, "TSVRaw", parameters).payload.decode("utf-8", "replace")
+        tree = _tree(connection, sql, parameters)
         if kind is StatementClass.UNKNOWN or not _ROOTS.match(tree):
             raise _denied("this kind of statement is not for analysts")
         nodes = list(_nodes(tree))
@@ -195,7 +198,7 @@ def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[s
     if not _MAYBE_FILE.search(sql):
         return
     try:
-        tree = connection.run(b"EXPLAIN AST " + sql, "TSVRaw", parameters).payload.decode("utf-8", "replace")
+        tree = _tree(connection, sql, parameters)
     except ClickHouseError:
         return  # the statement itself will say what is wrong
     for node in _nodes(tree):
@@ -205,6 +208,18 @@ def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[s
             raise ClickHouseError(
                 ACCESS_DENIED, f"gospulse: Not enough privileges: {node.text} is switched off{advice}"
             )
+
+
+def has_format(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> bool:
+    """Whether the statement has the clause FORMAT, by the engine's parser. Blocks in the engine."""
+    try:
+        return any(line.startswith(" Identifier ") for line in _tree(connection, sql, parameters).splitlines())
+    except ClickHouseError:
+        return True  # the statement itself will say what is wrong
+
+
+def _tree(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> str:
+    return connection.run(b"EXPLAIN AST " + sql, "TSVRaw", parameters).payload.decode("utf-8", "replace")
 
 
 def _nodes(tree: str) -> Iterator[Node]:

@@ -12,6 +12,10 @@ from deploy.clickhouse_endpoint.sql.tokens import Token, tokens
 
 _ROWS = frozenset(("SHOW", "DESC", "DESCRIBE", "EXISTS", "EXPLAIN", "CHECK", "KILL"))
 _QUERY = frozenset(("SELECT", "WITH", "FROM"))
+_KILL_ONE = re.compile(
+    rb"\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*'([^'\\]+)'\s*((?:(?:SYNC|ASYNC|TEST)\b\s*)?(?:FORMAT\s+\w+\s*)?)",
+    re.IGNORECASE,
+)
 _BEFORE_DATA = re.compile(rb"[ \t\f]*(?:\r\n|\n)?")
 
 
@@ -25,7 +29,8 @@ class Statement(Struct, kw_only=True):
             for ``insert_input`` the statement without FORMAT and data.
         format: the format named in the text, if any. data: offset in the given text at which data begin.
         infile_at: offset in the head of an ``insert`` at which FROM INFILE may stand.
-        format_at: offset of the word FORMAT of a query, or -1.
+        format_at: offset of the word FORMAT of a query or rows, or -1. A column may bear the name `format`, so only
+            the engine's parser can say whether this is the clause.
     """
 
     kind: Literal["query", "rows", "command", "insert", "insert_input"]
@@ -35,6 +40,13 @@ class Statement(Struct, kw_only=True):
     data: int = 0
     infile_at: int = 0
     format_at: int = -1
+
+    def writing_into(self, path: str, default_format: str) -> bytes:
+        """The SQL of a query that writes its result into a file."""
+        into = f"\nINTO OUTFILE '{path}' APPEND ".encode()
+        if self.format is None:
+            return self.sql + into + f"FORMAT {default_format}".encode()
+        return self.sql[: self.format_at] + into + self.sql[self.format_at :]
 
 
 def read_statement(text: bytes, complete: bool) -> Statement | None:
@@ -50,66 +62,72 @@ def read_statement(text: bytes, complete: bool) -> Statement | None:
     Raises:
         ClickHouseError: empty text, several statements, INTO OUTFILE, FROM INFILE.
     """
-    opening: list[Token] = []
-    for token in tokens(text):
-        if token.text == b"(" and not opening:
-            break  # a query in brackets
-        opening.append(token)
-        if len(opening) == 2:
-            break
-    else:
-        if not complete:
-            return None
-        if not opening and b"(" not in text:
+    opening = next(tokens(text), None)
+    if opening is None:
+        if complete:
             raise ClickHouseError(SYNTAX_ERROR, "Syntax error: empty query")
-    if opening and opening[0].keyword == "INSERT":
-        return _read_insert(text, complete)
-    return _read_whole(text) if complete else None
+        return None
+    if opening.end == len(text) and not complete:
+        return None
+    if opening.keyword == "INSERT":
+        return _read_insert(text, complete, 0)
+    if opening.keyword == "WITH":
+        # WITH … INSERT … may have data behind it, WITH … SELECT has none.
+        verb = next((t for t in tokens(text) if t.depth == 0 and t.keyword in ("INSERT", "SELECT")), None)
+        if verb is not None and verb.keyword == "INSERT" and (complete or verb.end < len(text)):
+            return _read_insert(text, complete, verb.start)
+    return _read_whole(text, opening) if complete else None
 
 
-def _read_whole(text: bytes) -> Statement:
-    end, first, format_name, format_at = len(text), "", None, -1
-    inserts, outfile = False, False
+def _read_whole(text: bytes, opening: Token) -> Statement:
+    end, outfile = len(text), False
+    found: list[Token] = []  # the last four on the level of the statement
+    candidate: tuple[Token, Token] | None = None  # FORMAT and its name, with nothing but SETTINGS behind
+    ended = False
     before: Token | None = None
-    after_end = False
     for token in tokens(text):
-        if after_end:
+        if ended:
             if token.text != b";":
-                raise ClickHouseError(
-                    SYNTAX_ERROR,
-                    f"Syntax error (Multi-statements are not allowed): failed at position {token.start + 1}",
-                )
+                problem = f"Syntax error (Multi-statements are not allowed): failed at position {token.start + 1}"
+                raise ClickHouseError(SYNTAX_ERROR, problem)
             continue
         if token.text == b";" and token.kind == "mark" and token.depth == 0:
-            end, after_end = token.start, True
+            end, ended = token.start, True
             continue
-        word = token.keyword
-        if not first:
-            first = word or token.text.decode("latin-1")
-        if token.depth == 0 and before is not None and before.text not in (b".", b","):
-            if before.keyword == "FORMAT" and token.kind in ("word", "quoted") and word != "SETTINGS":
-                format_name, format_at = token.name, before.start
-            inserts = inserts or (word == "INSERT" and first == "WITH")
-        outfile = outfile or (word == "OUTFILE" and before is not None and before.keyword == "INTO")
+        outfile = outfile or (token.keyword == "OUTFILE" and before is not None and before.keyword == "INTO")
         before = token
+        if token.depth == 0:
+            candidate = _format_clause(candidate, found, token)
+            found = [*found[-1:], token]
     if outfile:
         raise ClickHouseError(INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
-    sql = text[:end].rstrip()
-    if (first in _QUERY or first == "(") and not inserts:
-        return Statement(kind="query", sql=sql, first=first, format=format_name, format_at=format_at)
-    if first in _ROWS:
-        return Statement(kind="rows", sql=sql, first=first, format=format_name)
-    return Statement(kind="command", sql=sql, first=first)
+    sql, first = text[:end].rstrip(), opening.keyword or opening.text.decode("latin-1")
+    kind: Literal["query", "rows", "command"]
+    kind = "query" if first in _QUERY or first == "(" else "rows" if first in _ROWS else "command"
+    if candidate is None:
+        return Statement(kind=kind, sql=sql, first=first)
+    return Statement(kind=kind, sql=sql, first=first, format=candidate[1].name, format_at=candidate[0].start)
 
 
-def _read_insert(text: bytes, complete: bool) -> Statement | None:
+def _format_clause(
+    candidate: tuple[Token, Token] | None, before: list[Token], token: Token
+) -> tuple[Token, Token] | None:
+    """The candidate for the clause FORMAT, after one more token of the statement's own level."""
+    if before and before[-1].keyword == "FORMAT" and token.kind in ("word", "quoted"):
+        return before[-1], token
+    if candidate is None or candidate[1] is before[-1]:
+        return candidate if candidate is not None and token.keyword == "SETTINGS" else None
+    return candidate
+
+
+def _read_insert(text: bytes, complete: bool, start: int) -> Statement | None:
     # A table may have any word for its name, so what follows is looked for behind the name only.
     before: Token | None = None
     name: list[Token] = []
     named = False
     selects = has_input = False
     settings = -1
-    for token in tokens(text):
+    for token in tokens(text, start):
         if token.end == len(text) and not complete:
             return None
         previous, before = before, token
@@ -141,7 +159,8 @@ def _read_insert(text: bytes, complete: bool) -> Statement | None:
             selects = True
     if not complete:
         return None
-    return Statement(kind="command", sql=_read_whole(text).sql, first="INSERT")
+    opening = next(tokens(text))
+    return Statement(kind="command", sql=_read_whole(text, opening).sql, first="INSERT")
 
 
 def _with_data(
@@ -166,6 +185,12 @@ def _with_data(
 def _opens_query(text: bytes, bracket: Token) -> bool:
     following = next(tokens(text, bracket.end), None)
     return following is not None and following.keyword in ("SELECT", "WITH", "FROM")
+
+
+def killed_query_id(sql: bytes) -> tuple[str, bytes] | None:
+    """The id and the end of `KILL QUERY WHERE query_id = '…' [SYNC|ASYNC|TEST] [FORMAT …]`; None for others."""
+    found = _KILL_ONE.fullmatch(sql)
+    return (found[1].decode("utf-8", "replace"), found[2]) if found else None
 
 
 def kill_condition(sql: bytes) -> bytes | None:

@@ -9,19 +9,24 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from deploy.clickhouse_endpoint.errors import SYNTAX_ERROR, ClickHouseError
+
 Kind = Literal["word", "quoted", "string", "number", "mark"]
 
+# Every form runs to the end of the text where its own end is missing, and none is tried twice: the time is linear.
 _TOKEN = re.compile(
     rb"""
-      (?P<space> \s+ | --[^\n]* | \#[ !][^\n]* | /\*.*?\*/ )
-    | (?P<word> [A-Za-z_][A-Za-z0-9_$]* )
-    | (?P<string> '(?:[^'\\]|\\.|'')*' | \$(?P<tag>[A-Za-z0-9_]*)\$.*?\$(?P=tag)\$ )
-    | (?P<quoted> "(?:[^"\\]|\\.|"")*" | `(?:[^`\\]|\\.|``)*` )
-    | (?P<number> [0-9][A-Za-z0-9_.]* )
+      (?P<space> \s++ | (?:--|\#[ !])[^\n]*+ | /\*(?:.*?\*/|.*+) )
+    | (?P<word> [A-Za-z_][A-Za-z0-9_$]*+ )
+    | (?P<string> '(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z) )
+    | (?P<quoted> "(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z) | `(?:[^`\\]++|\\.|``)*+(?:`|\\?\Z) )
+    | (?P<number> [0-9][A-Za-z0-9_.]*+ )
     | (?P<mark> . )
     """,
     re.VERBOSE | re.DOTALL,
 )
+# An unclosed heredoc costs a search to the end of the text.
+_MOST_UNCLOSED = 100
 
 
 class Token(NamedTuple):
@@ -51,17 +56,32 @@ class Token(NamedTuple):
 
 
 def tokens(text: bytes, start: int = 0) -> Iterator[Token]:
-    """The tokens of ``text`` from ``start`` on, without white space and comments."""
-    depth = 0
-    for found in _TOKEN.finditer(text, start):
-        kind = found.lastgroup
-        if kind == "tag":
-            kind = "string"
-        if kind == "space":
-            continue
-        token = found[0]
-        if kind == "mark" and token in (b")", b"]", b"}"):
-            depth = max(0, depth - 1)
-        yield Token(kind, token, found.start(), found.end(), depth)  # type: ignore[arg-type]
-        if kind == "mark" and token in (b"(", b"[", b"{"):
-            depth += 1
+    """The tokens of ``text`` from ``start`` on, without white space and comments.
+
+    Raises:
+        ClickHouseError: 62 for a text with many `$` that open a heredoc without an end.
+    """
+    depth = unclosed = 0
+    while found := _TOKEN.match(text, start):
+        kind, end = found.lastgroup, found.end()
+        if kind == "mark" and found[0] == b"$":
+            heredoc = _heredoc_end(text, start)
+            kind, end = ("string", heredoc) if heredoc else ("mark", end)
+            unclosed += not heredoc
+            if unclosed > _MOST_UNCLOSED:
+                raise ClickHouseError(SYNTAX_ERROR, f"Syntax error: more than {_MOST_UNCLOSED} heredocs without an end")
+        if kind != "space":
+            token = text[start:end]
+            if kind == "mark" and token in (b")", b"]", b"}"):
+                depth = max(0, depth - 1)
+            yield Token(kind, token, start, end, depth)  # type: ignore[arg-type]
+            if kind == "mark" and token in (b"(", b"[", b"{"):
+                depth += 1
+        start = end
+
+
+def _heredoc_end(text: bytes, start: int) -> int:
+    # $any name$ … $any name$ (Lexer.cpp); 0 where there is none.
+    name = text.find(b"$", start + 1) + 1
+    close = text.find(text[start:name], name) if name else -1
+    return close + name - start if close >= 0 else 0

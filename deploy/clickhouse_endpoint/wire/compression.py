@@ -5,24 +5,28 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import lz4.block
 import lz4.frame
 import zstandard
+from clickhouse_cityhash.cityhash import CityHash128
 
 from deploy.clickhouse_endpoint.errors import CANNOT_DECOMPRESS, NOT_IMPLEMENTED, ClickHouseError
-from deploy.clickhouse_endpoint.wire.cityhash import city_hash_128
 
 _FRAME = struct.Struct("<QQBII")  # checksum (two halves), method, size with these last nine bytes, size of the data
 _LZ4, _ZSTD, _NONE = 0x82, 0x90, 0x02
-_LARGEST_BLOCK = 1 << 30
+# Clients write blocks of about 1 MB; ClickHouse's own limit is 1 GB.
+_LARGEST_BLOCK: Final = 64 << 20
+_PIECE: Final = 1 << 20
+# 512 bytes of zstd hold at most 128 blocks of 128 kB.
+_ZSTD_STEP: Final = 512
 
 
 class Decoder(Protocol):
-    """Takes a body's fragments and gives what they hold."""
+    """Takes a body's fragments and gives their contents, in pieces of a bounded size (16 MB; a block: 64 MB)."""
 
-    def feed(self, data: bytes) -> bytes: ...
+    def feed(self, data: bytes) -> Iterator[bytes]: ...
 
     def end(self) -> object:
         """Raises ClickHouseError when the body stopped in the middle."""
@@ -37,17 +41,17 @@ class Encoder(Protocol):
 
 
 class Plain:
-    """No compression."""
+    """No compression of a request's body."""
 
-    def feed(self, data: bytes) -> bytes:
-        return data
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield data
 
-    def end(self) -> bytes:
-        return b""
+    def end(self) -> None:
+        return None
 
 
 class _StreamDecoder:
-    # gzip, deflate, lz4 frames and zstd share one interface: a body may be several members one behind the other.
+    # gzip, deflate, lz4 frames and zstd: a body may be several members one behind the other.
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
@@ -63,20 +67,30 @@ class _StreamDecoder:
             return lz4.frame.LZ4FrameDecompressor()
         return zstandard.ZstdDecompressor().decompressobj()
 
-    def feed(self, data: bytes) -> bytes:
-        parts: list[bytes] = []
+    def feed(self, data: bytes) -> Iterator[bytes]:
         try:
             while data:
                 if self._member.eof:
                     self._member, self._begun = self._new(), False
                 self._begun = True
-                parts.append(self._member.decompress(data))
-                data = self._member.unused_data or b"" if self._member.eof else b""
+                piece, data = self._step(data)
+                yield piece
+                if self._member.eof:
+                    data = (self._member.unused_data or b"") + data
         except (zlib.error, RuntimeError, EOFError, zstandard.ZstdError) as error:
             raise ClickHouseError(
                 CANNOT_DECOMPRESS, f"Cannot decompress the request's body as {self._encoding}: {error}"
             ) from None
-        return b"".join(parts)
+
+    def _step(self, data: bytes) -> tuple[bytes, bytes]:
+        if self._encoding == "zstd":
+            return self._member.decompress(data[:_ZSTD_STEP]), data[_ZSTD_STEP:]
+        if self._encoding != "lz4":
+            return self._member.decompress(data, _PIECE), self._member.unconsumed_tail
+        parts = [self._member.decompress(data, _PIECE)]
+        while not (self._member.needs_input or self._member.eof) and len(parts) < 16:
+            parts.append(self._member.decompress(b"", _PIECE))
+        return b"".join(parts), b""
 
     def end(self) -> None:
         if self._begun and not self._member.eof:
@@ -89,24 +103,24 @@ class _BlockDecoder:
     # `decompress=1`: ClickHouse's own frames.
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> Iterator[bytes]:
         self._rest += data
-        parts: list[bytes] = []
         while len(self._rest) >= _FRAME.size:
-            low, high, method, size, plain_size = _FRAME.unpack_from(self._rest)
-            if size < 9 or size > _LARGEST_BLOCK or plain_size > _LARGEST_BLOCK:
-                raise ClickHouseError(CANNOT_DECOMPRESS, "A block of the request's body has an impossible size")
+            first, second, method, size, plain_size = _FRAME.unpack_from(self._rest)
+            if size < 9 or max(size, plain_size) > _LARGEST_BLOCK:
+                problem = f"A compressed block of the request's body is damaged, or larger than {_LARGEST_BLOCK} bytes"
+                raise ClickHouseError(CANNOT_DECOMPRESS, problem)
             if len(self._rest) < 16 + size:
                 break
-            block, self._rest = self._rest[16 : 16 + size], self._rest[16 + size :]
-            if city_hash_128(block) != (low, high):
+            block = bytes(self._rest[16 : 16 + size])
+            del self._rest[: 16 + size]
+            if CityHash128(block) != first << 64 | second:
                 raise ClickHouseError(
                     40, "Checksum doesn't match: corrupted data in the request's body", "CHECKSUM_DOESNT_MATCH"
                 )
-            parts.append(_unpack(method, block[9:], plain_size))
-        return b"".join(parts)
+            yield _unpack(method, block[9:], plain_size)
 
     def end(self) -> None:
         if self._rest:
@@ -124,6 +138,14 @@ def _unpack(method: int, data: bytes, plain_size: int) -> bytes:
     if method == _NONE:
         return data
     raise ClickHouseError(89, f"Unknown codec family code: {method}", "UNKNOWN_COMPRESSION_METHOD")
+
+
+class _PlainEncoder:
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def end(self) -> bytes:
+        return b""
 
 
 class _StreamEncoder:
@@ -169,7 +191,8 @@ def _slices(data: bytes, size: int) -> Iterator[bytes]:
 def _frame(data: bytes) -> bytes:
     packed: bytes = lz4.block.compress(data, store_size=False)
     block = struct.pack("<BII", _LZ4, len(packed) + 9, len(data)) + packed
-    return struct.pack("<QQ", *city_hash_128(block)) + block
+    checksum: int = CityHash128(block)
+    return struct.pack("<QQ", checksum >> 64, checksum & 0xFFFFFFFFFFFFFFFF) + block
 
 
 def decoder(content_encoding: str, blocks: bool) -> Decoder:
@@ -211,4 +234,4 @@ def encoder(accepted: str, enabled: bool, blocks: bool) -> tuple[Encoder, str]:
             name, _, weight = offer.strip().lower().partition(";")
             if name.strip() in ("lz4", "zstd", "gzip", "deflate") and weight.replace(" ", "") not in ("q=0", "q=0.0"):
                 return _StreamEncoder(name.strip()), name.strip()
-    return Plain(), ""
+    return _PlainEncoder(), ""

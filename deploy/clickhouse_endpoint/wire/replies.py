@@ -15,8 +15,10 @@ from deploy.clickhouse_endpoint.engine.engine import Outcome
 from deploy.clickhouse_endpoint.errors import ClickHouseError
 from deploy.clickhouse_endpoint.wire.compression import Encoder
 
-# An error within this much of the result is a plain error answer; later ones come at the end of the stream.
+# An error within this much of the result and this many seconds after its first byte is a plain error answer; later ones
+# come at the end of the stream.
 _HELD = 1 << 18
+_HELD_S = 0.1
 _IN_MEMORY = 16 << 20
 _PIECE = 1 << 20
 
@@ -65,6 +67,22 @@ class Reply:
     def started(self) -> bool:
         """Whether the client has been told that all is well."""
         return self._response is not None
+
+    def patience(self) -> float | None:
+        """How many seconds to wait for more before ``start``; None for as long as it takes."""
+        return None if self.started or self._hold or not self._size else _HELD_S
+
+    async def start(self) -> None:
+        """Send what was held back, and from now on every piece as it comes."""
+        if self._response is not None:
+            return
+        response = web.StreamResponse(headers=self._all_headers() | {"X-ClickHouse-Exception-Tag": self._tag})
+        response.enable_chunked_encoding()
+        await response.prepare(self._request)
+        self._response = response
+        self._held.seek(0)
+        await response.write(self._held.read())
+        self._held.close()
 
     async def write(self, data: bytes) -> None:
         """Add to the result; waits while the client is slow."""
@@ -115,13 +133,7 @@ class Reply:
         self._held.write(wire)
         self._size += len(wire)
         if self._size > _HELD and not self._hold and not last:
-            response = web.StreamResponse(headers=self._all_headers() | {"X-ClickHouse-Exception-Tag": self._tag})
-            response.enable_chunked_encoding()
-            await response.prepare(self._request)
-            self._response = response
-            self._held.seek(0)
-            await response.write(self._held.read())
-            self._held.close()
+            await self.start()
 
     def _all_headers(self) -> dict[str, str]:
         return self._headers | ({"Content-Encoding": self._encoding} if self._encoding else {})
