@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -31,3 +32,21 @@ class TopicPartition(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.part}"
+
+
+def listed(partitions: Iterable[TopicPartition]) -> str:
+    """Partitions as a person reads them: ``events 0-3 7, readings 0``."""
+    by_topic: dict[str, list[int]] = {}
+    for topic, part in partitions:
+        by_topic.setdefault(topic, []).append(part)
+    return ", ".join(f"{topic} {_ranges(sorted(parts))}" for topic, parts in sorted(by_topic.items()))
+
+
+def _ranges(numbers: list[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return " ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

@@ -13,7 +13,7 @@ from deploy.settings import Settings
 NAME = "status"
 HELP = "show processes, lag of each partition and age of the heartbeats"
 EXAMPLES = """
-  gospulse status            exit code 0 only if everything is up and no partition stands still
+  gospulse status            exit code 0 only if everything is up and every partition is folded
   gospulse status --json     the same as one JSON object
 """
 
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 1 when nothing runs, a part died, or a partition stands still."""
+    """Exit code 1 when nothing runs, a part died, a partition is stopped, or its worker is silent."""
     from deploy.machine.status import Status, read_status
 
     status: Status = read_status(settings)
@@ -66,7 +66,7 @@ def _show_partitions(status: object) -> None:
         [
             (
                 row.topic,
-                row.partition,
+                row.part,
                 row.end,
                 row.folded,
                 row.lag,
@@ -78,6 +78,5 @@ def _show_partitions(status: object) -> None:
         right=figures,
         title=f"generation {status.generation}",
     )
-    for row in status.partitions:
-        if row.stopped:
-            print(f"{row.topic}/{row.partition} stands still: {row.stopped}")
+    for sentence in (*status.problems, *status.notes):
+        print(sentence)

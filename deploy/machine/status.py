@@ -1,4 +1,4 @@
-"""What is known of the stack at this moment: its processes, and how far each partition is folded.
+"""The state of the stack now: its processes, and how far each partition is folded.
 
 Lag and heartbeat come from Kafka's ends and ClickHouse's ``progress``, so they are there also when no worker lives.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -21,9 +21,8 @@ from deploy.machine.processes import Process, answers, last_lines, recorded
 from deploy.settings import Settings
 from schemas.clickhouse.generations import NoGenerationError, active_generation
 from schemas.contract.topics import EVENTS, READINGS, REJECTED
-from streams.bookkeeping.logs import recorded_logs
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
-from streams.positions import Partition
+from streams.bookkeeping.partition_state import PartitionState, missing_topics, notes, partition_states, problems
 
 _TOPICS = (EVENTS, READINGS, REJECTED)
 
@@ -45,36 +44,23 @@ class Part(Struct, frozen=True):
     last_lines: tuple[str, ...] = ()
 
 
-class PartitionStatus(Struct, frozen=True):
-    """How far one partition is folded: offsets, what is missing, age of the owner's last heartbeat in seconds."""
-
-    topic: str
-    partition: int
-    begin: int
-    end: int
-    #: Next offset to fold; None where nothing was ever folded.
-    folded: int | None
-    #: Records behind the end of the log.
-    lag: int
-    heartbeat_age_s: float | None
-    worker: str | None
-    #: Why the partition stands still; None while it is folded.
-    stopped: str | None
-
-
 class Status(Struct, frozen=True):
-    """The whole; ``unknown`` says why partitions could not be read, else None."""
+    """Processes and partitions. ``unknown`` says why partitions could not be read, else None."""
 
     generation: int | None
     parts: tuple[Part, ...]
-    partitions: tuple[PartitionStatus, ...]
+    partitions: tuple[PartitionState, ...]
+    #: Why records are not counted, or why nobody would notice: sentences with the way out.
+    problems: tuple[str, ...]
+    #: Facts that explain a lag and need nobody.
+    notes: tuple[str, ...]
     unknown: str | None
 
     @property
     def good(self) -> bool:
-        """Whether everything that was started is up and no partition stands still."""
+        """Whether every part that was started is up, and every partition is folded by a live worker."""
         up = all(part.state in ("running", "existing") for part in self.parts)
-        return bool(self.parts) and up and self.unknown is None and not any(p.stopped for p in self.partitions)
+        return bool(self.parts) and up and self.unknown is None and not self.problems
 
 
 def read_status(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Status:
@@ -82,10 +68,11 @@ def read_status(settings: Settings, clock: Callable[[], datetime] = lambda: date
     parts = _existing(settings)
     parts += [_part(process) for process in recorded(workers.run_directory(settings.data))]
     try:
-        generation, partitions = _partitions(settings, clock)
+        generation, states = _partitions(settings, clock)
     except (UserError, KafkaUnavailableError, NoGenerationError) as error:
-        return Status(None, tuple(parts), (), str(error))
-    return Status(generation, tuple(parts), tuple(partitions), None)
+        return Status(None, tuple(parts), (), (), (), str(error))
+    troubles = missing_topics(states, _TOPICS) + problems(states)
+    return Status(generation, tuple(parts), tuple(states), tuple(troubles), tuple(notes(states)), None)
 
 
 def _part(process: Process) -> Part:
@@ -115,49 +102,13 @@ def _answers(address: str) -> bool:
     return answers(host.strip("[]"), int(port))
 
 
-def _partitions(settings: Settings, clock: Callable[[], datetime]) -> tuple[int, list[PartitionStatus]]:
+def _partitions(settings: Settings, clock: Callable[[], datetime]) -> tuple[int, list[PartitionState]]:
     for server in (addresses.KAFKA, addresses.CLICKHOUSE):
         # Clients would try for many seconds; the port says it at once.
         address = addresses.read(settings.data, server)
         existing = settings.kafka_servers if server == addresses.KAFKA else settings.clickhouse_server
         if not existing and address is not None and not _answers(address):
             raise UserError(f"{server} does not answer at {address}: `gospulse up` starts it again")
-    with clickhouse(settings.clickhouse) as client:
+    with clickhouse(settings.clickhouse) as client, KafkaOffsets(settings.kafka, timeout_s=5.0) as offsets:
         generation = active_generation(client)
-        logs = recorded_logs(client)
-        folded = _progress(client, generation)
-    with KafkaOffsets(settings.kafka, timeout_s=5.0) as offsets:
-        ids = offsets.topic_ids(_TOPICS)
-        ranges = offsets.ranges(_TOPICS)
-    now = clock()
-    rows = []
-    for (topic, partition), held in sorted(ranges.items()):
-        progress = folded.get(Partition(logs.get(ids[topic], 0), partition))
-        done = held.begin if progress is None else progress[0]
-        rows.append(
-            PartitionStatus(
-                topic=topic,
-                partition=partition,
-                begin=held.begin,
-                end=held.end,
-                folded=None if progress is None else progress[0],
-                # Asked of ClickHouse first: what was folded in between must not look like a negative lag.
-                lag=max(0, held.end - done),
-                heartbeat_age_s=None if progress is None else max(0.0, (now - progress[1]).total_seconds()),
-                worker=None if progress is None else progress[2],
-                stopped=(progress[3] or None) if progress is not None else None,
-            )
-        )
-    return generation, rows
-
-
-def _progress(client: Any, generation: int) -> dict[Partition, tuple[int, datetime, str, str]]:
-    rows = client.query(
-        "SELECT log, part, done, toUnixTimestamp64Milli(last.1), last.3, last.4 FROM "
-        f"(SELECT log, part, max(folded) AS done, max(latest) AS last FROM gospulse_data.progress_g{generation} "
-        "GROUP BY log, part)"
-    ).result_rows
-    return {
-        Partition(int(log), int(part)): (int(done), datetime.fromtimestamp(beat / 1000, UTC), str(worker), str(stopped))
-        for log, part, done, beat, worker, stopped in rows
-    }
+        return generation, partition_states(client, offsets, generation, _TOPICS, clock())

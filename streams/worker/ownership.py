@@ -14,6 +14,7 @@ from faust.types import TP
 
 from streams.fold.batch import Batch, GapError
 from streams.fold.brake import LATEST, LIMIT
+from streams.positions import listed
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
 from streams.worker.owned_partition import Delivery, Hold, LogEnd, OwnedPartition, State
@@ -106,7 +107,7 @@ class Ownership:
         else:
             partition.stop(f"Kafka does not give its records ({type(error).__name__}): restart the worker when mended.")
             partition.hold = Hold("failure", partition.delivered)
-            log.error("%r stands still: %s", partition, partition.reason)
+            log.error("Stopped %r: %s", partition, partition.reason)
 
     def committable(self) -> dict[TP, int]:
         """Acknowledged offsets beyond what is committed."""
@@ -189,7 +190,7 @@ class Ownership:
             "program; nothing is lost, restart the worker with a release that mends it.",
             Hold("failure", partition.delivered),
         )
-        log.error("%r stands still: %s", partition, partition.reason)
+        log.error("Stopped %r: %s", partition, partition.reason)
 
     def discard(self, partitions: Iterable[OwnedPartition], why: str) -> None:
         """Throw folds away; each begins again at its chunk."""
@@ -226,7 +227,7 @@ class Ownership:
             f"`gospulse partitions resume --log {partition.log} --partition {partition.part} --from OFFSET`.",
             Hold("missing", expected),
         )
-        log.error("%r stands still: %s", partition, partition.reason)
+        log.error("Stopped %r: %s", partition, partition.reason)
 
     def _brake(self, partition: OwnedPartition) -> None:
         fold = partition.fold
@@ -240,7 +241,7 @@ class Ownership:
             f"--accept-refusals-until {max(at, partition.end.end)}`.",
             Hold("refusals", at),
         )
-        log.error("%r stands still: %s", partition, partition.reason)
+        log.error("Stopped %r: %s", partition, partition.reason)
 
     def _restart(self, partition: OwnedPartition, why: str) -> None:
         log.warning("%r begins again at its chunk: %s.", partition, why)
@@ -267,22 +268,9 @@ class Ownership:
 
 def describe(partitions: Iterable[OwnedPartition]) -> str:
     """Partitions as a person reads them: ``events 0-3 7, readings 0``."""
-    by_topic: dict[str, list[int]] = {}
-    for partition in partitions:
-        by_topic.setdefault(partition.topic, []).append(partition.part)
-    return ", ".join(f"{topic} {_ranges(sorted(parts))}" for topic, parts in sorted(by_topic.items()))
+    return listed(partition.kafka for partition in partitions)
 
 
 def states(partitions: Iterable[OwnedPartition]) -> Counter[str]:
     """How many partitions are in each state."""
     return Counter(partition.state.value for partition in partitions)
-
-
-def _ranges(numbers: list[int]) -> str:
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return " ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

@@ -173,7 +173,7 @@ class Starter:
             replayed += start.acknowledged - start.read_from
             self._metrics.add("replayed_total", start.acknowledged - start.read_from, partition.topic)
         for reason, partitions in stopped.items():
-            log.error("%s: standing still. %s", describe(partitions), reason)
+            log.error("Stopped %s: %s", describe(partitions), reason)
         if not targets:
             return True
         log.info("Folding %s; %d records are read again, %d are new.", describe(begun), replayed, _new(begun))
