@@ -92,6 +92,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="File with the password of the login that only reads")
     ] = None
     replicated: Annotated[bool, Meta(description="Replicated engines and ON CLUSTER (the server's macros)")] = False
+    fsync: Annotated[
+        bool, Meta(description="Tables sync each insert to the disk before they acknowledge it (false: for tests)")
+    ] = True
     insert_quorum: Annotated[
         int, Meta(ge=0, le=32, description="Replicas that must acknowledge an insert (0: no quorum)")
     ] = 0
@@ -201,6 +204,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         days = {table: getattr(self, f"retention_days_{table}") or None for table in Retention.__struct_fields__}
         return Rendering(
             replicated=self.replicated,
+            fsync=self.fsync,
             retention=Retention(**days),
             answer_limit_h=self.answer_limit_h,
             minimum_sample=self.minimum_sample,

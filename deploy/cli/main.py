@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "sources": "deploy.cli.sources.command",
     "keys": "deploy.cli.keys",
     "simulate": "deploy.cli.simulate.command",
-    "worker": "deploy.cli.worker",
+    "worker": "deploy.cli.worker.command",
     "partitions": "deploy.cli.partitions",
     "query": "deploy.cli.query",
     "report": "deploy.cli.report.command",
@@ -49,6 +49,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "rebuild": "deploy.cli.rebuild.command",
     "trim": "deploy.cli.trim",
 }
+
+#: Commands that run until they are stopped: a signal is their normal end, at any moment.
+SERVICES: Final = ("worker",)
 
 DEBUG: Final = "GOSPULSE_DEBUG"
 
@@ -115,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return GOOD
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return GOOD if arguments[0] in SERVICES else INTERRUPTED
     except UserError as error:
         return _complain(str(error), error.exit_code)
     except OSError as error:

@@ -64,11 +64,18 @@ class Retention(Struct, frozen=True, kw_only=True):
     rejected: int | None = 400
 
 
+#: Settings of a MergeTree table with which an acknowledged insert survives a power failure: its parts and the folder
+#: that names them are synced first (ClickHouse, "MergeTree tables settings").
+FSYNC: Final = ("fsync_after_insert", "fsync_part_directory")
+
+
 class Rendering(Struct, frozen=True, kw_only=True):
     """What fills the placeholders: one switch for a replicated cluster, retention, the limits of the ratings."""
 
     #: Replicated engines and ON CLUSTER; ClickHouse's own macros {cluster} and {replica} name the places.
     replicated: bool = False
+    #: Tables sync each insert to the disk before they acknowledge it, whatever the server's own default is.
+    fsync: bool = False
     retention: Retention = Retention()
     #: An official answer is on time within so many hours of receipt (organisational target, not law).
     answer_limit_h: int = 24
@@ -178,4 +185,12 @@ def _fill(statement: str, file: SqlFile, fillings: Mapping[str, str], rendering:
         return value
 
     # Placeholders first: what an engine or ON CLUSTER brings in are ClickHouse's own macros.
-    return _ENGINE.sub(engine, _PLACEHOLDER.sub(placeholder, statement))
+    filled = _ENGINE.sub(engine, _PLACEHOLDER.sub(placeholder, statement))
+    return _synced(filled) if rendering.fsync and filled.startswith("CREATE TABLE") else filled
+
+
+def _synced(statement: str) -> str:
+    """A CREATE TABLE with the settings of :data:`FSYNC`; they stand before the table's comment."""
+    before, comment, after = statement.rpartition("\nCOMMENT ")
+    settings = ", ".join(f"{name} = 1" for name in FSYNC)
+    return f"{before}\nSETTINGS {settings}{comment}{after}"

@@ -74,17 +74,22 @@ class Worker:
         await self._kafka_answers()
         if self._stopping.is_set():
             return 0
+        joining = self._task(app.start())
+        stopped = self._task(self._stopping.wait())
+        await asyncio.wait([joining, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not joining.done():
+            # Nothing is folded yet; the group notices the missing heartbeats.
+            return 0
         try:
-            await app.start()
+            await joining
         except (OSError, KafkaError) as error:
-            log.error("The worker cannot start (%s): see that Kafka answers and that its web port is free.", error)
+            log.error("The worker cannot start (%s): check that Kafka answers and that its web port is free.", error)
             return 1
         self.ownership.seeker = app.consumer  # type: ignore[assignment]
         log.info("Worker %s folds generation %d.", self._config.name, self._config.generation)
         starting = self._task(self._starter.run())
         flushing = self._task(self._flusher.run())
         refreshing = self._task(self._refresh())
-        stopped = self._task(self._stopping.wait())
         crashed = self._task(app._crashed.wait())
         retired = self._task(until_retired(self.sink, self._config.generation))
         await asyncio.wait([stopped, retired, crashed, starting, flushing], return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +97,7 @@ class Worker:
         if retired.done():
             log.warning("%s This worker ends.", sentence(self._config.generation))
         if not clean:
-            log.error("The worker broke down; its supervisor starts it again, and nothing is lost.")
+            log.error("The worker crashed; nothing is lost. Its supervisor, or `gospulse up`, starts it again.")
         for task in (starting, refreshing, stopped, retired, crashed):
             task.cancel()
         await self._end(app, flushing)
@@ -116,14 +121,14 @@ class Worker:
             await self._app.consumer.commit()
 
     async def _last_commit(self) -> None:
-        """Commits what is acknowledged; while the group is joined, as when two workers end together, it is waited."""
+        """Commit acknowledged offsets, retrying while the group rebalances."""
         await self._commit()
         while self.ownership.committable():
             await asyncio.sleep(0.2)
             await self._commit()
 
     async def _kafka_answers(self) -> None:
-        """Faust's own start gives up when no broker is there; a worker waits for it."""
+        """Wait for a broker: Faust's own start gives up without one."""
         while not self._stopping.is_set():
             try:
                 await self._broker.ask(lambda offsets: offsets.topic_ids(()))

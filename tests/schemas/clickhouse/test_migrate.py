@@ -12,6 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.durability import on_one_replica, unsynced
 from schemas.clickhouse.expressions import region_of_place
 from schemas.clickhouse.generations import (
     NoGenerationError,
@@ -27,6 +28,7 @@ from schemas.clickhouse.sql_files import Rendering, Retention, literal, sql_file
 from schemas.connections import ClickHouseConnection
 from schemas.reference.places import region_of
 from schemas.reference.reference_data import municipalities, regions
+from tests.servers.prepared_tables import drop
 
 DEFINITION = '{"generation":1}'
 
@@ -77,6 +79,18 @@ class Mortal:
 
     def query(self, query: str) -> Any:
         return self._client.query(query)
+
+
+def test_tables_sync_inserts_whatever_the_server_does(client: Client) -> None:
+    migrate(client, Rendering(), DEFINITION)
+    sentence = unsynced(client, 1)
+    assert sentence is not None
+    assert "MODIFY SETTING" in sentence
+    drop(client)
+    migrate(client, Rendering(fsync=True), DEFINITION)
+    assert unsynced(client, 1) is None
+    assert schema_differences(client, Rendering(fsync=True), "check_synced") == ()
+    assert on_one_replica(client, 1, 0) is None
 
 
 def test_a_run_that_was_interrupted_is_finished_by_the_next(client: Client) -> None:

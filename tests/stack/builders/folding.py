@@ -242,7 +242,7 @@ class Folding:
             worker.stop()
             assert await asyncio.wait_for(running, PATIENCE_S) == 0
 
-    def spawn(self, name: str, *options: str) -> subprocess.Popen[bytes]:
+    def spawn(self, name: str, *options: str, fsync: bool = False) -> subprocess.Popen[bytes]:
         """A worker as a process of its own, which may be killed; its log is ``<name>.log``."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("GOSPULSE_")}
         environ |= {
@@ -255,6 +255,8 @@ class Folding:
             "GOSPULSE_FLUSH_INTERVAL_S": "0.2",
             "GOSPULSE_INSERTS_PER_S": "1000",
             "GOSPULSE_SESSION_TIMEOUT_S": "2",
+            # The tables of the tests do not sync: the machine does not lose power.
+            "GOSPULSE_FSYNC": str(fsync).lower(),
         }
         command = [sys.executable, "-P", "-m", "deploy.cli.main", "worker", "--name", name, *options]
         command += ["--web-port", str(free_port())]
