@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "deploy.cli.demo.command",
     "up": "deploy.cli.up",
     "down": "deploy.cli.down",
+    "reset": "deploy.cli.reset",
     "status": "deploy.cli.status",
     "logs": "deploy.cli.logs",
     "config": "deploy.cli.config",

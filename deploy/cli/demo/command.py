@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
+import os
 import signal
 import sys
 import time
@@ -23,43 +25,32 @@ if TYPE_CHECKING:
 NAME = "demo"
 HELP = "show everything at work: a synthetic week, a killed worker, a report, a verification"
 EXAMPLES = """
-  gospulse demo              in a terminal it stays up until Ctrl-C, elsewhere it ends by itself
-  gospulse demo --no-wait    ends by itself in a terminal, too
+  gospulse demo              in a terminal it stays up until Ctrl-C, elsewhere it stops by itself
+  gospulse demo --no-wait    stops by itself in a terminal, too
 
-  The figures are invented, and every name says so. Exit code 0 only if every number is verified.
+  The figures are invented, and every name says so. The demo has a data directory of its own, .gospulse-demo, which it
+  empties at its start. Exit code 0 only if every number is verified.
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds ``--no-wait``."""
-    parser.add_argument("--no-wait", action="store_true", help="end when done, also in a terminal")
+    parser.add_argument("--no-wait", action="store_true", help="stop when done, also in a terminal")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Runs the demonstration; the exit code is that of the verification."""
-    from deploy.cli.demo import course as demo
-    from deploy.clickhouse.client import clickhouse
     from deploy.machine import stack
 
-    if settings.workers < 2:
-        settings = msgspec.structs.replace(settings, workers=2)
-    was_up = _is_up(settings)
-    with _terminates_cleanly():
+    settings = demo_settings(settings)
+    with _alone(settings.data), _terminates_cleanly():
+        _empty(settings)
         try:
             with explained():
                 outcome = stack.up(settings, _say)
             if outcome.differences:
-                raise UserError("the topics are not as they must be: `gospulse topics list` shows the differences")
-            with clickhouse(settings.clickhouse) as client:
-                foreign = demo.foreign_sources(client)
-                if foreign:
-                    raise UserError(
-                        f"this system holds real data ({', '.join(foreign[:3])}), and the demonstration would mix "
-                        "invented figures into it: give it a data directory of its own, GOSPULSE_DATA=./.gospulse-demo",
-                        WRONG_USE,
-                    )
-                seed = demo.next_seed(client)
-            code = _course(settings, seed)
+                raise UserError("the topics differ from the settings: `gospulse topics list` shows them")
+            code = _course(settings)
             _say_addresses(settings)
             if sys.stdout.isatty() and not args.no_wait:
                 print("\nThe stack stays up until Ctrl-C.")
@@ -68,24 +59,72 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                         time.sleep(3600)
             return code
         finally:
-            if not was_up:
-                print("taking the stack down ...", flush=True)
-                stack.down(settings, _say)
+            print("taking the stack down ...", flush=True)
+            stack.down(settings, _say)
+            shown = _short(settings.data)
+            print(
+                f"The data stay in {shown} until the next demo: `GOSPULSE_DATA={shown} gospulse up` starts the stack"
+                f" again, `GOSPULSE_DATA={shown} gospulse reset` deletes them."
+            )
 
 
-def _course(settings: Settings, seed: int) -> int:
+def demo_settings(settings: Settings) -> Settings:
+    """The settings of the demo: a data directory of its own beside the real one, and at least two workers.
+
+    Raises UserError for an existing Kafka or ClickHouse: invented figures would mix with what others keep there.
+    """
+    for name, existing in (("kafka", settings.kafka_servers), ("clickhouse", settings.clickhouse_server)):
+        if existing:
+            raise UserError(
+                f"the demo uses servers of its own, and {settings.origins[name]} names an existing one: unset it for"
+                " the demo",
+                WRONG_USE,
+            )
+    data = settings.data.with_name(f"{settings.data.name}-demo")
+    return msgspec.structs.replace(settings, data=data, workers=max(2, settings.workers))
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Holds a lock on the directory itself, so that a second demo does not empty it. Raises UserError."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise UserError(f"the data directory {data} cannot be created: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(f"another demo runs in {data}: stop it first") from error
+    finally:
+        os.close(descriptor)
+
+
+def _empty(settings: Settings) -> None:
+    """Stops what an interrupted demo left running, and removes its data."""
+    from deploy.machine import data_directory, stack
+
+    stack.down(settings, _say)
+    data_directory.remove_entries(settings.data)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _course(settings: Settings) -> int:
     from deploy.cli.demo import course as demo
 
-    truth = settings.data / "demo-truth" / str(seed)
-    _say(f"feeding {demo.EVENTS_SENT:,} synthetic events (seed {seed}), a week of a small federation that ends now")
-    feeder = demo.feed(settings, seed, truth)
+    truth = settings.data / "demo-truth"
+    _say(f"feeding {demo.EVENTS_SENT:,} synthetic events, a week of a small federation that ends now")
+    feeder = demo.feed(settings, truth)
     try:
         with _display() as show:
             demo.run_course(settings, feeder, _say, show)
-        _say("everything that was sent is counted")
+        _say("everything sent is counted")
         demo.await_rollups(settings)
-        # Figures of places without a page cannot be told apart by run: the truth of one holds only where it is alone.
-        untrue = demo.untrue(settings, truth) if seed == 1 else None
+        untrue = demo.untrue(settings, truth)
     except demo.DemoError as error:
         raise UserError(str(error), FAILURE) from error
     finally:
@@ -94,19 +133,17 @@ def _course(settings: Settings, seed: int) -> int:
         feeder.wait()
     _command(settings, "report")
     code = _command(settings, "verify")
-    if untrue is None:
-        return code
     if untrue:
-        _say("\nNot as the simulator sent it:")
+        _say("\nDifferences from the data of the simulator:")
         for line in untrue[:20]:
             _say(f"  {line}")
         return FAILURE
-    _say("What the views show is what the simulator sent: every appeal, every cell of engagement, every reading.")
+    _say("The views show exactly the data of the simulator: every appeal, every cell of engagement, every reading.")
     return code
 
 
 def _command(settings: Settings, name: str) -> int:
-    """Runs another command of ours as a person would type it; its exit code."""
+    """Runs another command of Gospulse; returns its exit code."""
     from deploy.cli.main import commands
 
     print(f"\n$ gospulse {name}", flush=True)
@@ -174,7 +211,7 @@ def _say_addresses(settings: Settings) -> None:
 
     place = f"http://{settings.analyst.host}:{settings.analyst.port}"
     password = passwords.passwords_directory(settings.data) / passwords.ANALYST
-    shown = password.relative_to(Path.cwd()) if password.is_relative_to(Path.cwd()) else password
+    shown = _short(password)
     queries = (
         "SELECT entrance, count() AS appeals FROM gospulse.appeals GROUP BY entrance ORDER BY appeals DESC",
         "SELECT place, sum(appeals) AS appeals FROM gospulse.place_hour GROUP BY place ORDER BY appeals DESC LIMIT 5",
@@ -183,13 +220,6 @@ def _say_addresses(settings: Settings) -> None:
     print(f"\nClickHouse answers at {place} (login analyst, password in {shown}). For example:")
     for query in queries:
         print(f'  curl -u "analyst:$(cat {shown})" {place} --data-binary "{query} FORMAT PrettyCompact"')
-
-
-def _is_up(settings: Settings) -> bool:
-    from deploy.machine.processes import recorded
-    from deploy.machine.workers import run_directory
-
-    return any(process.is_alive() for process in recorded(run_directory(settings.data)))
 
 
 @contextlib.contextmanager

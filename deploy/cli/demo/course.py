@@ -1,4 +1,4 @@
-"""The demonstration's course: a synthetic week flows in, a worker is killed on the way, everything is caught up."""
+"""Course of the demonstration: a synthetic week, a killed worker, catching up."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ from schemas.clickhouse.generations import active_generation
 from schemas.contract.topics import EVENTS
 from streams.refresh.refresher import Refresher
 
-SYNTHETIC: Final = "synthetic:"
 EVENTS_SENT: Final = 120_000
 EVENTS_PER_S: Final = 6_000
 KILL_AT: Final = 0.35
 RAISE_AFTER_S: Final = 5.0
-#: Catching up after the last event is a matter of seconds; beyond this something is broken.
+#: Catching up after the last event takes seconds.
 DRAIN_PATIENCE_S: Final = 120.0
 VICTIM: Final = "worker-2"
 
 
 class DemoError(Exception):
-    """The demonstration cannot go on; one sentence with the way out."""
+    """The demonstration cannot continue. One sentence that says what to do."""
 
 
 class Figures(Struct, frozen=True):
-    """What the live display shows. Counts are of the active generation."""
+    """Figures of the live display. Counts are of the active generation."""
 
     elapsed_s: float
     sent: int
@@ -67,26 +66,9 @@ Show = Callable[[Figures], None]
 Say = Callable[[str], None]
 
 
-def foreign_sources(client: Client) -> list[str]:
-    """Feeds in this system that are not synthetic: their figures must not be mixed with invented ones."""
-    generation = active_generation(client)
-    rows = client.query(f"SELECT DISTINCT source FROM gospulse_data.sources_g{generation} ORDER BY source").result_rows
-    return [source for (source,) in rows if not source.startswith(SYNTHETIC)]
-
-
-def next_seed(client: Client) -> int:
-    """A seed that no synthetic federation in this system has had yet."""
-    generation = active_generation(client)
-    rows = client.query(
-        f"SELECT max(toUInt32OrZero(substring(source, {len(SYNTHETIC) + 1}))) FROM gospulse_data.sources_g{generation} "
-        f"WHERE startsWith(source, '{SYNTHETIC}')"
-    ).result_rows
-    return int(rows[0][0]) + 1
-
-
-def feed(settings: Settings, seed: int, truth: Path) -> subprocess.Popen[bytes]:
+def feed(settings: Settings, truth: Path) -> subprocess.Popen[bytes]:
     """Starts ``gospulse simulate`` in the background: a week that ends now, with repeats and late events."""
-    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", "--seed", str(seed)]
+    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", "--seed", "1"]
     command += ["--events", str(EVENTS_SENT), "--rate", str(EVENTS_PER_S), "--duplicates", "0.02", "--late", "0.02"]
     command += ["--truth", str(truth)]
     log = workers.log_file(settings.data, "simulate")
@@ -98,7 +80,7 @@ def feed(settings: Settings, seed: int, truth: Path) -> subprocess.Popen[bytes]:
 
 
 def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, show: Show) -> None:
-    """Watches until everything that was sent is acknowledged; kills and raises a worker on the way.
+    """Waits until everything sent is acknowledged; kills a worker meanwhile and starts it again.
 
     Raises DemoError when the feeder fails or the workers do not catch up.
     """
@@ -120,7 +102,7 @@ def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, sh
                 _kill(settings, say)
                 killed_at = now
             elif killed_at is not None and not raised and now - killed_at >= RAISE_AFTER_S:
-                say(f"{VICTIM} is started again; it takes up its partitions at the start of their chunks")
+                say(f"{VICTIM} is started again; it reads its partitions from the start of their chunks")
                 stack.up(settings, lambda _line: None)
                 raised = True
             code = feeder.poll()
@@ -136,13 +118,13 @@ def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, sh
 
 
 def await_rollups(settings: Settings) -> None:
-    """Brings every roll-up up to date, as the workers' refresher does in its own time, so that the report is whole."""
+    """Brings every roll-up up to date, as the workers' refresher does later, so that the report is complete."""
     with clickhouse(settings.clickhouse) as client:
         Refresher(client, active_generation(client)).drain()
 
 
 def untrue(settings: Settings, truth: Path) -> list[str]:
-    """What the views show otherwise than the simulator sent it, a line each. Raises DemoError without a truth."""
+    """Differences of the views from the data of the simulator, a line each. Raises DemoError without a truth."""
     try:
         sent = load_truth(truth)
     except TruthError as error:
@@ -155,11 +137,11 @@ def _kill(settings: Settings, say: Say) -> None:
     process = find(workers.run_directory(settings.data), VICTIM)
     if process is not None and process.is_alive():
         os.kill(process.pid, signal.SIGKILL)
-        say(f"{VICTIM} (pid {process.pid}) was killed with SIGKILL, in the middle of its work; events flow on")
+        say(f"{VICTIM} (pid {process.pid}) was killed with SIGKILL in the middle of its work; events continue")
 
 
 def _log_state(settings: Settings) -> tuple[int, int]:
-    """End of the log of events and how much of it is folded, summed over partitions."""
+    """End of the log of events and the folded part of it, summed over partitions."""
     status = read_status(settings)
     if status.unknown is not None:
         raise DemoError(status.unknown)

@@ -1,4 +1,4 @@
-"""``gospulse simulate``: a seeded synthetic federation into Kafka, or into a file, with the exact truth beside it."""
+"""``gospulse simulate``: a seeded synthetic federation to Kafka or to a file, with its exact figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from deploy.cli.simulate.real_data import real_sources
 from deploy.cli.simulate.run import Outcome, RunOptions, run_simulation, show
 from deploy.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
 from deploy.settings import Settings
@@ -17,10 +18,12 @@ from ingest.kafka.publisher import PublishError
 from ingest.simulator.federation import Federation
 from ingest.simulator.spec import DAY_MS, FederationSpec, SpecError, bench
 from ingest.simulator.truth import TruthError
+from schemas.connections import KafkaConnection
 from schemas.contract.events import MAX_AHEAD_MS
+from schemas.contract.topics import EVENTS
 
 NAME = "simulate"
-HELP = "send a synthetic federation through Kafka and write down the exact truth"
+HELP = "send a synthetic federation to Kafka and write its exact figures to files"
 EXAMPLES = """
   gospulse simulate --seed 42 --truth truth/
   gospulse simulate --seed 42 --events 100000 --days 14 --spikes 3 --rate 500
@@ -29,9 +32,9 @@ EXAMPLES = """
   gospulse simulate --seed 1 --profile bench --to-file events.jsonl
   gospulse simulate --seed 42 --events 5000 --dry-run
 
-The same seed, size and --end give the same records, however fast they are sent. Every page, account and figure is
-invented, and the names say so: source synthetic:<seed>, pages ok:synthetic-<seed>-<number>. Pages of VK have numbers of
-14 digits that begin with 9.
+The same seed, size and --end give the same records at any speed. Every page, account and figure is invented, and the
+names say so: source synthetic:<seed>, pages ok:synthetic-<seed>-<number>. Pages of VK have numbers of 14 digits that
+begin with 9. Where the topic holds real data, nothing is sent without --force.
 Exit code 0: sent; 1: Kafka did not take everything, or a file cannot be written; 2: wrong use; 130: stopped.
 """
 
@@ -41,8 +44,8 @@ _DEFAULT_TIMEOUT_S: Final = 60.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options. Those without a default here have the profile's."""
-    parser.add_argument("--seed", type=int, required=True, metavar="N", help="everything is drawn from it")
-    parser.add_argument("--profile", choices=_PROFILES, default="demo", help="sizes to begin with (default demo)")
+    parser.add_argument("--seed", type=int, required=True, metavar="N", help="seed of all random choices")
+    parser.add_argument("--profile", choices=_PROFILES, default="demo", help="default sizes (default demo)")
     size = parser.add_argument_group("size")
     size.add_argument(
         "--events", type=int, metavar="N", help="records of the topic events (demo 20,000; bench 1,000,000)"
@@ -62,26 +65,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     span.add_argument("--start", metavar="TIME", help="begin of the span instead of its length")
     times.add_argument("--rate", type=float, metavar="R", help="records a second (default as fast as possible)")
     faults = parser.add_argument_group("faults")
-    faults.add_argument("--duplicates", type=float, metavar="SHARE", help="facts that are sent again")
+    faults.add_argument("--duplicates", type=float, metavar="SHARE", help="share of facts that are sent again")
     faults.add_argument(
-        "--beyond-window", type=float, metavar="SHARE", help="copies of these that no window knows any more"
+        "--beyond-window", type=float, metavar="SHARE", help="share of these copies that lie beyond the window"
     )
-    faults.add_argument("--restamp", type=float, metavar="SHARE", help="copies that carry another place")
-    faults.add_argument("--late", type=float, metavar="SHARE", help="events that arrive a minute to three days late")
-    faults.add_argument("--out-of-order", type=float, metavar="SECONDS", help="neighbours swap within so many seconds")
+    faults.add_argument("--restamp", type=float, metavar="SHARE", help="share of copies with another place")
+    faults.add_argument(
+        "--late", type=float, metavar="SHARE", help="share of events that arrive a minute to three days late"
+    )
+    faults.add_argument(
+        "--out-of-order", type=float, metavar="SECONDS", help="events change places within so many seconds"
+    )
     faults.add_argument("--chunk", type=int, metavar="N", help="records of a chunk on the grid (default 32,768)")
     faults.add_argument("--partitions", type=int, metavar="N", help="partitions of the topic events (default 8)")
     output = parser.add_argument_group("output")
-    output.add_argument("--truth", type=Path, metavar="DIR", help="write the exact figures into this directory")
+    output.add_argument("--truth", type=Path, metavar="DIR", help="write the exact figures to this directory")
     output.add_argument("--to-file", type=Path, metavar="FILE", help="records as JSON lines instead of sending them")
     output.add_argument(
         "--timeout",
         type=float,
         default=_DEFAULT_TIMEOUT_S,
         metavar="SECONDS",
-        help=f"how long Kafka may take to confirm a record (default {_DEFAULT_TIMEOUT_S:g})",
+        help=f"how long Kafka may take to acknowledge a record (default {_DEFAULT_TIMEOUT_S:g})",
     )
-    output.add_argument("--dry-run", action="store_true", help="send nothing, only show what it would be")
+    output.add_argument("--force", action="store_true", help="send although the topic holds real data")
+    output.add_argument("--dry-run", action="store_true", help="send nothing, only show the figures")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -92,13 +100,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         sends = args.to_file is None and not args.dry_run
         if sends and spec.end_ms > now_ms + MAX_AHEAD_MS:
             raise UserError(
-                "The events would lie more than 10 minutes ahead of now, and the fold would refuse them: give an"
+                "The events would lie more than 10 minutes ahead of now, and the fold rejects such events: give an"
                 " earlier --end, or write them with --to-file.",
                 WRONG_USE,
             )
         federation = Federation(spec)
     except SpecError as error:
         raise UserError(str(error), WRONG_USE) from error
+    if sends and not args.force:
+        _demand_synthetic(settings.kafka, min(args.timeout, 10.0))
     options = RunOptions(
         kafka=settings.kafka if sends else None,
         to_file=args.to_file,
@@ -116,10 +126,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return _end(outcome)
 
 
-def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
-    """What the options ask for; ``now_ms`` is the end where none is given, cut to whole seconds (milliseconds UTC).
+def _demand_synthetic(kafka: KafkaConnection, patience_s: float) -> None:
+    """Raises UserError where the topic holds real data: invented figures can never be taken out of them again."""
+    real = real_sources(kafka, patience_s)
+    if real:
+        raise UserError(
+            f"{kafka.topic(EVENTS)} holds real data (source {', '.join(real[:3])}), and synthetic data would mix with"
+            " them for ever: use another data directory (GOSPULSE_DATA), or --force",
+            WRONG_USE,
+        )
 
-    Raises SpecError for a time that cannot be read or a contradiction, UserError for a rate or a timeout that is none.
+
+def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
+    """The specification of the options; ``now_ms`` (UTC), cut to whole seconds, is the end where none is given.
+
+    Raises SpecError for a bad time or a contradiction, UserError for a bad rate or timeout.
     """
     if args.rate is not None and not args.rate > 0:
         raise UserError("--rate must be greater than 0.", WRONG_USE)
@@ -163,5 +184,5 @@ def _moment(text: str, option: str) -> int:
 def _end(outcome: Outcome) -> int:
     if outcome.complete:
         return GOOD
-    print("Stopped. The truth is that of what was sent until then.")
+    print("Stopped. The figures are those of the records sent until then.")
     return INTERRUPTED
