@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -137,6 +139,29 @@ class Machine:
         except UserError:
             return None
         return int(rows[0][0])
+
+    def partitions(self) -> list[dict[str, Any]]:
+        """The partitions of ``gospulse status``; none while they are not known."""
+        return list(json.loads(self.outcome("status", "--json")[1])["partitions"])
+
+    def is_folded(self) -> bool:
+        """Whether everything in the log is folded and acknowledged."""
+        rows = self.partitions()
+        return bool(rows) and all(row["lag"] == 0 for row in rows)
+
+    def verified(self, patience_s: float = 60) -> str:
+        """The report of one ``gospulse verify``, green, after everything in the log is folded.
+
+        It asks once: a report that is red for a moment only is red.
+        """
+        deadline = time.monotonic() + patience_s
+        while not self.is_folded():
+            assert time.monotonic() < deadline, self.partitions()
+            time.sleep(0.1)
+        self.refresh()
+        said = self.run("verify")
+        assert "GREEN" in said, said
+        return said
 
     def refresh(self, generation: int = 1) -> None:
         """Brings every roll-up up to date now, as the workers' refresher does in its own time."""

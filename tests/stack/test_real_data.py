@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import random
 import re
 import time
@@ -153,9 +152,8 @@ def await_drained(stack: Machine, patience_s: float = 60) -> None:
     """Until everything in the log is folded and the roll-ups are made from it."""
     deadline = time.monotonic() + patience_s
     while True:
-        rows = json.loads(stack.outcome("status", "--json")[1])["partitions"]
-        if rows and all(row["lag"] == 0 for row in rows):
+        if stack.is_folded():
             stack.refresh()
             return
-        assert time.monotonic() < deadline, rows
+        assert time.monotonic() < deadline, stack.partitions()
         time.sleep(0.3)

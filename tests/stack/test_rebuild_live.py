@@ -68,7 +68,7 @@ def test_another_definition_and_then_a_cut(stack: Machine, tmp_path: Path) -> No
     )
     assert str(REQUESTS) in imported
     stack.run("simulate", "--seed", "9", "--events", str(EVENTS // 2))
-    _await(lambda: stack.query(_COUNTS)[0][1] == REQUESTS and _is_folded(stack))
+    _await(lambda: stack.query(_COUNTS)[0][1] == REQUESTS and stack.is_folded())
     appeals = stack.query(_COUNTS)[0][0]
     page, of_page = stack.query(
         "SELECT page, count() FROM gospulse.appeals WHERE page IS NOT NULL GROUP BY page ORDER BY 2 DESC, 1 LIMIT 1"
@@ -117,14 +117,9 @@ def _shown(stack: Machine) -> int:
     return int(stack.query("SELECT max(generation) FROM gospulse.generation")[0][0])
 
 
-def _is_folded(stack: Machine) -> bool:
-    rows = json.loads(stack.outcome("status", "--json")[1])["partitions"]
-    return all(row["lag"] == 0 for row in rows)
-
-
 def _verified(stack: Machine, generation: int) -> dict[str, Any]:
     """The report on the generation that is shown, which is green."""
-    _await(lambda: _is_folded(stack))
+    _await(stack.is_folded)
     stack.refresh(generation)
     report = json.loads(stack.run("verify", "--json"))
     assert (report["green"], report["generation"]) == (True, generation)

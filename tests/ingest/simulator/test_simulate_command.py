@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from deploy.cli.main import main
 from ingest.kafka.partitioner import Partitioner
@@ -88,6 +88,30 @@ def test_the_broker_holds_what_the_truth_says(
     # Copies meet in one partition, so counting each partition alone finds every fact once.
     facts = Counter(kind for records in events.values() for kind in kinds_of_facts(records))
     assert facts == {kind: count for kind, count in summary.facts_by_kind.items() if count}
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_synthetic_data_are_not_sent_where_real_data_are(
+    at_the_end: bool,
+    kafka: KafkaConnection,
+    environment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    create_topics(kafka)
+    monkeypatch.setenv("GOSPULSE_KAFKA", ",".join(kafka.bootstrap))
+    monkeypatch.setenv("GOSPULSE_TOPIC_PREFIX", kafka.topic_prefix)
+    command = ["simulate", "--seed", "3", "--events", "2000", "--no-readings"]
+    real = b'{"v": 1, "source": "import:office", "kind": "appeal_received"}'
+    assert main(command) == 0
+    with KafkaProducer(bootstrap_servers=list(kafka.bootstrap)) as producer:
+        for value in [real, b"not a record", *([] if at_the_end else [b'{"source": "synthetic:3"}'] * 50)]:
+            producer.send(kafka.topic("events"), value, partition=5)
+    capsys.readouterr()
+    assert main([*command, "--seed", "4"]) == 2
+    assert "events holds real data (source import:office)" in capsys.readouterr().err
+    assert sum(map(len, read(kafka, "events").values())) == 2000 + (2 if at_the_end else 52)
+    assert main([*command, "--seed", "4", "--force"]) == 0
 
 
 def kinds_of_facts(records: list[tuple[bytes, bytes]]) -> list[str]:
