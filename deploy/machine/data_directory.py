@@ -20,6 +20,7 @@ ENTRIES: Final = (
     "passwords",
     "registers",
     "run",
+    "sources",
 )
 
 

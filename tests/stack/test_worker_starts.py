@@ -57,7 +57,7 @@ async def test_a_topic_made_anew_waits_for_its_number_and_hides_nothing(
         await soon(lambda: folds_all(folding), "the first log folded")
         first, first_log = folding.start_anew(), folding.log
         admin.delete_topics([kafka.topic(EVENTS)])
-        await soon(lambda: EVENTS not in topics.topic_ids(kafka), "the broker has deleted the topic")
+        await soon(lambda: EVENTS not in topics.existing(kafka), "the broker has deleted the topic")
         topics.apply(kafka, 1)
         folding.publish(400)
         await soon(lambda: any("register it as a log" in reason for reason in reasons(worker)), "the worker stops")
