@@ -1,1 +1,1 @@
-"""Dashboards: boards, alert rules and the data source as code, for Grafana. They read the documented views only."""
+"""Boards as code, the check of their queries, the preview in a browser, and the client of a running Grafana."""

@@ -45,6 +45,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "partitions": "deploy.cli.partitions",
     "query": "deploy.cli.query",
     "report": "deploy.cli.report.command",
+    "grafana": "deploy.cli.grafana.command",
+    "preview": "deploy.cli.preview",
     "verify": "deploy.cli.verify.command",
     "rejected": "deploy.cli.rejected",
     "rebuild": "deploy.cli.rebuild.command",

@@ -1,0 +1,64 @@
+"""«Страна сегодня»: what happens in the country now, and where to look."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.boards import parts
+from dashboards.boards.filters import CHANNEL, KIND, REGION_MANY, covering
+from dashboards.boards.summary import HEADING, summary
+from dashboards.builders.board import Board
+from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, drill, to_board
+from dashboards.builders.panels import Column, Panel, Place, row, table, tiles
+from dashboards.builders.units import SHARE
+from dashboards.queries import pages, share, territories
+from dashboards.queries.filters import Filters
+from schemas.metric_catalogue import metric
+
+_FILTERS: Final = Filters(many=("region", "channel", "kind"))
+_TO_REGION: Final = drill("Открыть регион", REGION, region="Код")
+_ENGAGEMENT: Final = ("posts", "interactions", "er_views", "subscribers", "reach")
+
+COUNTRY_BOARD: Final = Board(
+    uid=COUNTRY,
+    title="Страна сегодня",
+    question="Что происходит в стране за последние сутки и куда смотреть: сколько сообщений, где, о чём, какая доля "
+    "идёт через госпаблики, как быстро отвечают и сколько страниц за этими цифрами стоит.",
+    since="now-24h",
+    variables=(REGION_MANY, CHANNEL, KIND, covering(_FILTERS)),
+    links=(to_board("Регион", REGION), to_board("Муниципалитет", MUNICIPALITY)),
+    parts=(
+        row(101, 0, HEADING),
+        *summary(_FILTERS, 1),
+        parts.against_usual(7, Place(0, 5, 13, 9), _FILTERS),
+        Panel(
+            id=8,
+            at=Place(13, 5, 11, 9),
+            title="Доля через госпаблики по регионам",
+            what="Плитка — регион, примерно там, где он лежит. Красный: меньше 40 %, жёлтый: меньше 65 %, зелёный: "
+            "65 % и больше, серый: нет данных.",
+            to_do="нажмите на плитку, чтобы открыть регион; серые плитки — регионы, о которых ничего не слышно или где "
+            "нет знаменателя.",
+            queries=(share.share_map(_FILTERS),),
+            metrics=("share",),
+            body=tiles("share", SHARE, name="Плитка", value=metric("share").title, links=[_TO_REGION]),
+        ),
+        row(102, 14, "Где и о чём · ${coverage}"),
+        parts.topics(9, Place(0, 15, 8, 9), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, topic="Код темы")]),
+        parts.territories(
+            10, Place(8, 15, 10, 9), territories.regions(_FILTERS), "Регионы", "Регион", [_TO_REGION], per_head=False
+        ),
+        parts.ages(11, Place(18, 15, 6, 9), _FILTERS),
+        Panel(
+            id=12,
+            at=Place(0, 24, 24, 5),
+            title="Площадки: публикации и вовлечённость",
+            what="Что публикуют госпаблики на каждой площадке и как на это отвечают жители.",
+            to_do="если действия на просмотр падают при прежнем числе публикаций, читать стали, отвечать — нет: "
+            "посмотрите, о чём пишут страницы.",
+            queries=(pages.engagement(_FILTERS),),
+            metrics=_ENGAGEMENT,
+            body=table([Column(name="Площадка"), *(Column(name=metric(key).title, metric=key) for key in _ENGAGEMENT)]),
+        ),
+    ),
+)

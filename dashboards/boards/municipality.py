@@ -1,0 +1,39 @@
+"""«Муниципалитет»: what to answer today."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.boards import parts
+from dashboards.boards.filters import CHANNEL, KIND, PLACE_ONE, REGION_ONE, TOPIC, covering
+from dashboards.boards.summary import HEADING, summary
+from dashboards.builders.board import Board
+from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, drill, outside, to_board
+from dashboards.builders.panels import Place, row
+from dashboards.queries.filters import Filters
+
+_FILTERS: Final = Filters(one=("place",), many=("channel", "kind", "topic"))
+
+MUNICIPALITY_BOARD: Final = Board(
+    uid=MUNICIPALITY,
+    title="Муниципалитет",
+    question="На что ответить сегодня: темы, состояние сообщений, госпаблики и записи, под которыми пишут жители.",
+    since="now-7d",
+    variables=(REGION_ONE, PLACE_ONE, CHANNEL, KIND, TOPIC, covering(_FILTERS)),
+    links=(to_board("Страна сегодня", COUNTRY), to_board("Регион", REGION)),
+    parts=(
+        row(101, 0, HEADING),
+        *summary(_FILTERS, 1),
+        parts.against_usual(7, Place(0, 5, 14, 8), _FILTERS),
+        parts.states(8, Place(14, 5, 10, 8), _FILTERS),
+        row(102, 13, "О чём и где · ${coverage}"),
+        parts.topics(
+            9,
+            Place(0, 14, 9, 9),
+            _FILTERS,
+            [drill("Только эта тема", MUNICIPALITY, ("region", "place", "channel", "kind"), topic="Код темы")],
+        ),
+        parts.ages(10, Place(9, 14, 6, 9), _FILTERS),
+        parts.page_table(11, Place(0, 23, 24, 8), _FILTERS, [outside("Открыть страницу", "Адрес")]),
+    ),
+)

@@ -1,0 +1,136 @@
+"""Panels that more than one board has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboards.builders.panels import Column, Panel, Place, bars, lines, table
+from dashboards.builders.units import ACCENT, BAD, CONTEXT, GOOD, IN_TIME, OVERDUE, SHARE, WATCH, thresholds
+from dashboards.queries import answers, messages, pages
+from dashboards.queries.filters import Filters
+from schemas.metric_catalogue import metric
+
+#: Growth of a topic is worth a look, a fall is not: no red, no green.
+CHANGE = thresholds(CONTEXT, (0.25, WATCH), (1.0, BAD))
+
+
+def against_usual(number: int, at: Place, filters: Filters) -> Panel:
+    """Messages by hour against what is usual."""
+    titles = {key: metric(key).title for key in ("messages", "usual", "usual_low", "usual_high")}
+    return Panel(
+        id=number,
+        at=at,
+        title="Сообщения по часам против обычного",
+        what="Больше или меньше сообщений, чем обычно в этот час недели; серая полоса — обычный разброс.",
+        to_do="если линия несколько часов выше полосы, найдите тему и территорию всплеска; последний час ещё не полон.",
+        queries=(messages.against_usual(filters),),
+        metrics=("usual", "usual_low", "usual_high"),
+        body=lines("messages", titles["messages"], (titles["usual_low"], titles["usual"], titles["usual_high"])),
+    )
+
+
+def topics(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str, Any]]) -> Panel:
+    """Topics with most messages and their change."""
+    return Panel(
+        id=number,
+        at=at,
+        title="О чём пишут",
+        what="Темы с наибольшим числом сообщений и их изменение против прошлого периода.",
+        to_do="нажмите на тему, которая выросла, чтобы увидеть, где и под какими записями о ней пишут.",
+        queries=(messages.topics(filters),),
+        metrics=("messages", "change"),
+        body=table(
+            [
+                Column(name="Тема", links=tuple(links)),
+                Column(name=metric("messages").title, metric="messages", gauge=True, width=170),
+                Column(name=metric("change").title, metric="change", colours=CHANGE, width=120),
+                Column(name="Код темы", hidden=True),
+            ]
+        ),
+    )
+
+
+def ages(number: int, at: Place, filters: Filters) -> Panel:
+    """Who waits, by how long."""
+    return Panel(
+        id=number,
+        at=at,
+        title="Ждут ответа: сколько времени",
+        what="Сообщения без ответа по времени ожидания.",
+        to_do="правые столбцы — забытые сообщения: передайте их исполнителю или закройте с ответом.",
+        queries=(answers.waiting_by_age(filters),),
+        metrics=("waiting",),
+        body=bars("waiting", "Ждут"),
+    )
+
+
+def states(number: int, at: Place, filters: Filters) -> Panel:
+    """What became of the messages."""
+    return Panel(
+        id=number,
+        at=at,
+        title=metric("status").title,
+        what="Путь сообщений периода: от «Новое» до «Закрыто».",
+        to_do="много «Новое» — некому разбирать; много «Без ответа» — закрывают, не ответив.",
+        queries=(messages.states(filters),),
+        metrics=("status",),
+        body=bars("status", "Состояние", horizontal=True),
+    )
+
+
+def territories(
+    number: int, at: Place, query: Any, title: str, name: str, links: Sequence[Mapping[str, Any]], *, per_head: bool
+) -> Panel:
+    """Territories side by side."""
+    columns = [
+        Column(name=name, links=tuple(links)),
+        Column(name=metric("messages").title, metric="messages", gauge=True),
+    ]
+    if per_head:
+        columns.append(Column(name=metric("per_10k").title, metric="per_10k"))
+    columns += [
+        Column(name=metric("share").title, metric="share", colours=SHARE),
+        Column(name=metric("in_time").title, metric="in_time", colours=IN_TIME),
+        Column(name=metric("waiting").title, metric="waiting"),
+        Column(name=metric("overdue").title, metric="overdue", colours=OVERDUE),
+        Column(name="Код", hidden=True),
+    ]
+    return Panel(
+        id=number,
+        at=at,
+        title=title,
+        what="Где пишут больше всего и где хуже отвечают.",
+        to_do="нажмите на название, чтобы открыть его доску; оранжевые и красные значения — с кого начать.",
+        queries=(query,),
+        metrics=("messages", *(["per_10k"] if per_head else []), "share", "in_time", "waiting", "overdue"),
+        body=table(columns, sort=metric("messages").title),
+    )
+
+
+def page_table(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str, Any]]) -> Panel:
+    """Public pages with what they did."""
+    keys = ("share_numerator", "posts", "interactions", "subscribers", "last_post")
+    return Panel(
+        id=number,
+        at=at,
+        title="Госпаблики",
+        what="Страницы: сколько им пишут, что они публикуют, как на это отвечают жители.",
+        to_do="страницы без записей дольше недели напомните владельцу; нажмите на название, чтобы открыть страницу.",
+        queries=(pages.page_table(filters),),
+        metrics=keys,
+        body=table(
+            [
+                Column(name="Госпаблик", links=tuple(links)),
+                *(
+                    Column(name=metric(key).title, metric=key, gauge=key == "share_numerator", width=150)
+                    for key in keys[:-1]
+                ),
+                Column(name=metric("last_post").title, metric="last_post", width=150),
+                Column(name="Адрес", hidden=True),
+            ]
+        ),
+    )
+
+
+__all__ = ["ACCENT", "GOOD", "against_usual", "ages", "page_table", "states", "territories", "topics"]

@@ -1,0 +1,313 @@
+"""Panels: a number, a line, bars, a table, a tile map, a row; each with a stable id, a unit and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+
+from dashboards.builders.targets import DATASOURCE, Query
+from dashboards.builders.units import (
+    ACCENT,
+    CONTEXT,
+    DECIMALS,
+    GRAFANA_UNITS,
+    NO_DATA,
+    PLAIN,
+    QUIET,
+    defaults,
+)
+from schemas.metric_catalogue import metric
+
+#: Fields of the newest classic schema that Grafana 11.6 reads.
+PANEL_VERSION: Final = "11.6.0"
+TO_DO: Final = "Что делать: "
+
+
+class Place(Struct, frozen=True):
+    """Where a panel stands on the grid of 24 columns; a unit of height is 38 pixels with its gap."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    @property
+    def json(self) -> dict[str, int]:
+        """As Grafana writes it."""
+        return {"h": self.h, "w": self.w, "x": self.x, "y": self.y}
+
+
+class Panel(Struct, frozen=True, kw_only=True):
+    """A panel: ``json`` without id, place, title, description and targets, which are the same for all kinds."""
+
+    id: int
+    at: Place
+    title: str
+    what: str
+    to_do: str
+    queries: tuple[Query, ...]
+    body: Mapping[str, Any]
+    #: Keys of the metrics that it shows: the labels and the description come from the catalogue.
+    metrics: tuple[str, ...] = ()
+    links: tuple[Mapping[str, Any], ...] = ()
+
+    def description(self, variables: Sequence[tuple[str, str]]) -> str:
+        """What the question mark shows; ``variables`` are the board's filters by name and label."""
+        parts = [self.what, *(f"{metric(key).title}. {metric(key).explanation}" for key in self.metrics)]
+        obeyed = frozenset.intersection(*(query.filters for query in self.queries)) if self.queries else frozenset()
+        deaf = [f"«{label}»" for name, label in variables if name not in obeyed]
+        if deaf:
+            parts.append(f"Фильтры, которые здесь не действуют: {', '.join(deaf)}.")
+        parts.append(TO_DO + self.to_do)
+        return "\n\n".join(part for part in parts if part)
+
+    def json(self, variables: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """The panel in Grafana's form."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "description": self.description(variables),
+            "gridPos": self.at.json,
+            "datasource": DATASOURCE,
+            "pluginVersion": PANEL_VERSION,
+            "targets": [query.target("ABCDEFGH"[i]) for i, query in enumerate(self.queries)],
+            "links": list(self.links),
+            **self.body,
+        }
+
+
+def row(number: int, y: int, title: str) -> dict[str, Any]:
+    """A row's heading. Its title carries how much the figures below cover and until when they are complete."""
+    return {
+        "id": number,
+        "type": "row",
+        "title": title,
+        "collapsed": False,
+        "gridPos": {"h": 1, "w": 24, "x": 0, "y": y},
+        "panels": [],
+    }
+
+
+def stat(key: str, colours: Mapping[str, Any] = PLAIN, *, change: str = "", sparkline: bool = False) -> dict[str, Any]:
+    """One number. ``change`` shows the change from the first row to the last: ``good``, ``bad`` or plain growth."""
+    modes = {"good": "standard", "bad": "inverted", "plain": "same_as_value"}
+    return {
+        "type": "stat",
+        "fieldConfig": {"defaults": defaults(metric(key), dict(colours)), "overrides": []},
+        "options": {
+            "colorMode": "value",
+            "graphMode": "area" if sparkline else "none",
+            "justifyMode": "center",
+            "orientation": "auto",
+            "percentChangeColorMode": modes.get(change, "standard"),
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "showPercentChange": bool(change),
+            "textMode": "value",
+            "wideLayout": True,
+        },
+    }
+
+
+def stats(key: str, colours: Mapping[str, Any] = PLAIN) -> dict[str, Any]:
+    """Several numbers of one unit beside each other, each with its name."""
+    body = stat(key, colours)
+    body["options"] |= {"textMode": "value_and_name", "orientation": "vertical"}
+    return body
+
+
+def lines(key: str, fact: str, band: tuple[str, str, str] | None = None) -> dict[str, Any]:
+    """Lines over time: the fact in the accent, what is usual in grey, the space between its quartiles filled."""
+    field = defaults(metric(key))
+    field["color"] = {"mode": "fixed", "fixedColor": CONTEXT}
+    field["min"] = 0
+    field["custom"] = {
+        "drawStyle": "line",
+        "lineInterpolation": "linear",
+        "lineWidth": 1,
+        "fillOpacity": 0,
+        "showPoints": "never",
+        "spanNulls": False,
+        "axisSoftMin": 0,
+    }
+    overrides = [_override(fact, color={"mode": "fixed", "fixedColor": ACCENT}, **{"custom.lineWidth": 3})]
+    if band is not None:
+        low, middle, high = band
+        hidden = {"custom.lineWidth": 0}
+        overrides += [
+            _override(middle, **{"custom.lineStyle": {"fill": "dash", "dash": [8, 6]}}),
+            _override(low, **hidden, **{"custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}),
+            _override(high, **hidden, **{"custom.fillBelowTo": low, "custom.fillOpacity": 18}),
+        ]
+    return {
+        "type": "timeseries",
+        "fieldConfig": {"defaults": field, "overrides": overrides},
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "none"},
+        },
+    }
+
+
+def bars(
+    key: str,
+    label: str,
+    *,
+    horizontal: bool = False,
+    colours: Mapping[str, str] | None = None,
+    stacked: bool = False,
+    links: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Bars by the texts of the column ``label``; ``colours`` by name of the other columns."""
+    field = defaults(metric(key))
+    field["color"] = {"mode": "fixed", "fixedColor": ACCENT}
+    field["min"] = 0
+    field["custom"] = {"fillOpacity": 85, "lineWidth": 0, "axisSoftMin": 0}
+    field["links"] = list(links)
+    return {
+        "type": "barchart",
+        "fieldConfig": {
+            "defaults": field,
+            "overrides": [
+                _override(name, color={"mode": "fixed", "fixedColor": colour})
+                for name, colour in (colours or {}).items()
+            ],
+        },
+        "options": {
+            "xField": label,
+            "orientation": "horizontal" if horizontal else "vertical",
+            "stacking": "normal" if stacked else "none",
+            "showValue": "always" if horizontal else "auto",
+            "barWidth": 0.8,
+            "groupWidth": 0.8,
+            "xTickLabelMaxLength": 40,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": bool(colours), "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "none"},
+        },
+    }
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """A column of a table: its metric for unit and decimals, how wide it is, how its cells look, where they lead."""
+
+    name: str
+    metric: str | None = None
+    width: int | None = None
+    #: A bar behind the number.
+    gauge: bool = False
+    #: Colours of the number.
+    colours: Mapping[str, Any] | None = None
+    hidden: bool = False
+    links: tuple[Mapping[str, Any], ...] = ()
+
+
+def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, Any]:
+    """A table; columns that are hidden are there for links."""
+    overrides = []
+    for column in columns:
+        properties: dict[str, Any] = {}
+        if column.metric is not None:
+            unit = metric(column.metric).unit
+            properties |= {"unit": GRAFANA_UNITS[unit], "decimals": DECIMALS[unit]}
+        if column.width is not None:
+            properties["custom.width"] = column.width
+        if column.hidden:
+            properties["custom.hidden"] = True
+        if column.gauge:
+            properties["custom.cellOptions"] = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+            properties["color"] = {"mode": "fixed", "fixedColor": ACCENT}
+        if column.colours is not None:
+            properties["custom.cellOptions"] = {"type": "color-text"}
+            properties["thresholds"] = dict(column.colours)
+        if column.links:
+            properties["links"] = list(column.links)
+        if properties:
+            overrides.append(_override(column.name, **properties))
+    return {
+        "type": "table",
+        "fieldConfig": {
+            "defaults": {
+                "unit": "none",
+                "noValue": "—",
+                "thresholds": PLAIN,
+                "color": {"mode": "thresholds"},
+                "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
+            },
+            "overrides": overrides,
+        },
+        "options": {
+            "showHeader": True,
+            "cellHeight": "sm",
+            "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
+            "sortBy": [{"displayName": sort, "desc": True}] if sort else [],
+        },
+    }
+
+
+def tiles(
+    key: str, colours: Mapping[str, Any], *, name: str, value: str, links: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """A tile map: a square a region on plain ground, coloured by ``value``; needs no internet.
+
+    The base layer is a file that Grafana ships, fully transparent: every other base layer asks a server elsewhere.
+    """
+    field = defaults(metric(key), dict(colours))
+    field["links"] = list(links)
+    return {
+        "type": "geomap",
+        "fieldConfig": {"defaults": field, "overrides": []},
+        "options": {
+            "view": {"id": "fit", "lat": 0, "lon": 0, "zoom": 4, "allLayers": True, "padding": 4},
+            "controls": {
+                "showZoom": False,
+                "mouseWheelZoom": False,
+                "showAttribution": False,
+                "showScale": False,
+                "showMeasure": False,
+                "showDebug": False,
+            },
+            "tooltip": {"mode": "details"},
+            "basemap": {
+                "type": "geojson",
+                "name": "Основа",
+                "opacity": 0,
+                "config": {"src": "public/maps/countries.geojson", "rules": [], "style": {"opacity": 0}},
+            },
+            "layers": [
+                {
+                    "type": "markers",
+                    "name": metric(key).title,
+                    "tooltip": True,
+                    "location": {"mode": "coords", "latitude": "Широта плитки", "longitude": "Долгота плитки"},
+                    "config": {
+                        "showLegend": False,
+                        "style": {
+                            "symbol": {"mode": "fixed", "fixed": "img/icons/marker/square.svg"},
+                            "size": {"mode": "fixed", "fixed": 15, "min": 2, "max": 15},
+                            "color": {"mode": "field", "field": value, "fixed": QUIET},
+                            "opacity": 1,
+                            "text": {"mode": "field", "field": name, "fixed": ""},
+                            "textConfig": {
+                                "fontSize": 10,
+                                "offsetX": 0,
+                                "offsetY": 0,
+                                "textAlign": "center",
+                                "textBaseline": "middle",
+                            },
+                        },
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _override(field: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "matcher": {"id": "byName", "options": field},
+        "properties": [{"id": name, "value": value} for name, value in properties.items()],
+    }
+
+
+__all__ = ["NO_DATA", "Column", "Panel", "Place", "bars", "lines", "row", "stat", "stats", "table", "tiles"]

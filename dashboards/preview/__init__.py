@@ -1,0 +1,1 @@
+"""The boards in a browser without Grafana: a thin renderer of the panel kinds that they use. It is a preview only."""

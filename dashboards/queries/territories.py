@@ -1,0 +1,91 @@
+"""Territories side by side: regions of the country, municipalities of a region."""
+
+from __future__ import annotations
+
+from dashboards.builders.targets import Query
+from dashboards.queries import answers, share
+from dashboards.queries.answers import DUE
+from dashboards.queries.filters import BY_ALL, BY_PLACE, DAYS, FROM, TO, Filters, label
+from schemas.metric_catalogue import metric
+
+
+def regions(filters: Filters) -> Query:
+    """Regions with messages in the period, the most messages first."""
+    return _territories(
+        filters,
+        "region",
+        "Регион",
+        f"SELECT region AS code, name, population FROM ({_PEOPLE}) AS p",
+    )
+
+
+def municipalities(filters: Filters) -> Query:
+    """Municipalities of a region, the most messages first."""
+    return _territories(
+        filters, "place", "Муниципалитет", "SELECT place AS code, name, population FROM gospulse.places"
+    )
+
+
+_PEOPLE = (
+    "SELECT r.region AS region, any(r.name) AS name, sum(p.population) AS population "
+    "FROM gospulse.regions AS r LEFT JOIN gospulse.places AS p ON r.region = p.region GROUP BY r.region"
+)
+
+
+def _territories(filters: Filters, by: str, title: str, names: str) -> Query:
+    """One row a territory: messages, per head, share, answers in time, who waits."""
+    population = by == "place"
+    per_head = (
+        f"if(coalesce(n.population, 0) < 1000, NULL, m.now / n.population * 10000) AS {label('per_10k')},"
+        if population
+        else ""
+    )
+    sql = f"""
+SELECT
+  coalesce(n.name, m.code) AS "{title}",
+  m.now AS {label("messages")},
+  {per_head}
+  s.share AS {label("share")},
+  a.in_time AS {label("in_time")},
+  coalesce(a.waiting, 0) AS {label("waiting")},
+  coalesce(a.overdue, 0) AS {label("overdue")},
+  m.code AS "Код"
+FROM
+(
+  SELECT coalesce({by}, '') AS code, sum(appeals) AS now
+  FROM gospulse.appeals_5min
+  WHERE time >= {FROM} AND time < {TO}
+  {filters.where(BY_ALL)}
+  GROUP BY code
+) AS m
+LEFT JOIN ({names}) AS n ON m.code = n.code
+LEFT JOIN
+(
+  SELECT coalesce({by}, '') AS code, {share.ratio()} AS share
+  FROM gospulse.share_day
+  WHERE {DAYS}
+  {filters.where(BY_PLACE)}
+  GROUP BY code
+) AS s ON m.code = s.code
+LEFT JOIN
+(
+  SELECT
+    coalesce({by}, '') AS code,
+    {answers.in_time_ratio(f"received_at {DUE} >= {FROM} AND received_at {DUE} < {TO}")} AS in_time,
+    countIf(ended_at IS NULL OR ended_at >= {TO}) AS waiting,
+    countIf((ended_at IS NULL OR ended_at >= {TO}) AND received_at {DUE} < {TO}) AS overdue
+  FROM gospulse.answer_times
+  WHERE received_at < {TO}
+  {filters.where(BY_ALL)}
+  GROUP BY code
+) AS a ON m.code = a.code
+ORDER BY m.now DESC, "{title}"
+LIMIT 500
+SETTINGS join_use_nulls = 1
+"""
+    keys = ["messages", *(["per_10k"] if population else []), "share", "in_time", "waiting", "overdue"]
+    return Query(
+        sql=sql,
+        columns=((title, "text"), *((metric(key).title, "number") for key in keys), ("Код", "text")),
+        filters=filters.obeyed(BY_ALL),
+    )

@@ -1,0 +1,352 @@
+"""The catalogue of metrics: the only source of labels, of panel descriptions and of ``docs/metrics.md``.
+
+``python -m schemas.metric_catalogue`` writes ``docs/metrics.md``. Texts are in Russian: people read them on the boards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec import Struct
+
+#: How a value is written: a number with separators of thousands, a share of 1 as per cent, hours, days, a moment.
+Unit = Literal["count", "share", "hours", "days", "per_10k", "per_page", "moment", "text"]
+
+UNIT_NAMES: Final[dict[Unit, str]] = {
+    "count": "штуки",
+    "share": "доля, %",
+    "hours": "часы",
+    "days": "дни",
+    "per_10k": "на 10 тыс. жителей",
+    "per_page": "на страницу",
+    "moment": "дата и время",
+    "text": "слово",
+}
+
+MOSCOW: Final = "московское время"
+LOCAL_DAY: Final = "местный день муниципалитета"
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """A figure that people see: what it is called, what it means, where it comes from, what it must not be used for."""
+
+    key: str
+    title: str
+    definition: str
+    formula: str
+    unit: Unit
+    zone: str
+    view: str
+    columns: tuple[str, ...]
+    not_for: str
+
+    @property
+    def explanation(self) -> str:
+        """Definition, formula, time and limits of use: what a panel says before its «Что делать»."""
+        return f"{self.definition} Как считается: {self.formula}. Время: {self.zone}. Не годится: {self.not_for}."
+
+
+METRICS: Final[tuple[Metric, ...]] = (
+    Metric(
+        key="messages",
+        title="Сообщения жителей",
+        definition="Сообщения одного жителя за день в одном обсуждении, под одной записью или в одном диалоге: "
+        "повторные реплики не прибавляются.",
+        formula="сумма appeals по пятиминуткам, начало которых лежит в периоде; отозванные входят",
+        unit="count",
+        zone=MOSCOW,
+        view="appeals_5min",
+        columns=("time", "appeals"),
+        not_for="для счёта обращений по 59-ФЗ: сообщение в соцсети таким обращением не является",
+    ),
+    Metric(
+        key="change",
+        title="К прошлому периоду",
+        definition="Насколько показатель изменился против такого же по длине периода прямо перед выбранным.",
+        formula="(сейчас − раньше) / раньше; пусто, где раньше было 0",
+        unit="share",
+        zone=MOSCOW,
+        view="appeals_5min",
+        columns=("time", "appeals"),
+        not_for="для выводов по малым числам: с 2 до 4 — это тоже +100 %",
+    ),
+    Metric(
+        key="usual",
+        title="Обычно в этот час недели",
+        definition="Сколько сообщений приходит в этот час недели: медиана восьми последних недель.",
+        formula="медиана сумм сообщений за тот же час тех же дней недели",
+        unit="count",
+        zone=MOSCOW,
+        view="place_hour",
+        columns=("hour", "appeals"),
+        not_for="для праздников и первых недель работы: обычное ещё не накоплено",
+    ),
+    Metric(
+        key="usual_low",
+        title="Обычно: нижний квартиль",
+        definition="Ниже этого было каждую четвёртую неделю.",
+        formula="первый квартиль тех же восьми сумм",
+        unit="count",
+        zone=MOSCOW,
+        view="place_hour",
+        columns=("hour", "appeals"),
+        not_for="как порог тревоги: за ним бывает каждый четвёртый час",
+    ),
+    Metric(
+        key="usual_high",
+        title="Обычно: верхний квартиль",
+        definition="Выше этого было каждую четвёртую неделю.",
+        formula="третий квартиль тех же восьми сумм",
+        unit="count",
+        zone=MOSCOW,
+        view="place_hour",
+        columns=("hour", "appeals"),
+        not_for="как порог тревоги: за ним бывает каждый четвёртый час",
+    ),
+    Metric(
+        key="share",
+        title="Доля через госпаблики",
+        definition="Какая часть сообщений жителей в соцсетях пришла на официальные страницы.",
+        formula="через госпаблики / (через госпаблики + прочие сообщения в соцсетях) за дни, которые затронул период; "
+        "пусто, где о прочих сообщениях никто не сообщает",
+        unit="share",
+        zone=LOCAL_DAY,
+        view="share_day",
+        columns=("day", "numerator", "denominator", "share", "others_heard"),
+        not_for="для сравнения с долями от всех обращений: телефон, порталы и приём сюда не входят",
+    ),
+    Metric(
+        key="share_numerator",
+        title="Через госпаблики",
+        definition="Сообщения жителей, пришедшие на официальные страницы: числитель доли.",
+        formula="сумма numerator за дни",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="share_day",
+        columns=("day", "numerator"),
+        not_for="вместо показателя «Сообщения жителей»: здесь и чужие итоги, а день местный",
+    ),
+    Metric(
+        key="share_denominator",
+        title="Всего в соцсетях",
+        definition="Сообщения жителей на официальных страницах и помимо них: знаменатель доли.",
+        formula="сумма denominator за дни",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="share_day",
+        columns=("day", "denominator"),
+        not_for="как число всех обращений: телефон, порталы и приём сюда не входят",
+    ),
+    Metric(
+        key="in_time",
+        title="Дан ответ в срок",
+        definition="Какая часть сообщений, срок ответа на которые истёк в периоде, получила ответ до срока.",
+        formula="с ответом до срока / все, чей срок истёк в периоде; отозванные не входят",
+        unit="share",
+        zone=MOSCOW,
+        view="answer_times",
+        columns=("received_at", "limit_s", "in_time"),
+        not_for="как доля решённых проблем: ответ — это ещё не решение",
+    ),
+    Metric(
+        key="answer_p50",
+        title="Ответ получила половина, за",
+        definition="За сколько часов ответ получила половина жителей; без ответа считаются самыми долгими.",
+        formula="медиана часов до первого ответа по сообщениям, срок которых истёк в периоде; пусто, если ответа нет у "
+        "большей половины",
+        unit="hours",
+        zone=MOSCOW,
+        view="answer_times",
+        columns=("received_at", "limit_s", "answer_s", "outcome"),
+        not_for="для оценки худших случаев: смотрите 90 %",
+    ),
+    Metric(
+        key="answer_p90",
+        title="Ответ получили 90 %, за",
+        definition="За сколько часов ответ получили девять жителей из десяти; без ответа считаются самыми долгими.",
+        formula="90-й процентиль часов до первого ответа по тем же сообщениям; пусто, если ответа нет у большего числа",
+        unit="hours",
+        zone=MOSCOW,
+        view="answer_times",
+        columns=("received_at", "limit_s", "answer_s", "outcome"),
+        not_for="для единиц сообщений: нужны хотя бы тридцать",
+    ),
+    Metric(
+        key="waiting",
+        title="Ждут ответа",
+        definition="Сообщения, на которые к концу периода никто официально не ответил и которые не отозваны.",
+        formula="получены до конца периода, а первый ответ, отзыв и закрытие — не раньше него",
+        unit="count",
+        zone=MOSCOW,
+        view="answer_times",
+        columns=("received_at", "ended_at"),
+        not_for="как число просроченных: часть ждёт в пределах срока",
+    ),
+    Metric(
+        key="overdue",
+        title="Ждут дольше срока",
+        definition="Сообщения без ответа, срок ответа на которые к концу периода уже истёк.",
+        formula="из ждущих ответа те, чей возраст больше срока",
+        unit="count",
+        zone=MOSCOW,
+        view="answer_times",
+        columns=("received_at", "ended_at", "limit_s"),
+        not_for="как нарушение закона: срок — внутренняя цель",
+    ),
+    Metric(
+        key="coverage",
+        title="Учтено госпабликов",
+        definition="Какая часть страниц реестра подала признаки жизни за дни, которые затронул период.",
+        formula="страницы реестра хотя бы с одним событием / страницы реестра, действовавшие в эти дни",
+        unit="share",
+        zone=LOCAL_DAY,
+        view="coverage",
+        columns=("day", "pages_registered", "coverage"),
+        not_for="как доля ведомых страниц: тихая страница может быть исправной",
+    ),
+    Metric(
+        key="complete_until",
+        title="Данные полны до",
+        definition="Всё, что источники передали до этого времени, уже в показателях.",
+        formula="наименьшее complete_until по частям потока событий",
+        unit="moment",
+        zone=MOSCOW,
+        view="freshness",
+        columns=("complete_until",),
+        not_for="как отметка работы каждого источника: молчащий источник виден только по покрытию",
+    ),
+    Metric(
+        key="per_10k",
+        title="На 10 тыс. жителей",
+        definition="Сообщения жителей периода на десять тысяч населения.",
+        formula="сообщения жителей / население × 10 000; пусто, где население не известно",
+        unit="per_10k",
+        zone=MOSCOW,
+        view="appeals_5min",
+        columns=("time", "appeals"),
+        not_for="для территорий меньше тысячи жителей",
+    ),
+    Metric(
+        key="posts",
+        title="Публикации",
+        definition="Записи, опубликованные госпабликами.",
+        formula="сумма post_published за дни, которые затронул период",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="page_day",
+        columns=("day", "post_published"),
+        not_for="для оценки качества страниц",
+    ),
+    Metric(
+        key="interactions",
+        title="Реакции, комментарии, репосты",
+        definition="Действия жителей на госпабликах за вычетом снятых реакций и удалённых комментариев.",
+        formula="реакции + комментарии + репосты + голоса − снятые за дни, которые затронул период",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="page_day",
+        columns=("day", "reaction_added", "comment_added", "repost_added", "vote_added"),
+        not_for="для счёта людей: один человек действует много раз",
+    ),
+    Metric(
+        key="views",
+        title="Просмотры",
+        definition="Показы страниц, о которых сообщили площадки.",
+        formula="сумма views за дни, которые затронул период",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="page_readings",
+        columns=("metric", "day", "value"),
+        not_for="для счёта людей: один человек смотрит много раз",
+    ),
+    Metric(
+        key="er_views",
+        title="Действия на просмотр",
+        definition="Сколько действий жителей приходится на просмотр.",
+        formula="сумма действий / сумма просмотров по одним и тем же страницам и дням; пусто без просмотров",
+        unit="share",
+        zone=LOCAL_DAY,
+        view="page_day",
+        columns=("day", "page"),
+        not_for="для сравнения с ER от подписчиков или охвата: это другой показатель",
+    ),
+    Metric(
+        key="subscribers",
+        title="Подписчики, сумма с пересечениями",
+        definition="Подписчики страниц по последнему сообщению площадки; человек подписан в среднем на 3,3 страницы.",
+        formula="сумма последних значений subscribers по страницам",
+        unit="count",
+        zone=MOSCOW,
+        view="pages",
+        columns=("subscribers",),
+        not_for="как число жителей: люди пересекаются",
+    ),
+    Metric(
+        key="reach",
+        title="Охват за день, сумма с пересечениями",
+        definition="Охват страниц за последний день периода, о котором сообщили площадки.",
+        formula="сумма reach по страницам за последний полный день периода",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="page_readings",
+        columns=("metric", "day", "value"),
+        not_for="как число жителей и для сложения по дням: люди пересекаются",
+    ),
+    Metric(
+        key="last_post",
+        title="Последняя запись",
+        definition="День, когда страница последний раз опубликовала запись.",
+        formula="последний местный день с post_published",
+        unit="moment",
+        zone=LOCAL_DAY,
+        view="pages",
+        columns=("last_post_day",),
+        not_for="как признак молчания на сообщения: ответы записями не считаются",
+    ),
+    Metric(
+        key="status",
+        title="Состояние сообщений",
+        definition="Чем закончилось каждое сообщение периода: Новое, Направлено исполнителю, Промежуточный ответ, Дан "
+        "ответ, Закрыто, Без ответа.",
+        formula="число сообщений, полученных в периоде, по состоянию; «Без ответа» — закрыты или сняты без ответа",
+        unit="count",
+        zone=MOSCOW,
+        view="appeals",
+        columns=("received_at", "state", "first_answer_at"),
+        not_for="как доля решённых проблем: закрыто — это ещё не решено",
+    ),
+)
+
+
+def metric(key: str) -> Metric:
+    """The metric of a key. Raises KeyError for a key that the catalogue does not hold."""
+    return _BY_KEY[key]
+
+
+def document(catalogue: tuple[Metric, ...]) -> str:
+    """The catalogue in Markdown."""
+    parts = [_INTRODUCTION]
+    for each in catalogue:
+        columns = ", ".join(f"`{name}`" for name in each.columns)
+        parts.append(
+            f"## {each.title}\n\n{each.definition}\n\n"
+            f"| | |\n|---|---|\n| ключ | `{each.key}` |\n| формула | {each.formula} |\n"
+            f"| единица | {UNIT_NAMES[each.unit]} |\n| время | {each.zone} |\n"
+            f"| представление | [`{each.view}`](views.md#{each.view}): {columns} |\n| не годится | {each.not_for} |"
+        )
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+_BY_KEY: Final = {each.key: each for each in METRICS}
+
+_INTRODUCTION: Final = """# Metrics
+
+The figures of the boards, in the words of the boards. This page is made from `schemas/metric_catalogue.py` by
+`python -m schemas.metric_catalogue`. Labels and panel descriptions come from the same place: one label has one meaning
+on every board. What a worker reports about itself is another matter: [worker metrics](worker-metrics.md).
+"""
+
+
+if __name__ == "__main__":
+    Path("docs/metrics.md").write_text(document(METRICS), encoding="utf-8")
