@@ -11,11 +11,12 @@ from typing import Final, Literal
 from msgspec import Struct
 
 #: How a value is written: a number with separators of thousands, a share of 1 as per cent, hours, days, a moment.
-Unit = Literal["count", "share", "hours", "days", "per_10k", "per_page", "moment", "text"]
+Unit = Literal["count", "share", "change", "hours", "days", "per_10k", "per_page", "moment", "text"]
 
 UNIT_NAMES: Final[dict[Unit, str]] = {
     "count": "штуки",
     "share": "доля, %",
+    "change": "изменение, %",
     "hours": "часы",
     "days": "дни",
     "per_10k": "на 10 тыс. жителей",
@@ -65,7 +66,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         title="К прошлому периоду",
         definition="Насколько показатель изменился против такого же по длине периода прямо перед выбранным.",
         formula="(сейчас − раньше) / раньше; пусто, где раньше было 0",
-        unit="share",
+        unit="change",
         zone=MOSCOW,
         view="appeals_5min",
         columns=("time", "appeals"),
@@ -103,6 +104,50 @@ METRICS: Final[tuple[Metric, ...]] = (
         view="place_hour",
         columns=("hour", "appeals"),
         not_for="как порог тревоги: за ним бывает каждый четвёртый час",
+    ),
+    Metric(
+        key="messages_day",
+        title="Сообщения за день",
+        definition="Сообщения жителей по местным дням муниципалитетов.",
+        formula="сумма appeals за местный день; текущий день не показан, пока не кончился",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="place_day",
+        columns=("day", "appeals"),
+        not_for="вместо показателя «Сообщения жителей»: тот считает период, а не дни",
+    ),
+    Metric(
+        key="usual_day",
+        title="Обычно в этот день недели",
+        definition="Сколько сообщений приходит в этот день недели: медиана восьми последних недель.",
+        formula="медиана сумм сообщений за те же дни недели",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="place_day",
+        columns=("day", "appeals"),
+        not_for="для праздников и первых недель работы: обычное ещё не накоплено",
+    ),
+    Metric(
+        key="usual_day_low",
+        title="Обычный день: нижний квартиль",
+        definition="Ниже этого была каждая четвёртая неделя.",
+        formula="первый квартиль тех же восьми сумм",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="place_day",
+        columns=("day", "appeals"),
+        not_for="как порог тревоги: за ним бывает каждый четвёртый день",
+    ),
+    Metric(
+        key="usual_day_high",
+        title="Обычный день: верхний квартиль",
+        definition="Выше этого была каждая четвёртая неделя.",
+        formula="третий квартиль тех же восьми сумм",
+        unit="count",
+        zone=LOCAL_DAY,
+        view="place_day",
+        columns=("day", "appeals"),
+        not_for="как порог тревоги: за ним бывает каждый четвёртый день",
     ),
     Metric(
         key="share",
@@ -151,7 +196,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         key="answer_p50",
-        title="Ответ получила половина, за",
+        title="Половине жителей (p50)",
         definition="За сколько часов ответ получила половина жителей; без ответа считаются самыми долгими.",
         formula="медиана часов до первого ответа по сообщениям, срок которых истёк в периоде; пусто, если ответа нет у "
         "большей половины",
@@ -159,11 +204,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         zone=MOSCOW,
         view="answer_times",
         columns=("received_at", "limit_s", "answer_s", "outcome"),
-        not_for="для оценки худших случаев: смотрите 90 %",
+        not_for="для оценки худших случаев: смотрите p90",
     ),
     Metric(
         key="answer_p90",
-        title="Ответ получили 90 %, за",
+        title="Девяти из десяти (p90)",
         definition="За сколько часов ответ получили девять жителей из десяти; без ответа считаются самыми долгими.",
         formula="90-й процентиль часов до первого ответа по тем же сообщениям; пусто, если ответа нет у большего числа",
         unit="hours",

@@ -30,10 +30,10 @@ COUNTRY_BOARD: Final = Board(
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),
-        parts.against_usual(7, Place(0, 5, 13, 9), _FILTERS),
+        parts.against_usual(7, Place(0, 4, 13, 8), _FILTERS),
         Panel(
             id=8,
-            at=Place(13, 5, 11, 9),
+            at=Place(13, 4, 11, 8),
             title="Доля через госпаблики по регионам",
             what="Плитка — регион, примерно там, где он лежит. Красный: меньше 40 %, жёлтый: меньше 65 %, зелёный: "
             "65 % и больше, серый: нет данных.",
@@ -43,15 +43,15 @@ COUNTRY_BOARD: Final = Board(
             metrics=("share",),
             body=tiles("share", SHARE, name="Плитка", value=metric("share").title, links=[_TO_REGION]),
         ),
-        row(102, 14, "Где и о чём · ${coverage}"),
-        parts.topics(9, Place(0, 15, 8, 9), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, topic="Код темы")]),
+        row(102, 12, "Где и о чём · ${coverage}"),
+        parts.topics(9, Place(0, 13, 7, 8), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, topic="Код темы")]),
         parts.territories(
-            10, Place(8, 15, 10, 9), territories.regions(_FILTERS), "Регионы", "Регион", [_TO_REGION], per_head=False
+            10, Place(7, 13, 11, 8), territories.regions(_FILTERS), "Регионы", "Регион", [_TO_REGION], per_head=False
         ),
-        parts.ages(11, Place(18, 15, 6, 9), _FILTERS),
+        parts.ages(11, Place(18, 13, 6, 8), _FILTERS),
         Panel(
             id=12,
-            at=Place(0, 24, 24, 5),
+            at=Place(0, 21, 24, 5),
             title="Площадки: публикации и вовлечённость",
             what="Что публикуют госпаблики на каждой площадке и как на это отвечают жители.",
             to_do="если действия на просмотр падают при прежнем числе публикаций, читать стали, отвечать — нет: "

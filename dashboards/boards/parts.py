@@ -30,6 +30,22 @@ def against_usual(number: int, at: Place, filters: Filters) -> Panel:
     )
 
 
+def against_usual_day(number: int, at: Place, filters: Filters) -> Panel:
+    """Messages by local day against what is usual."""
+    keys = ("messages_day", "usual_day", "usual_day_low", "usual_day_high")
+    fact, middle, low, high = (metric(key).title for key in keys)
+    return Panel(
+        id=number,
+        at=at,
+        title="Сообщения по дням против обычного",
+        what="Больше или меньше сообщений, чем обычно в этот день недели; серая полоса — обычный разброс.",
+        to_do="если линия выше полосы, найдите тему всплеска; текущий день появится, когда кончится.",
+        queries=(messages.against_usual_day(filters),),
+        metrics=keys,
+        body=lines("messages_day", fact, (low, middle, high)),
+    )
+
+
 def topics(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str, Any]]) -> Panel:
     """Topics with most messages and their change."""
     return Panel(
@@ -43,8 +59,8 @@ def topics(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str
         body=table(
             [
                 Column(name="Тема", links=tuple(links)),
-                Column(name=metric("messages").title, metric="messages", gauge=True, width=170),
-                Column(name=metric("change").title, metric="change", colours=CHANGE, width=120),
+                Column(name=metric("messages").title, metric="messages", gauge=True, width=150),
+                Column(name=metric("change").title, metric="change", colours=CHANGE, width=110),
                 Column(name="Код темы", hidden=True),
             ]
         ),
@@ -85,15 +101,15 @@ def territories(
     """Territories side by side."""
     columns = [
         Column(name=name, links=tuple(links)),
-        Column(name=metric("messages").title, metric="messages", gauge=True),
+        Column(name=metric("messages").title, metric="messages", gauge=True, width=110),
     ]
     if per_head:
-        columns.append(Column(name=metric("per_10k").title, metric="per_10k"))
+        columns.append(Column(name=metric("per_10k").title, metric="per_10k", width=85))
     columns += [
-        Column(name=metric("share").title, metric="share", colours=SHARE),
-        Column(name=metric("in_time").title, metric="in_time", colours=IN_TIME),
-        Column(name=metric("waiting").title, metric="waiting"),
-        Column(name=metric("overdue").title, metric="overdue", colours=OVERDUE),
+        Column(name=metric("share").title, metric="share", colours=SHARE, width=95),
+        Column(name=metric("in_time").title, metric="in_time", colours=IN_TIME, width=85),
+        Column(name=metric("waiting").title, metric="waiting", width=75),
+        Column(name=metric("overdue").title, metric="overdue", colours=OVERDUE, width=80),
         Column(name="Код", hidden=True),
     ]
     return Panel(

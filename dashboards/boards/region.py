@@ -28,10 +28,10 @@ REGION_BOARD: Final = Board(
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),
-        parts.against_usual(7, Place(0, 5, 13, 8), _FILTERS),
+        parts.against_usual(7, Place(0, 4, 13, 7), _FILTERS),
         Panel(
             id=8,
-            at=Place(13, 5, 11, 8),
+            at=Place(13, 4, 11, 7),
             title="Через госпаблики и всего в соцсетях по дням",
             what="Сколько сообщений в соцсетях и сколько из них пришло на официальные страницы, по местным дням.",
             to_do="если столбцы расходятся, жители пишут мимо госпабликов: узнайте, куда и почему.",
@@ -43,20 +43,20 @@ REGION_BOARD: Final = Board(
                 colours={metric("share_numerator").title: ACCENT, metric("share_denominator").title: CONTEXT},
             ),
         ),
-        row(102, 13, "Где и о чём · ${coverage}"),
+        row(102, 11, "Где и о чём · ${coverage}"),
         parts.topics(
-            9, Place(0, 14, 8, 9), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, _KEEP, topic="Код темы")]
+            9, Place(0, 12, 7, 8), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, _KEEP, topic="Код темы")]
         ),
         parts.territories(
             10,
-            Place(8, 14, 10, 9),
+            Place(7, 12, 11, 8),
             territories.municipalities(_FILTERS),
             "Муниципалитеты",
             "Муниципалитет",
             [drill("Открыть муниципалитет", MUNICIPALITY, _KEEP, place="Код")],
             per_head=True,
         ),
-        parts.ages(11, Place(18, 14, 6, 9), _FILTERS),
-        parts.page_table(12, Place(0, 23, 24, 8), _FILTERS, [outside("Открыть страницу", "Адрес")]),
+        parts.ages(11, Place(18, 12, 6, 8), _FILTERS),
+        parts.page_table(12, Place(0, 20, 24, 6), _FILTERS, [outside("Открыть страницу", "Адрес")]),
     ),
 )

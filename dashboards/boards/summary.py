@@ -10,7 +10,7 @@ from schemas.metric_catalogue import metric
 
 HEADING = "Сейчас · ${coverage}"
 #: Ids 1 to 6 on every board.
-HEIGHT = 4
+HEIGHT = 3
 
 
 def summary(filters: Filters, y: int) -> tuple[Panel, ...]:
@@ -52,10 +52,10 @@ def summary(filters: Filters, y: int) -> tuple[Panel, ...]:
             at=Place(12, y, 4, HEIGHT),
             title="Время до ответа",
             what="За сколько часов ответ получают половина жителей и девять из десяти.",
-            to_do="если 90 % много больше половины, часть сообщений теряется: ищите темы с долгим ожиданием.",
+            to_do="если p90 много больше p50, часть сообщений теряется: ищите темы с долгим ожиданием.",
             queries=(answers.how_soon(filters),),
             metrics=("answer_p50", "answer_p90"),
-            body=stats("answer_p50"),
+            body=stats("answer_p50", absent="ещё ждут"),
         ),
         Panel(
             id=5,

@@ -90,15 +90,15 @@ def row(number: int, y: int, title: str) -> dict[str, Any]:
     }
 
 
-def stat(key: str, colours: Mapping[str, Any] = PLAIN, *, change: str = "", sparkline: bool = False) -> dict[str, Any]:
+def stat(key: str, colours: Mapping[str, Any] = PLAIN, *, change: str = "", absent: str = NO_DATA) -> dict[str, Any]:
     """One number. ``change`` shows the change from the first row to the last: ``good``, ``bad`` or plain growth."""
     modes = {"good": "standard", "bad": "inverted", "plain": "same_as_value"}
     return {
         "type": "stat",
-        "fieldConfig": {"defaults": defaults(metric(key), dict(colours)), "overrides": []},
+        "fieldConfig": {"defaults": defaults(metric(key), dict(colours), absent), "overrides": []},
         "options": {
             "colorMode": "value",
-            "graphMode": "area" if sparkline else "none",
+            "graphMode": "none",
             "justifyMode": "center",
             "orientation": "auto",
             "percentChangeColorMode": modes.get(change, "standard"),
@@ -110,9 +110,9 @@ def stat(key: str, colours: Mapping[str, Any] = PLAIN, *, change: str = "", spar
     }
 
 
-def stats(key: str, colours: Mapping[str, Any] = PLAIN) -> dict[str, Any]:
+def stats(key: str, colours: Mapping[str, Any] = PLAIN, absent: str = NO_DATA) -> dict[str, Any]:
     """Several numbers of one unit beside each other, each with its name."""
-    body = stat(key, colours)
+    body = stat(key, colours, absent=absent)
     body["options"] |= {"textMode": "value_and_name", "orientation": "vertical"}
     return body
 

@@ -10,6 +10,7 @@ from schemas.metric_catalogue import Metric, Unit
 GRAFANA_UNITS: Final[dict[Unit, str]] = {
     "count": "locale",
     "share": "percentunit",
+    "change": "percentunit",
     "hours": "suffix: ч",
     "days": "suffix: дн.",
     "per_10k": "suffix: на 10 тыс.",
@@ -20,6 +21,7 @@ GRAFANA_UNITS: Final[dict[Unit, str]] = {
 DECIMALS: Final[dict[Unit, int]] = {
     "count": 0,
     "share": 1,
+    "change": 0,
     "hours": 1,
     "days": 1,
     "per_10k": 1,
@@ -57,12 +59,12 @@ COVERAGE: Final = thresholds(BAD, (0.5, WATCH), (0.9, GOOD))
 OVERDUE: Final = thresholds(GOOD, (1, WATCH))
 
 
-def defaults(metric: Metric, colours: dict[str, Any] = PLAIN) -> dict[str, Any]:
-    """The field defaults of a panel that shows one metric."""
+def defaults(metric: Metric, colours: dict[str, Any] = PLAIN, absent: str = NO_DATA) -> dict[str, Any]:
+    """The field defaults of a panel that shows one metric; ``absent`` is shown where there is no value."""
     return {
         "unit": GRAFANA_UNITS[metric.unit],
         "decimals": DECIMALS[metric.unit],
-        "noValue": NO_DATA,
+        "noValue": absent,
         "thresholds": colours,
         "color": {"mode": "thresholds"},
     }

@@ -14,7 +14,7 @@ from schemas.metric_catalogue import metric
 
 #: Ages of waiting: name and upper end in hours.
 AGES = (("до 4 ч", 4), ("4–9 ч", 9), ("9–24 ч", 24), ("1–3 дн.", 72), ("3–7 дн.", 168), ("7–30 дн.", 720))
-OLDEST = "больше 30 дн."
+OLDEST = "> 30 дн."
 DUE = "+ toIntervalSecond(limit_s)"
 
 

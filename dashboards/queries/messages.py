@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.builders.targets import Query
 from dashboards.queries.comparison import two_periods
-from dashboards.queries.filters import BEFORE, BY_ALL, BY_PLACE, FROM, TO, Filters, label
+from dashboards.queries.filters import BEFORE, BY_ALL, BY_PLACE, FIRST_DAY, FROM, LAST_DAY, TO, Filters, label
 from schemas.metric_catalogue import metric
 
 #: Names of the states in the words of the field.
@@ -27,35 +27,82 @@ def messages(filters: Filters) -> Query:
 
 
 def against_usual(filters: Filters) -> Query:
-    """Messages by hour against the same hour of the eight weeks before: median and quartiles."""
+    """Messages by hour against the same hour of the eight weeks before: median and quartiles.
+
+    An hour without any message counts as none, but weeks before the first message ever do not count. The hour that has
+    not ended yet has no figure: it would look like a fall.
+    """
+    at, begin = "hour + toIntervalDay(7 * week)", f"toStartOfHour({FROM})"
+    return _against_usual(
+        filters,
+        ("messages", "usual", "usual_low", "usual_high"),
+        source="gospulse.place_hour",
+        column="hour",
+        at=at,
+        begin=begin,
+        complete=f"at + toIntervalHour(1) <= {TO}",
+        fill="toIntervalHour(1)",
+    )
+
+
+def against_usual_day(filters: Filters) -> Query:
+    """Messages by local day against the same day of the eight weeks before, in the same way."""
+    return _against_usual(
+        filters,
+        ("messages_day", "usual_day", "usual_day_low", "usual_day_high"),
+        source="gospulse.place_day",
+        column="day",
+        at="day + 7 * week",
+        begin=FIRST_DAY,
+        complete=f"at < {LAST_DAY}",
+        fill="toIntervalDay(1)",
+    )
+
+
+def _against_usual(
+    filters: Filters,
+    keys: tuple[str, str, str, str],
+    *,
+    source: str,
+    column: str,
+    at: str,
+    begin: str,
+    complete: str,
+    fill: str,
+) -> Query:
+    end = TO if column == "hour" else f"{LAST_DAY} + 1"
+    time = "at" if column == "hour" else "toDateTime(at, 'Europe/Moscow')"
+    fact, middle, low, high = (label(key) for key in keys)
     sql = f"""
-SELECT
-  at AS time,
-  sumIf(appeals, week = 0) AS {label("messages")},
-  quantileExactInclusiveIf(0.5)(appeals, week > 0) AS {label("usual")},
-  quantileExactInclusiveIf(0.25)(appeals, week > 0) AS {label("usual_low")},
-  quantileExactInclusiveIf(0.75)(appeals, week > 0) AS {label("usual_high")}
+SELECT {time} AS time, fact AS {fact}, middle AS {middle}, low AS {low}, high AS {high}
 FROM
 (
-  SELECT at, week, sum(n) AS appeals
+  SELECT
+    at,
+    if({complete}, toNullable(sumIf(n, week = 0)), NULL) AS fact,
+    greatest(0, least(8, intDiv(dateDiff('day', first, at), 7))) AS weeks,
+    arrayResize(arrayReverseSort(groupArrayIf(n, week > 0)), weeks, 0) AS before,
+    if(weeks = 0, NULL, arrayReduce('quantileExactInclusive(0.5)', before)) AS middle,
+    if(weeks = 0, NULL, arrayReduce('quantileExactInclusive(0.25)', before)) AS low,
+    if(weeks = 0, NULL, arrayReduce('quantileExactInclusive(0.75)', before)) AS high
   FROM
   (
-    SELECT arrayJoin(range(0, 9)) AS week, hour + toIntervalDay(7 * week) AS at, sum(appeals) AS n
-    FROM gospulse.place_hour
-    WHERE hour >= {FROM} - toIntervalDay(56) AND hour < {TO}
+    SELECT arrayJoin(range(0, 9)) AS week, {at} AS at, sum(appeals) AS n
+    FROM {source}
+    WHERE {column} >= {begin} - toIntervalDay(56) AND {column} < {end}
     {filters.where(BY_PLACE)}
     GROUP BY week, at
-  )
-  WHERE at >= toStartOfHour({FROM}) AND at < {TO}
-  GROUP BY at, week
+    HAVING at >= {begin} AND at < {end}
+  ) AS n
+  CROSS JOIN (SELECT min({column}) AS first FROM {source}) AS f
+  GROUP BY at, first
+  ORDER BY at WITH FILL FROM {begin} TO {end} STEP {fill}
 )
-GROUP BY time
 ORDER BY time
 """
-    names = [metric(key).title for key in ("messages", "usual", "usual_low", "usual_high")]
     return Query(
         sql=sql,
-        columns=(("time", "time"), *((name, "number") for name in names)),
+        columns=(("time", "time"), *((metric(key).title, "number") for key in keys)),
         filters=filters.obeyed(BY_PLACE),
         series=True,
     )

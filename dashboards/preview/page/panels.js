@@ -28,14 +28,15 @@ export function stat(panel, frames, now, body) {
     const last = values[values.length - 1];
     const text = format(last, config, now.zone);
     const named = panel.options.textMode === 'value_and_name';
-    const size = Math.max(15, Math.min(height * (named ? 0.4 : 0.52), (width * 1.5) / Math.max(4, text.length), 52));
-    const children = [element('b', { text, style: { color: last === null || last === undefined ? '' : colour(last, config),
+    const known = last !== null && last !== undefined;
+    const size = known ? Math.max(15, Math.min(height * (named ? 0.42 : 0.56), (width * 1.4) / Math.max(4, text.length), 52)) : 17;
+    const children = [element('b', { text, style: { color: known ? colour(last, config) : '#8e95a3',
       '--size': size + 'px', fontSize: size + 'px' } })];
     if (panel.options.showPercentChange) {
       const ratio = change(values[0], last);
       const good = { standard: 1, inverted: -1 }[panel.options.percentChangeColorMode] ?? 0;
       const tint = !ratio || !good ? '' : ratio * good > 0 ? '#56A64B' : '#E0524A';
-      children.push(element('div', { class: 'change', style: { color: tint },
+      if (known) children.push(element('div', { class: 'change', style: { color: tint },
         text: ratio === null ? 'сравнить не с чем' : signed(ratio) + ' к прошлому периоду' }));
     }
     if (named) children.push(element('div', { class: 'name', text: column.name }));
@@ -105,8 +106,8 @@ export function tiles(panel, frames, now, body) {
   const steps = (values) => [...new Set(values.map((each) => each.toFixed(3)))].map(Number).sort((a, b) => a - b);
   const xs = frame.rows.map((row) => row[east]), ys = frame.rows.map((row) => mercator(row[north]));
   const size = grid(xs, ys);
-  const edge = Math.min((body.clientWidth - 16) / size.columns, (body.clientHeight - 12) / size.rows);
-  const left = (body.clientWidth - 16 - edge * size.columns) / 2;
+  // Tiles are as wide as a name needs: the map fills its panel.
+  const width = (body.clientWidth - 16) / size.columns, height = (body.clientHeight - 12) / size.rows;
   body.replaceChildren(element('div', { class: 'tiles' }, ...frame.rows.map((row, i) => {
     const fields = Object.fromEntries(frame.columns.map((column, j) => [column.name, row[j]]));
     const link = panel.fieldConfig.defaults.links?.[0];
@@ -117,12 +118,12 @@ export function tiles(panel, frames, now, body) {
     return element('a', {
       class: 'tile' + (known ? '' : ' quiet'), href: link && allowed(follow(link.url, fields, now)), title: details,
       style: {
-        left: left + size.column(xs[i]) * edge + 'px', top: size.row(ys[i]) * edge + 'px',
-        width: edge - 3 + 'px', height: edge - 3 + 'px', fontSize: Math.max(8, Math.min(13, edge / 4.1)) + 'px',
+        left: size.column(xs[i]) * width + 'px', top: size.row(ys[i]) * height + 'px',
+        width: width - 3 + 'px', height: height - 3 + 'px', fontSize: Math.max(8, Math.min(13, width / 4.6)) + 'px',
         background: known ? colour(row[value], config) : layer.config.style.color.fixed,
       },
     }, element('span', { text: row[name] }),
-    ...(known && edge > 30 ? [element('span', { text: Math.round(row[value] * 100) + ' %' })] : []));
+    ...(known && height > 34 ? [element('span', { text: Math.round(row[value] * 100) + ' %' })] : []));
   })));
 
   function grid(columns, rows) {

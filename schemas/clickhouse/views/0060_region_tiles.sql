@@ -14,9 +14,9 @@ SELECT
     tupleElement(tile, 2) AS short_name,
     tupleElement(tile, 3) AS tile_column,
     tupleElement(tile, 4) AS tile_row,
-    -- The inverse of Mercator's projection, so that rows are as far apart as columns: four degrees.
+    -- The inverse of Mercator's projection, so that rows are equally far apart: four degrees, columns seven.
     degrees(2 * atan(exp(radians(4 * (5 - toFloat64(tile_row))))) - pi() / 2) AS latitude,
-    4 * (toFloat64(tile_column) - 8) AS longitude
+    7 * (toFloat64(tile_column) - 8) AS longitude
 FROM
 (
     SELECT arrayJoin([
