@@ -40,7 +40,7 @@ COUNTRY_BOARD: Final = Board(
             to_do="нажмите на плитку, чтобы открыть регион; серые плитки — регионы, о которых ничего не слышно или где "
             "нет знаменателя.",
             queries=(share.share_map(_FILTERS),),
-            metrics=("share",),
+            metrics=("share", "share_numerator"),
             body=tiles("share", SHARE, name="Плитка", value=metric("share").title, links=[_TO_REGION]),
         ),
         row(102, 12, "Где и о чём · ${coverage}"),

@@ -25,7 +25,7 @@ def against_usual(number: int, at: Place, filters: Filters) -> Panel:
         what="Больше или меньше сообщений, чем обычно в этот час недели; серая полоса — обычный разброс.",
         to_do="если линия несколько часов выше полосы, найдите тему и территорию всплеска; последний час ещё не полон.",
         queries=(messages.against_usual(filters),),
-        metrics=("usual", "usual_low", "usual_high"),
+        metrics=("messages", "usual", "usual_low", "usual_high"),
         body=lines("messages", titles["messages"], (titles["usual_low"], titles["usual"], titles["usual_high"])),
     )
 

@@ -31,6 +31,7 @@ _CONDITIONS: Final = {
 
 #: What a view can be filtered by.
 BY_ALL: Final = ("region", "place", "channel", "kind", "topic")
+BY_REGION: Final = ("region",)
 BY_PLACE: Final = ("region", "place")
 BY_PAGE: Final = ("region", "place", "kind")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.builders.targets import Query
 from dashboards.queries import answers, share
 from dashboards.queries.answers import DUE
-from dashboards.queries.filters import BY_ALL, BY_PLACE, DAYS, FROM, TO, Filters, label
+from dashboards.queries.filters import BY_ALL, BY_PLACE, BY_REGION, DAYS, FROM, TO, Filters, label
 from schemas.metric_catalogue import metric
 
 
@@ -35,6 +35,7 @@ _PEOPLE = (
 def _territories(filters: Filters, by: str, title: str, names: str) -> Query:
     """One row a territory: messages, per head, share, answers in time, who waits."""
     population = by == "place"
+    shares = "gospulse.share_day" if population else "gospulse.share_region_day"
     per_head = (
         f"if(coalesce(n.population, 0) < 1000, NULL, m.now / n.population * 10000) AS {label('per_10k')},"
         if population
@@ -62,9 +63,9 @@ LEFT JOIN ({names}) AS n ON m.code = n.code
 LEFT JOIN
 (
   SELECT coalesce({by}, '') AS code, {share.ratio()} AS share
-  FROM gospulse.share_day
+  FROM {shares}
   WHERE {DAYS}
-  {filters.where(BY_PLACE)}
+  {filters.where(BY_PLACE if population else BY_REGION)}
   GROUP BY code
 ) AS s ON m.code = s.code
 LEFT JOIN
