@@ -31,6 +31,7 @@ EXAMPLES = """
                     --events 2000000 --truth truth/
   gospulse simulate --seed 1 --profile bench --to-file events.jsonl
   gospulse simulate --seed 42 --events 5000 --dry-run
+  gospulse simulate --seed 42 --rate 50 --through webhook
 
 The same seed, size and --end give the same records at any speed. Every page, account and figure is invented, and the
 names say so: source synthetic:<seed>, pages ok:synthetic-<seed>-<number>. Pages of VK have numbers of 14 digits that
@@ -88,6 +89,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"how long Kafka may take to acknowledge a record (default {_DEFAULT_TIMEOUT_S:g})",
     )
+    output.add_argument(
+        "--through",
+        choices=("kafka", "webhook"),
+        default="kafka",
+        help="webhook: events of VK pages as VK's own calls, with retries and repeats; the rest into Kafka",
+    )
     output.add_argument("--force", action="store_true", help="send although the topic holds real data")
     output.add_argument("--dry-run", action="store_true", help="send nothing, only show the figures")
 
@@ -109,6 +116,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UserError(str(error), WRONG_USE) from error
     if sends and not args.force:
         _demand_synthetic(settings.kafka, min(args.timeout, 10.0))
+    if args.through == "webhook" and sends:
+        return _through_webhook(args, federation, settings)
     options = RunOptions(
         kafka=settings.kafka if sends else None,
         to_file=args.to_file,
@@ -135,6 +144,17 @@ def _demand_synthetic(kafka: KafkaConnection, patience_s: float) -> None:
             " them for ever: use another data directory (GOSPULSE_DATA), or --force",
             WRONG_USE,
         )
+
+
+def _through_webhook(args: argparse.Namespace, federation: Federation, settings: Settings) -> int:
+    from deploy.cli.simulate.through_webhook import simulate_through_webhook
+
+    if args.truth is not None:
+        raise UserError("--truth is that of records sent to Kafka: leave it out with --through webhook.", WRONG_USE)
+    try:
+        return simulate_through_webhook(federation, settings, args.rate, args.timeout)
+    except PublishError as error:
+        raise UserError(str(error), FAILURE) from error
 
 
 def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:

@@ -63,9 +63,9 @@ def run_simulation(federation: Federation, options: RunOptions) -> Outcome:
     """
     began = time.monotonic()
     with ExitStack() as stack:
-        stopped = stack.enter_context(_stop_on_signal())
+        stopped = stack.enter_context(stop_on_signal())
         send, finish, destination = _destination(options, stack)
-        advance = stack.enter_context(_progress(federation))
+        advance = stack.enter_context(progress(federation))
         records = federation.records()
         complete = True
         sent = 0
@@ -152,7 +152,7 @@ def _destination(options: RunOptions, stack: ExitStack) -> tuple[Send, Callable[
 
 
 @contextmanager
-def _progress(federation: Federation) -> Iterator[Callable[[int], None]]:
+def progress(federation: Federation) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal, nothing elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -172,7 +172,7 @@ def _progress(federation: Federation) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
+def stop_on_signal() -> Iterator[threading.Event]:
     """SIGINT and SIGTERM end the run after the current record; a second one ends it at once."""
     stopped = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
