@@ -43,6 +43,11 @@ def pages_of(seed: int) -> str:
     return rf"^(vk:9{seed % 1_000_000:06}[0-9]{{7}}|[a-z]+:synthetic-{seed}-[0-9]+)$"
 
 
+def is_synthetic(page: str) -> bool:
+    """Whether a page is synthetic, of whichever seed. VK gives its communities shorter numbers."""
+    return ":synthetic-" in page or (page.startswith("vk:9") and len(page) == len("vk:") + 14)
+
+
 class Page(Struct, frozen=True):
     """A page as a register would know it; its id and its name say that it is synthetic."""
 

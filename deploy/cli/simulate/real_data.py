@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from deploy.errors import UserError
 from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, security_settings, wait_for_port
+from ingest.simulator.pages import is_synthetic
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
 
@@ -23,6 +24,7 @@ _PATIENCE_S: Final = 10.0
 
 class _Source(Struct):
     source: str = ""
+    page: str = ""
 
 
 def real_sources(connection: KafkaConnection, patience_s: float) -> list[str]:
@@ -79,7 +81,10 @@ def _read(consumer: Any, partition: TopicPartition, until: int) -> set[str]:
     while consumer.position(partition) < until and time.monotonic() < deadline:
         for record in consumer.poll(timeout_ms=500, max_records=_LOOKED_AT).get(partition, ()):
             try:
-                found.add(msgspec.json.decode(record.value or b"", type=_Source).source)
+                event = msgspec.json.decode(record.value or b"", type=_Source)
             except msgspec.DecodeError:
                 continue  # A record that is not of the contract has no source.
+            # Calls of synthetic pages that came through the webhook have the webhook's source.
+            if not is_synthetic(event.page):
+                found.add(event.source)
     return found
