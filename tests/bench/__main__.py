@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.machine.workers import stop_workers
-from tests.bench import latency, recovery, speed
+from tests.bench import latency, recovery, registers, speed
 from tests.servers.machine import Machine, machine
 
 MILLION = 1_000_000
@@ -39,6 +39,7 @@ class Report(Struct, frozen=True):
     storage: list[Storage]
     latency: list[latency.Latency]
     recovery: list[recovery.Recovery]
+    registers: list[registers.Registers]
 
 
 def main() -> int:
@@ -46,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--events", type=int, default=MILLION, help="events of the log (default 1,000,000)")
     parser.add_argument("--large", type=int, default=10 * MILLION, help="events of the large log; 0 leaves it out")
-    parser.add_argument("--only", choices=("speed", "latency", "recovery"), help="one part only")
+    parser.add_argument("--only", choices=("speed", "latency", "recovery", "registers"), help="one part only")
     parser.add_argument("--json", type=Path, default=None, help="write the figures here, too")
     given = parser.parse_args()
     speeds: list[speed.Speed] = []
@@ -70,8 +71,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, machine(Path(folder), {"WORKERS": "2"}) as made:
             made.run("up")
             recoveries.append(recovery.measure(made, 2_000))
+    full: list[registers.Registers] = []
+    if given.only in (None, "registers"):
+        full.append(registers.measure())
     kind = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    report = Report(kind, speeds, storage, delays, recoveries)
+    report = Report(kind, speeds, storage, delays, recoveries, full)
     show(report)
     if given.json is not None:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
@@ -151,6 +155,12 @@ def show(report: Report) -> None:
         console.print(
             f"kill -9 of one of two workers at {back.rate:,} events/s: lag as before after {back.seconds:.1f} s "
             f"(session timeout {back.session_timeout_s:g} s, largest lag {back.largest_lag:,})"
+        )
+    for held in report.registers:
+        console.print(
+            f"register of {held.pages:,} pages: import {held.import_s:.1f} s, again {held.again_s:.1f} s; load "
+            f"{held.load_s:.2f} s, {held.kept_mb:.0f} MB ({held.peak_mb:.0f} MB at most); snapshot "
+            f"{held.snapshot_s:.2f} s, {held.snapshot_mb:.0f} MB on disk; {held.lookups_per_s:,.0f} look-ups/s"
         )
 
 
