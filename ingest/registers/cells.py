@@ -75,7 +75,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def oktmo(text: str) -> str:
-    """The municipality of an OKTMO code: eight digits, or the first eight of eleven.
+    """The municipality of an OKTMO code: eight digits, or the first eight of the eleven that a locality has.
 
     Excel drops the zero in front of a number: seven and ten digits get it back. Raises CellError where no region's
     codes begin so (the longest prefix decides).
@@ -130,8 +130,6 @@ def key(text: str) -> str:
 
 def vk_id(text: str) -> str:
     """The number of a VK community, also from ``club123``, ``public123``, ``-123`` or its address with the number."""
-    if text.startswith("synthetic-"):
-        return native_id(text)
     found = _VK_FORMS.fullmatch(text)
     if found is None:
         raise CellError(

@@ -14,7 +14,7 @@ from ingest.registers.history import NOTHING, History, Problem, Write
 from ingest.registers.page_register import SINCE_EVER
 from ingest.registers.registers import PLACES, Entry, EntryError, Register, Values, read_values
 from ingest.registers.table_file import FileRow, RegisterFile
-from schemas.reference.places import region_of
+from schemas.reference.places import district_of, region_of
 
 Histories = Mapping[str, History]
 #: ``complete`` of an import whose file holds the whole register.
@@ -113,6 +113,8 @@ def _row(
     register: Register, file_row: FileRow, key: str, values: Values, around: Surroundings, options: Options
 ) -> _Row:
     stored = around.stored.get(key, NOTHING)
+    if register is not PLACES and values.get("place") is not None:
+        values["place"] = _municipality(values["place"], around.places)
     begin, end = values.pop("valid_from", None), values.pop("valid_to", None)
     if begin is not None and end is not None and end < begin:
         raise EntryError("valid_to", f"{end} is before valid_from, {begin}")
@@ -150,6 +152,12 @@ def _first_day(stored: History, end: date | None, values: Values, around: Surrou
         for histories, column in ((around.places, "place"), (around.organisations, "organisation"))
     ]
     return max([SINCE_EVER, *(each.valid_from for each in found if each is not None)])
+
+
+def _municipality(place: str, places: Histories) -> str:
+    """The place itself, or its district where the register of places holds the district and not the settlement."""
+    district = district_of(place)
+    return district if place not in places and district in places else place
 
 
 def _check_references(

@@ -158,7 +158,7 @@ PLACES: Final = Register(
     singular="place",
     columns=_PLACE_COLUMNS,
     fields=(
-        Field("place", "ОКТМО", "OKTMO code of the municipality, 8 digits; of 11 the first 8 count", cells.oktmo, True),
+        Field("place", "ОКТМО", "OKTMO code of the municipality: 8 digits, of 11 the first 8", cells.oktmo, True),
         Field("name", "Наименование", "Name of the municipality", cells.name, True),
         Field("region", "Регион", "OKTMO code of its region; follows from the code, checked where given", cells.oktmo),
         Field(

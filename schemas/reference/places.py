@@ -56,11 +56,22 @@ def region_of(place: str) -> Region | None:
     return None
 
 
+def district_of(place: str) -> str:
+    """The code of the district or okrug in which an 8-digit OKTMO code lies: its first five digits, then zeros.
+
+    Digits six to eight number the settlements of a district.
+
+    >>> district_of("98616101")
+    '98616000'
+    """
+    return place[:5] + "000"
+
+
 def zone_of(place: str) -> str:
     """The IANA name of the time zone in which the days of ``place`` are cut; Moscow's where no table knows it.
 
-    A municipality may have a zone of its own (Yakutia has several), else that of its region's capital;
-    ``namespace:code`` has the zone of its namespace.
+    A municipality may have a zone of its own (Yakutia has several), which its settlements share; else it is that of its
+    region's capital. ``namespace:code`` has the zone of its namespace.
 
     >>> zone_of("98701000"), zone_of("98646000"), zone_of("la:cd-4"), zone_of("00000000")
     ('Asia/Yakutsk', 'Asia/Srednekolymsk', 'America/Los_Angeles', 'Europe/Moscow')
@@ -68,7 +79,7 @@ def zone_of(place: str) -> str:
     namespace, colon, _code = place.partition(":")
     if colon:
         return _namespace_zones().get(namespace, COUNTRY_ZONE)
-    exception = _exceptions().get(place)
+    exception = _exceptions().get(district_of(place))
     if exception is not None:
         return exception
     region = region_of(place)

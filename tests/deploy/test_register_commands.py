@@ -213,6 +213,32 @@ def test_unknown_pages_are_listed_and_put_right_by_a_stamp_set(
     ]
 
 
+def test_the_registers_of_a_synthetic_federation_are_imported_whole(
+    gospulse: Gospulse, client: Client, tmp_path: Path
+) -> None:
+    made = (
+        "simulate",
+        "--seed",
+        "5",
+        "--pages",
+        "120",
+        "--municipalities",
+        "20",
+        "--registers",
+        str(tmp_path / "made"),
+    )
+    assert gospulse(*made)[0] == 0
+    for name in ("places", "organisations", "pages"):
+        code, said = gospulse(name, "import", str(tmp_path / "made" / f"{name}.csv"))
+        assert code == 0, said
+        assert gospulse(name, "check")[0] == 0
+    assert rows(client, "SELECT count(), uniqExact(place) FROM gospulse.pages WHERE registered") == [(120, 20)]
+    ((organisations, without, exempt),) = rows(
+        client, "SELECT count(), countIf(without_page), countIf(exempt) FROM gospulse.organisations"
+    )
+    assert organisations > without > exempt > 0
+
+
 def test_an_import_wins_over_rows_of_a_clock_that_is_ahead(gospulse: Gospulse, client: Client) -> None:
     fill(gospulse)
     client.command(

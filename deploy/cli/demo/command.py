@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from deploy.cli.starting import explained
-from deploy.errors import FAILURE, WRONG_USE, UserError
+from deploy.errors import FAILURE, GOOD, WRONG_USE, UserError
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,7 +116,11 @@ def _short(path: Path) -> Path:
 def _course(settings: Settings) -> int:
     from deploy.cli.demo import course as demo
 
-    truth = settings.data / "demo-truth"
+    truth, registers = settings.data / "demo-truth", settings.data / "demo-registers"
+    _command(settings, "simulate", "--seed", str(demo.SEED), "--registers", str(registers))
+    for name in ("places", "organisations", "pages"):
+        if _command(settings, name, "import", str(registers / f"{name}.csv")) != GOOD:
+            raise UserError(f"the {name} of the synthetic federation were not imported", FAILURE)
     _say(f"feeding {demo.EVENTS_SENT:,} synthetic events, a week of a small federation that ends now")
     feeder = demo.feed(settings, truth)
     try:
@@ -142,15 +146,15 @@ def _course(settings: Settings) -> int:
     return code
 
 
-def _command(settings: Settings, name: str) -> int:
+def _command(settings: Settings, name: str, *arguments: str) -> int:
     """Runs another command of Gospulse; returns its exit code."""
     from deploy.cli.main import commands
 
-    print(f"\n$ gospulse {name}", flush=True)
+    print(f"\n$ gospulse {' '.join((name, *arguments))}", flush=True)
     parser = argparse.ArgumentParser()
     command = commands(name)[name]
     command.configure(parser)
-    return command.run(parser.parse_args([]), settings)
+    return command.run(parser.parse_args(list(arguments)), settings)
 
 
 def _say(line: str) -> None:

@@ -25,6 +25,7 @@ from schemas.clickhouse.generations import active_generation
 from schemas.contract.topics import EVENTS
 from streams.refresh.refresher import Refresher
 
+SEED: Final = 1
 EVENTS_SENT: Final = 120_000
 EVENTS_PER_S: Final = 6_000
 KILL_AT: Final = 0.35
@@ -68,7 +69,7 @@ Say = Callable[[str], None]
 
 def feed(settings: Settings, truth: Path) -> subprocess.Popen[bytes]:
     """Starts ``gospulse simulate`` in the background: a week that ends now, with repeats and late events."""
-    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", "--seed", "1"]
+    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", "--seed", str(SEED)]
     command += ["--events", str(EVENTS_SENT), "--rate", str(EVENTS_PER_S), "--duplicates", "0.02", "--late", "0.02"]
     command += ["--truth", str(truth)]
     log = workers.log_file(settings.data, "simulate")

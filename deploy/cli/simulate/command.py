@@ -16,6 +16,7 @@ from deploy.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
 from deploy.settings import Settings
 from ingest.kafka.publisher import PublishError
 from ingest.simulator.federation import Federation
+from ingest.simulator.registers import write_registers
 from ingest.simulator.spec import DAY_MS, FederationSpec, SpecError, bench
 from ingest.simulator.truth import TruthError
 from schemas.connections import KafkaConnection
@@ -32,6 +33,7 @@ EXAMPLES = """
   gospulse simulate --seed 1 --profile bench --to-file events.jsonl
   gospulse simulate --seed 42 --events 5000 --dry-run
   gospulse simulate --seed 42 --rate 50 --through webhook
+  gospulse simulate --seed 42 --registers registers/     then: gospulse pages import registers/pages.csv
 
 The same seed, size and --end give the same records at any speed. Every page, account and figure is invented, and the
 names say so: source synthetic:<seed>, pages ok:synthetic-<seed>-<number>. Pages of VK have numbers of 14 digits that
@@ -83,6 +85,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--truth", type=Path, metavar="DIR", help="write the exact figures to this directory")
     output.add_argument("--to-file", type=Path, metavar="FILE", help="records as JSON lines instead of sending them")
     output.add_argument(
+        "--registers",
+        type=Path,
+        metavar="DIR",
+        help="only write the registers (places, organisations, pages) into this directory, for their `import`",
+    )
+    output.add_argument(
         "--timeout",
         type=float,
         default=_DEFAULT_TIMEOUT_S,
@@ -104,7 +112,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     now_ms = time.time_ns() // 1_000_000
     try:
         spec = spec_of(args, now_ms)
-        sends = args.to_file is None and not args.dry_run
+        sends = args.to_file is None and args.registers is None and not args.dry_run
         if sends and spec.end_ms > now_ms + MAX_AHEAD_MS:
             raise UserError(
                 "The events would lie more than 10 minutes ahead of now, and the fold rejects such events: give an"
@@ -114,6 +122,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         federation = Federation(spec)
     except SpecError as error:
         raise UserError(str(error), WRONG_USE) from error
+    if args.registers is not None:
+        return _write_registers(federation, args.registers)
     if sends and not args.force:
         _demand_synthetic(settings.kafka, min(args.timeout, 10.0))
     if args.through == "webhook" and sends:
@@ -155,6 +165,17 @@ def _through_webhook(args: argparse.Namespace, federation: Federation, settings:
         return simulate_through_webhook(federation, settings, args.rate, args.timeout)
     except PublishError as error:
         raise UserError(str(error), FAILURE) from error
+
+
+def _write_registers(federation: Federation, folder: Path) -> int:
+    try:
+        paths = write_registers(federation, folder)
+    except OSError as error:
+        raise UserError(f"{error.filename or folder} cannot be written: {error.strerror}.", FAILURE) from error
+    print("Import the registers in this order; nothing was sent:")
+    for name, path in paths.items():
+        print(f"  gospulse {name} import {path}")
+    return GOOD
 
 
 def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:

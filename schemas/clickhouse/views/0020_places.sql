@@ -19,7 +19,7 @@ SELECT
     p.area AS region,
     r.name AS region_name,
     r.federal_district AS federal_district,
-    coalesce(p.known_zone, e.zone, r.zone, s.zone, 'Europe/Moscow') AS zone,
+    assumeNotNull(coalesce(p.known_zone, p.register_zone)) AS zone,
     p.population AS population,
     p.population_year AS population_year,
     p.population_source AS population_source,
@@ -33,21 +33,19 @@ FROM
         max(t.population) AS population,
         max(t.population_year) AS population_year,
         max(t.population_source) AS population_source,
+        max(t.register_zone) AS register_zone,
         max(t.zone) AS known_zone
     FROM
     (
-        SELECT place, toNullable(name) AS name, population, population_year, population_source, CAST(NULL, 'Nullable(String)') AS zone
+        SELECT place, toNullable(name) AS name, population, population_year, population_source, toNullable(zone) AS register_zone, CAST(NULL, 'Nullable(String)') AS zone
         FROM gospulse.place_history
         WHERE in_force
         UNION ALL
-        SELECT place, NULL, NULL, NULL, NULL, toNullable(zone)
+        SELECT place, NULL, NULL, NULL, NULL, NULL, toNullable(zone)
         FROM gospulse_data.place_zones_g{generation}
     ) AS t
     GROUP BY place
 ) AS p
 LEFT JOIN gospulse.regions AS r ON p.area = r.region
-LEFT JOIN (SELECT code, zone FROM gospulse_data.zone_exceptions FINAL WHERE {in_force}) AS e ON p.place = e.code
-LEFT JOIN (SELECT namespace, zone FROM gospulse_data.namespaces FINAL WHERE {in_force}) AS s
-    ON splitByChar(':', p.place)[1] = s.namespace
 SETTINGS join_use_nulls = 1
 COMMENT 'Places: the municipalities of the register that are in force today and every other place that occurred. Generation {generation}.';

@@ -249,6 +249,15 @@ def test_the_longest_prefix_decides_the_region(registers: Registers, code: str, 
     assert f"lies in region {region}" in problems(found)[0][2]
 
 
+def test_the_code_of_a_settlement_stands_for_its_district(registers: Registers) -> None:
+    head = "network,native_id,name,place,organisation\n"
+    (write,) = registers.plan(PAGES, head + f"vk,70,Село,05617407,{BANK}\n").writes
+    assert PAGES.column(write.entry, "place") == OLD
+    registers.load(PLACES, "place,name\n05617407,Сельское поселение\n")
+    (write,) = registers.plan(PAGES, head + f"vk,70,Село,05617407106,{BANK}\n").writes
+    assert PAGES.column(write.entry, "place") == "05617407"
+
+
 def test_a_zone_other_than_that_of_the_days_is_a_problem(registers: Registers) -> None:
     found = registers.plan(
         PLACES, "place,name,zone\n98646000,Среднеколымский,Asia/Yakutsk\n05701000,В,Asia/Vladivostok\n"
