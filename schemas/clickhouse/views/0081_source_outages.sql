@@ -7,7 +7,7 @@ CREATE OR REPLACE VIEW gospulse.source_outages {on_cluster}
     period_to DateTime64(3, 'UTC') COMMENT 'End (UTC), exclusive'
 )
 AS
-SELECT tupleElement(latest, 'source') AS source, tupleElement(latest, 'place') AS place, period_from, period_to
+SELECT source, tupleElement(latest, 'place') AS place, period_from, period_to
 FROM gospulse_data.readings_g{generation} FINAL
 WHERE metric = 'source_up' AND tupleElement(latest, 'value') = 0
 SETTINGS optimize_functions_to_subcolumns = 0
