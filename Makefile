@@ -2,6 +2,8 @@
 
 VENV := .venv
 BENCH_VENV := .venv-bench
+# grafana-client replaces urllib3 by a fork: it gets an environment of its own.
+GRAFANA_VENV := .venv-grafana
 BIN := $(VENV)/bin
 PYTHON ?=
 PACKAGES := schemas ingest streams dashboards deploy tests
@@ -45,7 +47,7 @@ bench: ready $(BENCH_VENV)/.ready ## speed, latency, memory, beside peers (long)
 bench-spikes: ready ## figures of the spike detector on simulated federations (long)
 	$(CLEAN_ENV) $(BIN)/python -m tests.bench.spikes $(ARGS)
 
-ready: $(VENV)/.ready .cache/kafka/.ready ## virtual environment and Kafka's jars
+ready: $(VENV)/.ready .cache/kafka/.ready $(GRAFANA_VENV)/.ready ## virtual environment and Kafka's jars
 
 # The environment is made anew when the lock changes in a way that an install cannot mend (another Python).
 $(VENV)/.ready: requirements/development.txt pyproject.toml
@@ -59,6 +61,12 @@ $(BENCH_VENV)/.ready: requirements/bench.txt
 	@python=$$(sh deploy/find_python.sh "$(PYTHON)") && \
 	  { [ -x $(BENCH_VENV)/bin/python ] || "$$python" -m venv $(BENCH_VENV); }
 	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(GRAFANA_VENV)/.ready: requirements/grafana.txt
+	@python=$$(sh deploy/find_python.sh "$(PYTHON)") && \
+	  { [ -x $(GRAFANA_VENV)/bin/python ] || "$$python" -m venv $(GRAFANA_VENV); }
+	$(GRAFANA_VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/grafana.txt
 	@touch $@
 
 .cache/kafka/.ready: $(VENV)/.ready deploy/machine/kafka_broker/pom.xml
@@ -84,4 +92,4 @@ clean: ## removes what checks and tests left behind
 	find $(PACKAGES) -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## removes the environments and the downloads as well; data in .gospulse stays
-	rm -rf $(VENV) $(BENCH_VENV) .cache
+	rm -rf $(VENV) $(BENCH_VENV) $(GRAFANA_VENV) .cache

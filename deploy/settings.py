@@ -23,7 +23,7 @@ from schemas.contract.topics import EVENTS, READINGS, TOPICS, Topic
 PREFIX: Final = "GOSPULSE_"
 DEFAULT: Final = "default"
 #: Secrets are not allowed in the TOML file. Each may be in a file that ``<name>_file`` names.
-SECRETS: Final = ("kafka_password", "clickhouse_password", "analyst_password")
+SECRETS: Final = ("kafka_password", "clickhouse_password", "analyst_password", "grafana_token")
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Days = Annotated[int, Meta(ge=0, le=36_500)]
@@ -141,6 +141,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0.5, le=60, description="Seconds that a caller of the webhook waits for Kafka")
     ] = 5.0
 
+    grafana_url: Annotated[str | None, Meta(description="Grafana into which `gospulse grafana` brings the boards")] = (
+        None
+    )
+    grafana_token: Annotated[Secret | None, Meta(description="Token of a service account of that Grafana")] = None
+    grafana_token_file: Annotated[Path | None, Meta(description="File with the token for Grafana")] = None
+
     retention_days_appeals: Annotated[Days, Meta(description="Days for which appeals are kept (0: for ever)")] = 0
     retention_days_answers: Annotated[Days, Meta(description="Days for which answers are kept (0: for ever)")] = 0
     retention_days_appeal_changes: Annotated[
@@ -197,6 +203,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def analyst(self) -> ClickHouseConnection:
         """ClickHouse with the read-only login. Raises UserError when its address or password is not known."""
         return self._clickhouse(self.analyst_user, "analyst_password", passwords.ANALYST)
+
+    @property
+    def grafana_access(self) -> Secret | None:
+        """The token for Grafana; None where none is set."""
+        return self._secret("grafana_token")
 
     @property
     def rendering(self) -> Rendering:

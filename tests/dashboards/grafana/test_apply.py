@@ -1,0 +1,129 @@
+"""``gospulse grafana apply | diff`` with the real grafana-client against a server that answers like Grafana's API.
+
+grafana-client replaces urllib3 by a fork, so the command runs in an environment of its own (``make ready``).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboards.boards import BOARDS
+from tests.dashboards.builders.pretended_grafana import TOKEN, PretendedGrafana
+
+ROOT = Path(__file__).resolve().parents[3]
+PYTHON = ROOT / ".venv-grafana" / "bin" / "python"
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no .venv-grafana: make .venv-grafana/.ready makes it")
+
+
+@pytest.fixture
+def grafana() -> Iterator[PretendedGrafana]:
+    server = PretendedGrafana()
+    yield server
+    server.close()
+
+
+def run(folder: Path, url: str, *arguments: str, token: str = TOKEN) -> tuple[int, str, str]:
+    """Exit code, output, complaints of ``gospulse grafana …``."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GOSPULSE_")}
+    secret = folder / "token"
+    secret.touch(mode=0o600)
+    secret.write_text(token)
+    environ |= {
+        "PYTHONPATH": str(ROOT),
+        "GOSPULSE_DATA": str(folder),
+        "GOSPULSE_CLICKHOUSE": "http://clickhouse.internal:8123",
+        "GOSPULSE_ANALYST_PASSWORD": "hidden-password",
+        "GOSPULSE_GRAFANA_URL": url,
+        "GOSPULSE_GRAFANA_TOKEN_FILE": str(secret),
+    }
+    done = subprocess.run(
+        [str(PYTHON), "-m", "deploy.cli.main", "grafana", *arguments],
+        check=False,
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert token not in done.stdout + done.stderr
+    assert "hidden-password" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_applying_twice_changes_nothing_the_second_time(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    assert run(tmp_path, grafana.url, "diff")[0] == 1
+    assert not grafana.writes, "a diff writes nothing"
+    code, out, _ = run(tmp_path, grafana.url, "apply")
+    assert code == 0, out
+    assert set(grafana.boards) == {board.uid for board in BOARDS}
+    assert grafana.datasources["gospulse-ch"]["jsonData"]["defaultDatabase"] == "gospulse"
+    assert grafana.datasources["gospulse-ch"]["secureJsonFields"] == {"password": True}
+    written = list(grafana.writes)
+    code, out, _ = run(tmp_path, grafana.url, "apply")
+    assert (code, grafana.writes) == (0, written)
+    assert out.count("is as it should be") == 2 + len(BOARDS)
+    assert run(tmp_path, grafana.url, "diff")[0] == 0
+
+
+def test_a_change_made_in_grafana_is_shown_and_undone(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    run(tmp_path, grafana.url, "apply")
+    stored = grafana.boards["gospulse-country"]["dashboard"]
+    stored["title"] = "Moved"
+    code, out, _ = run(tmp_path, grafana.url, "diff")
+    assert code == 1
+    assert ' "title": "Moved"' in out
+    assert ' "title": "Страна сегодня"' in out
+    assert run(tmp_path, grafana.url, "apply")[0] == 0
+    assert grafana.boards["gospulse-country"]["dashboard"]["title"] == "Страна сегодня"
+
+
+def test_what_a_file_provisions_is_left_alone(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    run(tmp_path, grafana.url, "apply")
+    board = grafana.boards["gospulse-region"]
+    board["dashboard"]["title"] = "Own"
+    board["meta"]["provisioned"] = True
+    grafana.boards.pop("gospulse-country")
+    before = list(grafana.writes)
+    code, out, _ = run(tmp_path, grafana.url, "apply")
+    assert (code, grafana.writes) == (1, before), "where one thing is refused nothing is written"
+    assert "a file provisions it" in out
+    assert "Nothing was changed." in out
+
+
+def test_a_board_of_schema_version_2_is_left_alone(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    grafana.boards["gospulse-region"] = {"dashboard": {"elements": {}, "layout": {}}, "meta": {}}
+    code, out, _ = run(tmp_path, grafana.url, "apply")
+    assert code == 1
+    assert "schema version 2" in out
+    assert not grafana.writes
+
+
+def test_failures_are_one_sentence(tmp_path: Path) -> None:
+    old = PretendedGrafana("11.5.2")
+    bare = PretendedGrafana(plugin=False)
+    good = PretendedGrafana()
+    try:
+        for url, token, sentence in (
+            (old.url, TOKEN, "Grafana 11.5.2 is too old: the boards need 11.6 or later"),
+            (bare.url, TOKEN, "is not installed: run `grafana cli plugins install"),
+            (good.url, "glsa_wrong", "rejects the token"),
+            ("http://127.0.0.1:9", TOKEN, "does not answer: check the address"),
+            ("ftp://x", TOKEN, "must be http(s)://host"),
+        ):
+            code, _, complaint = run(tmp_path, url, "diff", token=token)
+            assert code == 1
+            assert sentence in complaint
+            assert complaint.count("\n") == 1
+        good.refuse["/api/org"] = 403
+        assert "role Admin" in run(tmp_path, good.url, "diff")[2]
+        good.refuse = {"/api/folders": 500}
+        assert "failed with status 500" in run(tmp_path, good.url, "diff")[2]
+    finally:
+        for server in (old, bare, good):
+            server.close()
