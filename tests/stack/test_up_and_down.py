@@ -15,7 +15,9 @@ import pytest
 from kafka import KafkaAdminClient
 
 from deploy.cli.main import main
-from deploy.machine import workers
+from deploy.machine import clickhouse_process, workers
+from deploy.machine import stack as stack_module
+from deploy.machine.kafka_broker import process as broker_process
 from deploy.machine.processes import Process, find, recorded
 from deploy.settings import Settings
 from deploy.settings_sources import load
@@ -197,6 +199,38 @@ def test_a_port_in_use_is_passed_over_aloud(stack: Stack, monkeypatch: pytest.Mo
         _, out, _ = stack.run("up")
     assert f"port {stack.settings.kafka_port} is in use, kafka takes" in out
     assert stack.settings.kafka.bootstrap != (f"127.0.0.1:{stack.settings.kafka_port}",)
+
+
+@pytest.mark.timeout(120)
+def test_another_stack_on_the_chosen_ports_is_not_taken_for_this_one(
+    stack: Stack, kafka_bootstrap: str, clickhouse_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each port is free when it is chosen and another stack's when the server binds to it."""
+    foreign = [int(kafka_bootstrap.rpartition(":")[2]), clickhouse_server.port]
+    lost = {stack.settings.kafka_port: foreign[0], stack.settings.clickhouse_port: foreign[1]}
+    monkeypatch.setattr(stack_module, "free_port", lambda host, first: lost.pop(first, 0) or free_port())
+    monkeypatch.setattr(broker_process, "demand_free", lambda *_: None)
+    monkeypatch.setattr(clickhouse_process, "demand_free", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        web = [stranger.getsockname()[1]]
+        monkeypatch.setattr(workers, "free_port", lambda *_: web.pop() if web else free_port())
+        code, out, err = stack.run("up")
+    assert (code, err) == (0, "")
+    assert out.count("another port is tried") == 3
+    assert stack.status()[0] == 0
+    taken = {process.address for process in recorded(workers.run_directory(stack.settings.data))}
+    assert not taken & {f"127.0.0.1:{port}" for port in foreign}
+    assert stack.run("topics", "list")[0] == 0
+
+    # The broker dies and another one has its port: no command takes it for ours.
+    dead = stack.kill("kafka")
+    assert dead.address is not None
+    with socket.create_server(("127.0.0.1", int(dead.address.rpartition(":")[2]))):
+        code, _, err = stack.run("topics", "apply")
+        assert (code, f"another server answers at {dead.address}: run `gospulse up`" in err) == (1, True)
+        code, out, err = stack.run("up")
+    assert (code, err) == (0, "")
+    assert f"kafka is up at {dead.address} " not in out
 
 
 def test_without_java_it_says_what_to_install(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
