@@ -15,7 +15,9 @@ from deploy.settings_sources import load
 from tests.servers.machine import Machine, machine
 
 SETTINGS = {"WORKERS": "1", "KAFKA_HEAP_MB": "256", "CLICKHOUSE_MEMORY_MB": "2000"}
-COUNTED = "SELECT count(), countIf(first_answer_at IS NOT NULL), uniqExact(place), min(received_at) FROM gospulse.appeals"
+COUNTED = (
+    "SELECT count(), countIf(first_answer_at IS NOT NULL), uniqExact(place), min(received_at) FROM gospulse.appeals"
+)
 ENGAGEMENT = "SELECT day, sum(reaction_added), sum(comment_added) FROM gospulse.place_day GROUP BY day ORDER BY day"
 
 
