@@ -12,6 +12,16 @@ WINDOW_CHUNKS: Final = 4
 MAX_CHUNK: Final = 1_048_576
 
 
+#: Marks the number of a chunk that begins at a decision to go on inside it: its rows stand beside those that were
+#: written before the gap, and are added to them. Offsets do not reach it: 2**31 chunks are 7e13 records.
+REST: Final = 1 << 31
+
+
+def chunk_number(start: int, chunk: int = CHUNK) -> int:
+    """The number under which rows are kept that are folded from ``start`` to the end of its chunk."""
+    return chunk_of(start, chunk) | (REST if start % chunk else 0)
+
+
 def chunk_of(offset: int, chunk: int = CHUNK) -> int:
     """Number of the chunk that holds ``offset``; ``chunk`` is the records a chunk has."""
     return offset // chunk

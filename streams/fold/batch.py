@@ -62,6 +62,14 @@ class Batch(Struct, gc=False):
         voids = self.voids and frozenset(offset for offset in self.voids if expected <= offset < last)
         return Batch(expected, self.values[begin:stop], self.appended[begin:stop], voids)
 
+    def beginning_at(self, offset: int) -> Batch:
+        """The same batch with voids from ``offset`` to its first offset."""
+        missing = self.first_offset - offset
+        values: list[bytes | None] = [None] * missing
+        appended = [self.appended[0]] * missing
+        voids = self.voids.union(range(offset, self.first_offset))
+        return Batch(offset, values + self.values, appended + list(self.appended), voids)
+
     def by_chunk(self, chunk: int) -> Iterator[Batch]:
         """The batch cut at the boundaries of chunks of ``chunk`` records."""
         at = self.first_offset

@@ -18,7 +18,7 @@ from streams.fold.partition_fold import PartitionFold
 from streams.fold.refusals import RefusedRows
 from streams.fold.rows import Span
 from streams.fold.window import IdentityWindow, Words
-from streams.grid import chunk_of
+from streams.grid import chunk_number
 
 
 class EventFold(PartitionFold):
@@ -48,7 +48,8 @@ class EventFold(PartitionFold):
     def _new_chunk(self, offset: int) -> ChunkFold:
         judge = self._judge
         judge.begin_chunk()
-        return ChunkFold(self.log, self.partition, chunk_of(offset, self.definition.chunk), judge.places, judge.pages)
+        number = chunk_number(offset, self.definition.chunk)
+        return ChunkFold(self.log, self.partition, number, judge.places, judge.pages)
 
     def _read_ahead(self, batch: Batch) -> None:
         for part in batch.by_chunk(self.definition.chunk):

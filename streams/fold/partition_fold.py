@@ -23,12 +23,12 @@ class PartitionFold(ABC):
     """
 
     def __init__(self, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0) -> None:
-        """``start`` is the first offset of a chunk, not below the generation's cut.
+        """``start`` is the first offset of a chunk or the ``floor``, and not below the generation's cut.
 
-        ``floor`` is a recorded offset below which the window is taken as empty, where the operator decided to go on
-        behind a gap of the log. Raises ValueError for a start that the grid does not allow.
+        ``floor`` is the offset at which the operator decided to go on behind a gap of the log: the window below it is
+        empty. Raises ValueError for a start that the grid does not allow.
         """
-        if start < 0 or start % definition.chunk:
+        if start < 0 or (start % definition.chunk and start != floor):
             raise ValueError(f"Offset {start} is not the start of a chunk of {definition.chunk} records.")
         if start < definition.cut_of(log, partition):
             raise ValueError(f"Offset {start} lies below the cut at {definition.cut_of(log, partition)}.")

@@ -12,12 +12,15 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.clickhouse.sql_files import literal
 from streams.definition import Definition, Stamp
+from streams.grid import REST
 from streams.rebuild.plan import RebuildRefusedError, changed_loads, changed_stamps
 
 DATA: Final = "gospulse_data"
 #: Facts: table -> its key.
 FACTS: Final = {"appeals": "day, appeal", "answers": "day, id", "appeal_changes": "day, id"}
 READING_KEY: Final = "metric, object, period_from, period_to, source"
+#: The chunk of a row of counters, whether it holds the whole chunk or what follows a decision to go on inside it.
+CHUNK_OF_ROW: Final = f"bitAnd(chunk, {REST - 1})"
 _DAY_S: Final = 86_400
 _DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
 
@@ -39,7 +42,8 @@ class Carried:
         """The condition on rows of ``page_hour``."""
         chunk = self.before.chunk
         below = [
-            f"(log = {log} AND part = {part} AND chunk < {cut // chunk})" for log, part, cut in self.definition.cut
+            f"(log = {log} AND part = {part} AND {CHUNK_OF_ROW} < {cut // chunk})"
+            for log, part, cut in self.definition.cut
         ]
         return " OR ".join(below + self._gone_condition("log"))
 

@@ -13,7 +13,7 @@ from schemas.contract.events import KINDS
 from streams.bookkeeping.progress import folded_offsets
 from streams.definition import Definition
 from streams.positions import Partition
-from streams.rebuild.carry import DATA, FACTS
+from streams.rebuild.carry import CHUNK_OF_ROW, DATA, FACTS
 from streams.rebuild.plan import ACCOUNTS
 
 #: How often a comparison that found something is made again: a fact whose copies lie in two partitions may stand on
@@ -137,7 +137,7 @@ def _counters(
     rows = client.query(
         f"SELECT toString(toDate(hour)) AS day, {sums} FROM (SELECT hour, "
         f"{', '.join(f'max({kind}) AS max_{kind}' for kind in KINDS)} FROM {DATA}.page_hour_g{definition.generation} "
-        f"WHERE {_below(chunks, compared, 'log', 'part', 'chunk')} GROUP BY hour, page, place, log, part, chunk) "
+        f"WHERE {_below(chunks, compared, 'log', 'part', CHUNK_OF_ROW)} GROUP BY hour, page, place, log, part, chunk) "
         "GROUP BY day"
     ).result_rows
     by_kind: dict[str, dict[str, int]] = {}

@@ -86,7 +86,9 @@ class OwnedPartition:
         self.rewinds = 0
         #: Folds that were discarded by an unexpected error since the last acknowledgement.
         self.failures = 0
-        #: Refusals below this offset were accepted by a decision.
+        #: Offsets without a record below this one are passed over by a decision.
+        self.accept_gaps_until = 0
+        #: Rejections below this offset were accepted by a decision.
         self.accept_refusals_until = 0
         #: Why it does not start again by itself, where it does not.
         self.hold: Hold | None = None

@@ -24,6 +24,8 @@ Result = TypeVar("Result")
 
 #: Batches of one partition between Kafka and its fold: the next is read while this one is folded.
 QUEUED_BATCHES: Final = 2
+#: Offsets of a gap that are passed over one by one; behind a larger one a partition goes on with an empty window.
+LARGEST_GAP: Final = 1_000_000
 #: Unexpected errors of one partition without an acknowledgement between them, after which it stops.
 FAILURES: Final = 3
 
@@ -85,6 +87,8 @@ class Ownership:
         partition = self.partitions.get(tp)
         if partition is None or partition.epoch != epoch or partition.state is not State.FOLDING:
             return None
+        if partition.delivered < batch.first_offset <= partition.accept_gaps_until:
+            batch = batch.beginning_at(partition.delivered)
         if batch.first_offset > partition.delivered:
             self._gap(tp, partition, batch.first_offset)
             return None
@@ -222,9 +226,11 @@ class Ownership:
             log.warning("%r: expected offset %d, but a batch begins at %d; seeking back.", partition, expected, begins)
             self._seek(tp, partition)
             return
+        way = f"--accept-gaps-until {begins}" if begins - expected <= LARGEST_GAP else f"--from {begins}"
         partition.stop(
-            f"Offsets {expected} to {begins - 1} are missing in the log. Restore them, or go on behind them with "
-            f"`gospulse partitions resume --log {partition.log} --partition {partition.part} --from OFFSET`.",
+            f"Kafka gives no record at offsets {expected} to {begins - 1}, and no header of the log explains it: "
+            "compaction removed them, or they were lost. Restore them, or go on without them with "
+            f"`gospulse partitions resume --log {partition.log} --partition {partition.part} {way}`.",
             Hold("missing", expected),
         )
         log.error("Stopped %r: %s", partition, partition.reason)

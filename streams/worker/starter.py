@@ -204,6 +204,7 @@ class Starter:
             partition.adopt(number, topic_id)
         partition.end = LogEnd(held.end, held.stable, kafka.asked_at)
         partition.committed = known.committed
+        partition.accept_gaps_until = decided.accept_gaps_until
         partition.accept_refusals_until = decided.accept_refusals_until
         window = self._definition.window_chunks if partition.topic == EVENTS else 0
         return decide_start(known, chunk=self._definition.chunk, window_chunks=window)
@@ -221,8 +222,9 @@ def _still_held(partition: OwnedPartition, decided: Allowed) -> bool:
     if hold is None:
         return False
     resumed = decided.resume_from is not None and decided.resume_from > hold.offset
+    without = hold.kind == "missing" and decided.accept_gaps_until > hold.offset
     accepted = hold.kind == "refusals" and decided.accept_refusals_until >= hold.offset
-    return not resumed and not accepted
+    return not (resumed or without or accepted)
 
 
 def _new(partitions: Sequence[OwnedPartition]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from deploy import topics
 from schemas.clickhouse.generations import FIRST
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
-from streams.bookkeeping.decisions import ACCEPT_REFUSALS, SKIP_GAP, record
+from streams.bookkeeping.decisions import ACCEPT_REFUSALS, record
 from streams.worker.owned_partition import State
 from streams.worker.worker import Worker
 from tests.conftest import ClickHouseServer
-from tests.stack.builders.folding import DEFINITION, Folding, small_chunks, soon
+from tests.stack.builders.folding import DEFINITION, PARTITIONS, Folding, small_chunks, soon
+from tests.streams.builders.plain_count import VOID
 
 
 @pytest.fixture(scope="module")
@@ -92,17 +94,32 @@ async def test_a_log_whose_start_is_gone_waits_for_a_decision(folding: Folding, 
         await soon(lambda: list(folding.stopped()) == [part], "one partition stops")
         reason = folding.stopped()[part]
         assert f"begins at offset {gone}" in reason
-        assert f"--log {folding.log} --partition {part} --from 256`" in reason
+        assert f"--log {folding.log} --partition {part} --from {gone}`" in reason
         await soon(lambda: folding.folded() == folding.published() - len(folding.values[part]), "the others fold")
-        record(folding.client, SKIP_GAP, generation=FIRST, log=folding.log, part=part, offset=256, detail="test")
+        healthy = (part + 1) % PARTITIONS
+        assert "is not stopped" in await decide(folding, "resume", healthy, "--from", "200", code=1)
+        assert "first possible offset is 200." in await decide(folding, "resume", part, "--from", "199", code=1)
+        # A slip of the pen: everything that arrives would be given up. It is seen, and undone.
+        end = len(folding.values[part])
+        said = await decide(folding, "resume", part, "--from", str(end + 5000), code=0)
+        assert f"gives up {end - gone:,} records that the log holds from {gone} on" in said
+        assert "and the next 5,000 records that arrive" in said
+        await soon(lambda: "partitions undo" in folding.stopped().get(part, ""), "it waits where it was decided")
+        assert "Undone." in await decide(folding, "undo", part, code=0)
+        # Inside a chunk: nothing is given up but the records that are gone.
+        assert "gives up no record" in await decide(folding, "resume", part, "--from", str(gone), code=0)
         await soon(lambda: folds_all(folding), "it goes on behind the gap")
-    folded = [difference for difference in folding.differences() if not difference.startswith(f"{part}:")]
-    assert folded == []
-    counted = folding.client.query(
-        f"SELECT min(chunk), count() FROM gospulse_data.page_hour_g1 WHERE log = {folding.log} AND part = {part}"
-    ).result_rows[0]
-    assert counted[0] == 256 // DEFINITION.chunk
-    assert counted[1] > 0
+        assert "has gone on" in await decide(folding, "undo", part, code=1)
+    folding.values[part][:gone] = [VOID] * gone
+    assert folding.differences() == []
+
+
+async def decide(folding: Folding, action: str, part: int, *options: str, code: int) -> str:
+    """Run ``gospulse partitions``; what it says."""
+    arguments = ["--log", str(folding.log), "--partition", str(part), *options, "--yes"]
+    done = await asyncio.to_thread(folding.command, "partitions", action, *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 async def test_a_log_that_ends_below_what_was_acknowledged_stops(folding: Folding) -> None:

@@ -1,4 +1,4 @@
-"""Reading a stretch of one partition's log for the recount: assigned by hand, no group, nothing committed."""
+"""Reads a stretch of one partition's log without a group: committed records only, nothing is committed."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class LogReader:
         await self._consumer.stop()
 
     async def end(self) -> int:
-        """The offset that the next record will get."""
+        """The offset up to which records can be read (last stable offset)."""
         ends = await self._consumer.end_offsets([self._partition])
         return int(ends[self._partition])
 
     async def read(self, start: int, end: int) -> AsyncIterator[list[Record]]:
         """The records from ``start`` (inclusive) to ``end`` (exclusive) in lists, in order.
 
-        Offsets that hold no record are passed over. Raises :class:`LogUnreadableError` where the log no longer holds
-        ``start``, or falls silent before ``end``.
+        Offsets without a record and records of aborted transactions are passed over. Raises
+        :class:`LogUnreadableError` where the log no longer holds ``start``, or falls silent before ``end``.
         """
         self._consumer.seek(self._partition, start)
         position = start
@@ -77,3 +77,13 @@ class LogReader:
 
     def _where(self) -> str:
         return f"Partition {self._partition.partition} of the topic {self._partition.topic}"
+
+
+async def count_records(connection: KafkaConnection, topic: str, part: int, start: int, end: int) -> int:
+    """How many records a partition holds from ``start`` (inclusive) to ``end`` (exclusive), aborted ones not counted.
+
+    Raises :class:`LogUnreadableError`.
+    """
+    async with LogReader(connection, topic, part) as log:
+        readable = min(end, await log.end())
+        return sum([len(records) async for records in log.read(start, readable)])

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from schemas.contract.events import KINDS
+from streams.grid import REST
 from streams.verify.recount.events import Cells
 from streams.verify.stored.tables import ON_DISK, StoredRows
 
@@ -60,8 +61,11 @@ def sorted_cells(stored: StoredRows, log: int, part: int, first_chunk: int, end_
 
 
 def cells_from(stored: StoredRows, log: int, part: int, first_chunk: int) -> dict[int, Cells]:
-    """Counts by chunk from ``first_chunk`` (inclusive) to the last."""
-    sql = f"SELECT chunk, {_cells_of(stored, log, part)} AND chunk >= {first_chunk} GROUP BY hour, place, page, chunk"
+    """Counts by chunk from ``first_chunk`` (inclusive) to the last; of chunks that were gone on in there are none."""
+    sql = (
+        f"SELECT chunk, {_cells_of(stored, log, part)} AND chunk >= {first_chunk} AND chunk < {REST}"
+        " GROUP BY hour, place, page, chunk"
+    )
     decode = msgspec.json.Decoder(tuple[int, int, str, str, list[tuple[int, int]]]).decode
     found: dict[int, Cells] = {}
     for chunk, hour, page, place, kinds in map(decode, stored.rows(sql)):

@@ -177,10 +177,11 @@ class StoredRows:
         return bool(self.values(sql)[0][0])
 
     def skipped_to(self) -> list[list[int]]:
-        """(log, part, offset) of recorded decisions to go on behind a gap: the farthest of each partition."""
+        """(log, part, offset) of decisions to go on at an offset that were not undone: the farthest by partition."""
         sql = (
-            "SELECT log, part, max(off) FROM gospulse_data.decisions"
-            f" WHERE kind = 'skip_gap' AND generation IN (0, {self.generation}) GROUP BY log, part"
+            "SELECT log, part, max(off) FROM (SELECT log, part, off FROM gospulse_data.decisions"
+            f" WHERE kind IN ('skip_gap', 'undo_skip_gap') AND generation IN (0, {self.generation})"
+            " GROUP BY log, part, off HAVING argMax(kind, decided_at) = 'skip_gap') GROUP BY log, part"
         )
         return self.values(sql)
 

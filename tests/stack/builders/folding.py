@@ -40,6 +40,7 @@ PARTITIONS = 8
 #: Small enough that some hundred records cross chunks and leave the window.
 DEFINITION = replace(current_definition(FIRST), chunk=64, window_chunks=2)
 PATIENCE_S = 30.0
+_GOSPULSE = (sys.executable, "-P", "-m", "deploy.cli.main")
 
 
 def small_chunks(connection: ClickHouseConnection) -> None:
@@ -244,6 +245,23 @@ class Folding:
 
     def spawn(self, name: str, *options: str, fsync: bool = False) -> subprocess.Popen[bytes]:
         """A worker as a process of its own, which may be killed; its log is ``<name>.log``."""
+        command = [*_GOSPULSE, "worker", "--name", name, *options, "--web-port", str(free_port())]
+        with (self.folder / f"{name}.log").open("ab") as output:
+            return subprocess.Popen(command, cwd=self.folder, env=self._environ(fsync), stdout=output, stderr=output)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ``gospulse`` to its end."""
+        return subprocess.run(
+            [*_GOSPULSE, *arguments],
+            cwd=self.folder,
+            env=self._environ(False),
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE_S,
+            check=False,
+        )
+
+    def _environ(self, fsync: bool) -> dict[str, str]:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("GOSPULSE_")}
         environ |= {
             "PYTHONPATH": str(ROOT),
@@ -258,10 +276,7 @@ class Folding:
             # The tables of the tests do not sync: the machine does not lose power.
             "GOSPULSE_FSYNC": str(fsync).lower(),
         }
-        command = [sys.executable, "-P", "-m", "deploy.cli.main", "worker", "--name", name, *options]
-        command += ["--web-port", str(free_port())]
-        with (self.folder / f"{name}.log").open("ab") as output:
-            return subprocess.Popen(command, cwd=self.folder, env=environ, stdout=output, stderr=output)
+        return environ
 
     def said(self, name: str) -> str:
         """The log of a spawned worker."""

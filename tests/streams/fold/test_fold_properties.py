@@ -184,6 +184,22 @@ def _crashed_after(committed: int) -> Cluster:
     return cluster
 
 
+@given(st.integers(0, 20), st.integers(0, 22), st.integers(0, 8))
+def test_going_on_inside_a_chunk_adds_to_what_was_counted_before(before: int, gap: int, later: int) -> None:
+    """A worker wrote ``before`` records; some were lost; another goes on behind them, dies, and goes on once more."""
+    resumed = min(len(LOG), before + gap)
+    cluster = _crashed_after(before)
+    for end in (min(len(LOG), resumed + later), len(LOG)):
+        begin = max(resumed, chunk_start(cluster.committed, cluster.rules.chunk))
+        fold = EventFold(1, 0, begin, cluster.rules, floor=resumed)
+        while fold.warm_offset < fold.next_offset:
+            fold.warm(cluster.batch(fold.warm_offset, fold.next_offset))
+        fold.fold(cluster.batch(begin, end))
+        cluster.flush(fold)
+    cluster.values = [VOID if before <= offset < resumed else value for offset, value in enumerate(LOG)]
+    assert cluster.differences() == []
+
+
 def test_control_a_sound_run_shows_no_difference() -> None:
     cluster = _crashed_after(12)
     cluster.run([])

@@ -15,7 +15,7 @@ from streams.fold.events import EventFold
 from streams.worker.config import WorkerConfig
 from streams.worker.metrics import Metrics
 from streams.worker.owned_partition import OwnedPartition, State
-from streams.worker.ownership import FAILURES, QUEUED_BATCHES, Ownership, describe
+from streams.worker.ownership import FAILURES, LARGEST_GAP, QUEUED_BATCHES, Ownership, describe
 from streams.worker.start_rule import Start
 from tests.streams.builders.records import batch, definition, event
 
@@ -104,8 +104,33 @@ async def test_a_gap_is_sought_once_and_then_stops_the_partition(owned: Ownershi
     assert _state(owned) is State.FOLDING
     assert not await _fold(owned, TP0, _records(12, 3))
     assert _state(owned) is State.STOPPED
-    assert "Offsets 10 to 11 are missing" in partition.reason
+    assert "no record at offsets 10 to 11, and no header of the log explains it" in partition.reason
+    assert "--accept-gaps-until 12`" in partition.reason
     assert owned.partitions[TP1].state is State.FOLDING
+
+
+async def test_an_accepted_gap_is_passed_over_and_nothing_else_is(owned: Ownership) -> None:
+    partition = owned.partitions[TP0]
+    await _fold(owned, TP0, _records(4, 6))
+    partition.accept_gaps_until = 12
+    assert await _fold(owned, TP0, _records(12, 3))
+    assert partition.position == 15
+    fold = partition.fold
+    assert fold is not None
+    rows = fold.flush()
+    assert rows is not None
+    # The chunk goes on: its records before and behind the gap are counted together.
+    assert (rows.spans[0].records, rows.spans[0].voids) == (5, 2)
+    assert not await _fold(owned, TP0, _records(17, 3))
+    assert partition.rewinds == 1
+
+
+async def test_a_large_gap_is_not_passed_over_one_by_one(owned: Ownership) -> None:
+    await _fold(owned, TP0, _records(4, 6))
+    far = 10 + LARGEST_GAP + 1
+    for _ in range(2):
+        assert not await _fold(owned, TP0, _records(far, 3))
+    assert f"--from {far}`" in owned.partitions[TP0].reason
 
 
 async def test_a_gap_that_closes_costs_nothing(owned: Ownership) -> None:
