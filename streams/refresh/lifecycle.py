@@ -24,6 +24,7 @@ _ORDER: Final = {
             "appeal_removed",
             "appeal_restored",
             "appeal_reclassified",
+            "appeal_rated",
         )
     )
 }
