@@ -122,6 +122,35 @@ def test_pages_and_places_come_from_the_register_and_from_what_occurred(log: Sho
     log.client.command("TRUNCATE TABLE gospulse_data.pages")
 
 
+def test_coverage_follows_the_register_of_each_day(log: Shown) -> None:
+    log.client.command("TRUNCATE TABLE gospulse_data.pages")
+    # vk:1 leaves Moscow for Vladivostok on 2 March; vk:7 ended on that day, vk:8 begins a day later.
+    log.client.command(
+        "INSERT INTO gospulse_data.pages (page, valid_from, state, name, place) VALUES "
+        f"('vk:1', '1970-01-01', 'in force', 'Школа', '{MOSCOW}'), "
+        "('vk:1', '2026-03-02', 'in force', 'Школа', '05701000'), "
+        f"('vk:7', '1970-01-01', 'in force', 'Парк', '{MOSCOW}'), ('vk:7', '2026-03-02', 'ended', 'Парк', '{MOSCOW}'), "
+        f"('vk:8', '2026-03-03', 'in force', 'Музей', '{MOSCOW}')"
+    )
+    for number, at in enumerate((T0 - DAY, T0, T0 + DAY)):
+        log.append(*(event((number, page), page=page, at=at) for page in ("vk:1", "vk:7", "vk:8")))
+    log.refresh()
+    question = (
+        "SELECT day, pages_registered, pages_heard, pages_registered_heard, coverage FROM gospulse.coverage "
+        f"WHERE place = '{MOSCOW}' ORDER BY day"
+    )
+    assert log.rows(question) == [
+        (date(2026, 3, 1), 2, 3, 2, 1.0),
+        (date(2026, 3, 2), 0, 3, 0, None),
+        (date(2026, 3, 3), 1, 3, 1, 1.0),
+    ]
+    assert log.rows("SELECT pages_registered, pages_heard FROM gospulse.coverage WHERE place = '05701000'") == [
+        (1, 0),
+        (1, 0),
+    ]
+    log.client.command("TRUNCATE TABLE gospulse_data.pages")
+
+
 def test_refused_records_are_listed_without_their_content(log: Shown) -> None:
     log.append(event(1, kind="appeal_sung"), b"\xff")
     assert log.rows("SELECT log, part, off, stage, field, reason, source FROM gospulse.rejected ORDER BY off") == [
