@@ -8,6 +8,7 @@ from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.clickhouse.sql_files import sql_files
 from tests.conftest import ClickHouseServer
 from tests.schemas.builders.shown_log import (
+    DAY,
     MOSCOW,
     YAKUTSK,
     Shown,
@@ -133,7 +134,8 @@ def test_coverage_follows_the_register_of_each_day(log: Shown) -> None:
         f"('vk:8', '2026-03-03', 'in force', 'Музей', '{MOSCOW}')"
     )
     for number, at in enumerate((T0 - DAY, T0, T0 + DAY)):
-        log.append(*(event((number, page), page=page, at=at) for page in ("vk:1", "vk:7", "vk:8")))
+        of_day = (event((number, page), page=page, at=at) for page in ("vk:1", "vk:7", "vk:8"))
+        log.append(*of_day, appended=at + HOUR)
     log.refresh()
     question = (
         "SELECT day, pages_registered, pages_heard, pages_registered_heard, coverage FROM gospulse.coverage "
