@@ -1,4 +1,4 @@
-"""Addresses of the running stack: one small file a server in the data directory, read by every command."""
+"""Addresses of the running stack: a small file for each server in the data directory, read by every command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WEBHOOK: Final = "webhook"
 
 
 def write(data: Path, server: str, address: str) -> None:
-    """Records ``host:port`` of a server; the file is replaced in one step, so that nobody reads half an address."""
+    """Records ``host:port`` of a server. The file is replaced in one step, so that nobody reads half an address."""
     path = _path(data, server)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(path.name + ".new")
@@ -21,7 +21,7 @@ def write(data: Path, server: str, address: str) -> None:
 
 
 def read(data: Path, server: str) -> str | None:
-    """``host:port`` of a server of the running stack, None where none is recorded."""
+    """``host:port`` of a server of the running stack; None where none is recorded."""
     try:
         return _path(data, server).read_text(encoding="ascii").strip() or None
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""``gospulse down``: ends the stack in order: workers first, then ClickHouse, then Kafka."""
+"""``gospulse down``: stops the stack in order: workers, ClickHouse, Kafka."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from deploy.errors import GOOD
 from deploy.settings import Settings
 
 NAME = "down"
-HELP = "stop everything that `gospulse up` started"
+HELP = "stop all processes of `gospulse up`"
 EXAMPLES = """
-  gospulse down      data stays; `gospulse up` goes on where it was
+  gospulse down      data stay; `gospulse up` continues
 """
 
 

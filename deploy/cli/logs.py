@@ -13,17 +13,17 @@ from deploy.settings import Settings
 NAME = "logs"
 HELP = "show the last lines of the logs of the stack's processes"
 EXAMPLES = """
-  gospulse logs                       of all processes
-  gospulse logs worker-1 -n 200       more of one
-  gospulse logs worker-1 --follow     and what comes, until Ctrl-C
+  gospulse logs                       all processes
+  gospulse logs worker-1 -n 200       the last 200 lines of one process
+  gospulse logs worker-1 --follow     new lines as well, until Ctrl-C
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the names and options."""
     parser.add_argument("name", nargs="*", help="kafka, clickhouse, worker-1 ... (default: all)")
-    parser.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many lines of each (default 20)")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+    parser.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="lines of each log (default 20)")
+    parser.add_argument("-f", "--follow", action="store_true", help="print new lines until Ctrl-C")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     known = {path.stem: path for path in sorted(folder.glob("*.log"))}
     for name in args.name:
         if name not in known:
-            have = ", ".join(known) if known else "none: nothing was started yet"
-            raise UserError(f"there is no log of {name} in {folder}; there is {have}", WRONG_USE)
+            have = ", ".join(known) if known else "none, because nothing was started yet"
+            raise UserError(f"there is no log of {name} in {folder}; known logs: {have}", WRONG_USE)
     chosen = {name: path for name, path in known.items() if not args.name or name in args.name}
     if not chosen:
         raise UserError(f"there are no logs in {folder}: nothing was started yet", WRONG_USE)
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _print_new(name: str, path: Path, seen: int, named: bool) -> int:
-    """Prints whole lines beyond ``seen`` bytes; gives how far it came. A file that became shorter was begun anew."""
+    """Prints whole lines after ``seen`` bytes; returns the new position. A shorter file is a new one."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(seen if size >= seen else 0)

@@ -1,4 +1,4 @@
-"""``gospulse migrate``: makes the tables and views, shows what it would do, or compares the server with the files."""
+"""``gospulse migrate``: makes tables and views, shows the statements, or compares the server with the files."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from schemas.clickhouse.sql_files import Rendering
 from streams.definition import current_definition, encode_definition
 
 NAME = "migrate"
-HELP = "make ClickHouse's tables and views from the numbered SQL files, once each"
+HELP = "apply the numbered SQL files: make ClickHouse's tables and views"
 EXAMPLES = """
-  gospulse migrate                  apply what is missing; a second run does nothing
-  gospulse migrate --dry-run        print the statements that it would run
+  gospulse migrate                  apply missing files; a second run does nothing
+  gospulse migrate --dry-run        print the statements, run none
   gospulse migrate --check          compare the server with the files (exit 1 and a table when they differ)
   gospulse migrate --replicated     replicated engines and ON CLUSTER, for a cluster of replicas
 """
 
-#: Making the tables of a generation with fsync takes seconds on a slow disk.
+#: On a slow disk the tables of a generation take seconds, because of fsync.
 _PATIENCE_S = 120.0
 
 
@@ -69,7 +69,7 @@ def _check(client: Client, rendering: Rendering) -> int:
         return GOOD
     show(("table", "part", "files", "server"), [(d.table, d.part, d.files, d.server) for d in differences])
     print(
-        "`gospulse migrate` makes what is missing and brings retention and views to the settings; other differences "
+        "`gospulse migrate` makes what is missing and applies the settings for retention and views. Other differences "
         "were made by hand: undo them, or write them as a new numbered file."
     )
     return FAILURE

@@ -1,4 +1,4 @@
-"""What can keep the stack from starting, as one sentence for the terminal, with the last lines of the log."""
+"""Errors of a start, as one sentence for the terminal, with the last lines of the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.clickhouse.sql_files import SqlFileError
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns the exceptions of starting and setting up into UserError."""
+    """Turns the exceptions of starting and preparing into UserError."""
     try:
         yield
     except StartError as error:

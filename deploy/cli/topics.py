@@ -1,4 +1,4 @@
-"""``gospulse topics``: makes Kafka's topics, compares them with what they must be, records their ids."""
+"""``gospulse topics``: makes Kafka's topics, compares them with the settings, records their ids."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 1 when a topic differs from what it must be."""
+    """Exit code 1 when a topic differs from the settings."""
     try:
         return _apply(settings) if args.action == "apply" else _list(settings)
     except topics.TopicsError as error:
@@ -50,15 +50,15 @@ def _apply(settings: Settings) -> int:
         show_differences(kafka, outcome.differences)
         return FAILURE
     if not outcome.created:
-        print("topics are as they must be")
+        print("all topics are as the settings say")
     return GOOD
 
 
 def show_differences(kafka: KafkaConnection, differences: Sequence[topics.Difference]) -> None:
-    """Prints how topics differ from what they must be."""
+    """Prints the differences of topics from the settings."""
     rows = [(kafka.topic(row.topic), row.setting, row.wanted, row.found) for row in differences]
     show(("topic", "setting", "wanted", "found"), rows)
-    print("Nothing was changed: settings are changed with Kafka's own tools; partition counts never change in place.")
+    print("Nothing was changed. Change settings with Kafka's own tools; partition counts never change in place.")
 
 
 def _list(settings: Settings) -> int:

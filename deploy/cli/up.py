@@ -1,4 +1,4 @@
-"""``gospulse up``: starts the stack on this machine; what is up already stays as it is."""
+"""``gospulse up``: starts the stack on this machine; a running process is left alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deploy.settings import Settings
 NAME = "up"
 HELP = "start Kafka, ClickHouse and the workers, with topics and tables"
 EXAMPLES = """
-  gospulse up                    start what is not running; a second `up` does nothing
+  gospulse up                    start everything; a second `up` changes nothing
   gospulse up --workers 4        with four workers
   GOSPULSE_KAFKA=kafka-1:9092,kafka-2:9092 gospulse up     use an existing Kafka
 """
@@ -22,11 +22,11 @@ EXAMPLES = """
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("--workers", type=int, metavar="N", help="how many workers run (default: the setting)")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of workers (default: the setting)")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 1 when something does not come up or a topic is not as it must be."""
+    """Exit code 1 when a process does not start or a topic differs from the settings."""
     from deploy.machine import stack
 
     if args.workers is not None:

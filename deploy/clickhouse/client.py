@@ -1,4 +1,4 @@
-"""Opening clickhouse-connect on a connection of ours, with one sentence for each way in which that fails."""
+"""Opening a client of clickhouse-connect, with one sentence for each failure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _WRONG_LOGIN = (516, 193, 192, 194)
 
 @contextmanager
 def clickhouse(connection: ClickHouseConnection, timeout_s: float = 30.0) -> Iterator[Client]:
-    """A client that is closed at the end. Raises UserError when the server is away, refuses, or answers an error."""
-    # What it would log of its own stands in the exception.
+    """A client that is closed at the end. Raises UserError when the server does not answer or answers an error."""
+    # Its own log would repeat the exception.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     place = f"{connection.host}:{connection.port}"
     try:
@@ -38,11 +38,11 @@ def clickhouse(connection: ClickHouseConnection, timeout_s: float = 30.0) -> Ite
     except (ClickHouseError, OSError) as error:
         if getattr(error, "code", None) in _WRONG_LOGIN or "AUTHENTICATION" in str(error):
             raise UserError(
-                f"ClickHouse at {place} refuses the login {connection.username}: check its password"
+                f"ClickHouse at {place} rejects the login {connection.username}: check its password"
             ) from error
         if getattr(error, "code", None) is not None:
             said = " ".join(str(error).split())[:300]
-            raise UserError(f"ClickHouse at {place} answers, but not as it should: {said}") from error
+            raise UserError(f"ClickHouse at {place} answers with an error: {said}") from error
         advice = "start it with `gospulse up`, or set GOSPULSE_CLICKHOUSE to where it runs"
         raise UserError(f"ClickHouse at {place} does not answer: {advice}") from error
     try:
@@ -50,6 +50,6 @@ def clickhouse(connection: ClickHouseConnection, timeout_s: float = 30.0) -> Ite
     except ClickHouseError as error:
         raise UserError(f"ClickHouse at {place}: {' '.join(str(error).split())[:300]}") from error
     except OSError as error:
-        raise UserError(f"ClickHouse at {place} went away: {error}") from error
+        raise UserError(f"the connection to ClickHouse at {place} was lost: {error}") from error
     finally:
         client.close()

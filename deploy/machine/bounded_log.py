@@ -1,8 +1,8 @@
-"""Copies standard input into a log file of bounded size; run as a small process beside each process of the stack.
+"""Copies standard input to a log file of bounded size; runs as a small process beside each process of the stack.
 
-A pipe and a process of its own, because a process that crashes cannot keep its own log: what it wrote last is already
-in the pipe. The file is moved to ``FILE.1`` when it is full, so that a log never takes more than twice the bound.
-Started by its path with ``python -I -S``: it imports nothing of Gospulse, to start in milliseconds and to stay small.
+It is a process of its own, because a crashing process cannot write its last lines: they are in the pipe already. A full
+file is moved to ``FILE.1``, so a log takes at most twice the bound. It is started by its path with ``python -I -S`` and
+imports nothing of Gospulse, to start in milliseconds and to use little memory.
 """
 
 import os
@@ -13,7 +13,7 @@ LIMIT = 8 * 1024 * 1024
 
 
 def copy(source: int, path: str, limit: int) -> None:
-    """Appends what comes from the descriptor ``source`` to the file ``path``, which stays below ``limit`` bytes."""
+    """Appends the data of the descriptor ``source`` to the file ``path``, which stays below ``limit`` bytes."""
     log, size = _open(path)
     while block := os.read(source, 65_536):
         try:
@@ -23,7 +23,7 @@ def copy(source: int, path: str, limit: int) -> None:
                 log, size = _open(path)
             size += os.write(log, block)
         except OSError:
-            # A full disk must not stop the process whose log this is: go on reading, lose the line.
+            # A full disk must not stop the process that writes: keep reading, lose the line.
             continue
     os.close(log)
 
@@ -34,7 +34,7 @@ def _open(path: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    # It ends when the last writer is gone, never before: Ctrl-C and SIGTERM are for the others.
+    # It ends after the last writer: Ctrl-C and SIGTERM are for the other processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     copy(0, sys.argv[1], LIMIT)

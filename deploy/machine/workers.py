@@ -1,4 +1,4 @@
-"""Workers as processes of the stack: how one is started, and how many should run."""
+"""Workers as processes of the stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SOURCES: Final = Path(__file__).resolve().parents[2]
 
 
 def run_directory(data: Path) -> Path:
-    """Where the records of the processes lie."""
+    """The directory of the processes' records."""
     return data / "run"
 
 
@@ -31,11 +31,11 @@ def log_file(data: Path, name: str) -> Path:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of a process of the stack: this one's, with the folders spelled out and the sources found."""
+    """The environment of a process of the stack: that of this process, with absolute folders and the sources."""
     environ = dict(os.environ)
     environ[variable("data")] = str(settings.data)
     environ[variable("cache")] = str(settings.cache)
-    # The command is run with -P, so that a folder `deploy` where the person stands is never imported in its place.
+    # The command runs with -P, so that a folder `deploy` in the current directory is never imported.
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_SOURCES), environ.get("PYTHONPATH")]))
     environ["PYTHONUNBUFFERED"] = "1"
     environ["TZ"] = "UTC"
@@ -53,7 +53,7 @@ def spawn_worker(settings: Settings, name: str, generation: int, environ: Mappin
     Raises StartError when no port is free.
     """
     run = run_directory(settings.data)
-    # A port that another recorded process was given but has not yet bound is not free either.
+    # A port that another process was given but has not bound yet is not free either.
     given = [int(p.address.rpartition(":")[2]) for p in recorded(run) if p.address and p.is_alive()]
     port = free_port(settings.bind, settings.web_port, given)
     command = [sys.executable, "-P", "-m", "deploy.cli.main", "worker"]
@@ -76,5 +76,5 @@ def await_worker(process: Process) -> None:
 
 
 def stop_workers(processes: list[Process]) -> list[Process]:
-    """Ends workers in order (flush, commit, leave the group). Gives back those that had to be killed."""
+    """Stops workers (flush, commit, leave the group). Returns those that had to be killed."""
     return stop(processes, STOP_PATIENCE_S)

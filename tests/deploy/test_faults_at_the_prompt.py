@@ -102,7 +102,7 @@ def test_a_wrong_login_is_one_sentence_without_the_password(
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE", f"http://127.0.0.1:{clickhouse.port}")
     code, out, err = run(command, capsys)
     assert (code, out, err.count("\n")) == (1, "", 1), err
-    assert "refuses the login" in err and "check its password" in err
+    assert "rejects the login" in err and "check its password" in err
     assert "guessed" not in err
 
 

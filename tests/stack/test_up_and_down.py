@@ -165,7 +165,7 @@ def test_an_existing_kafka_and_clickhouse_are_used_and_left_running(
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE_PASSWORD", "wrong")
     code, _, err = stack.run("up")
     assert code == 1
-    assert "refuses the login gospulse" in err
+    assert "rejects the login gospulse" in err
     assert "wrong" not in err
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE_PASSWORD", clickhouse.password.reveal())
     assert stack.run("up")[0] == 0

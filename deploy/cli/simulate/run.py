@@ -1,4 +1,4 @@
-"""One run of the simulator: taking its records at the asked rate, sending or writing them, and what is shown of it."""
+"""One run of the simulator: records at the asked rate to Kafka or a file, with progress and a summary."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ingest.simulator.truth import Truth, truth_of, write_truth
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
 
-#: How many records go by between two looks at the clock.
+#: Records between two looks at the clock.
 _STRIDE: Final = 256
-#: How long a broker may take to answer at all, seconds; less where it must confirm sooner.
+#: Longest wait for a broker's first answer, seconds; less where it must acknowledge sooner.
 _CONNECT_TIMEOUT_S: Final = 10.0
 
 Send = Callable[[str, bytes, bytes], None]
@@ -44,7 +44,7 @@ class RunOptions(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What a run came to; ``seconds`` is its wall clock."""
+    """The result of a run; ``seconds`` is its wall clock."""
 
     truth: Truth
     complete: bool
@@ -54,10 +54,10 @@ class Outcome(Struct, frozen=True):
 
 
 def run_simulation(federation: Federation, options: RunOptions) -> Outcome:
-    """Take every record, send it, write the truth.
+    """Send every record and write the truth.
 
-    SIGINT and SIGTERM end the run after the current record; what was sent until then is confirmed, and the truth is
-    that of what was sent.
+    SIGINT and SIGTERM stop the run after the current record. Then Kafka has acknowledged the records sent so far, and
+    the truth is theirs.
 
     Raises PublishError where Kafka did not take everything, TruthError and OSError where a file cannot be written.
     """
@@ -82,7 +82,7 @@ def run_simulation(federation: Federation, options: RunOptions) -> Outcome:
             if stopped.is_set():
                 complete = False
                 break
-        # Closing counts what was taken of the block under way.
+        # Closing counts the records of the current block that were taken.
         records.close()
         advance(sent)
         finish()
@@ -115,14 +115,14 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
     for spike in summary.spikes:
         table.add_row(f"Spike in {spike.place}, {spike.topic}", f"{spike.appeals:,} appeals")
     table.add_row("Took", f"{outcome.seconds:.1f} s, {rate:,.0f} events a second")
-    table.add_row("Went to", outcome.destination)
+    table.add_row("Sent to", outcome.destination)
     if outcome.truth_path is not None:
         table.add_row("Truth", str(outcome.truth_path))
     (console or Console()).print(table)
 
 
 def _destination(options: RunOptions, stack: ExitStack) -> tuple[Send, Callable[[], None], str]:
-    """How to send one record, how to make sure that all arrived, and what to call the place."""
+    """A function that sends one record, one that waits for all, and the name of the destination."""
     if options.kafka is not None:
         publisher = stack.enter_context(
             Publisher(
@@ -173,7 +173,7 @@ def progress(federation: Federation) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM end the run after the current record; a second one ends it at once."""
+    """SIGINT and SIGTERM stop the run after the current record, a second one at once."""
     stopped = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

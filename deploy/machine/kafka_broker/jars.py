@@ -1,4 +1,4 @@
-"""Kafka's jars: resolved once by Maven into the cache, with an archive of loaded classes that halves the start-up."""
+"""Kafka's jars: fetched once by Maven into the cache, with a class archive that halves the start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 
 class PrerequisiteError(Exception):
-    """Something that Gospulse cannot bring itself is missing or too old; the message says what to do."""
+    """Java or Maven are missing or too old. The message says what to do."""
 
 
 def java() -> str:
@@ -42,7 +42,7 @@ def java() -> str:
 
 
 def folder(cache: Path) -> Path:
-    """Where the jars of this pom.xml lie below the cache; another pom gets another folder."""
+    """The folder of the jars of this pom.xml; another pom has another folder."""
     return cache / "kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
 
 
@@ -62,7 +62,7 @@ def fetch(cache: Path, say: Say) -> Path:
         )
     say("fetching Kafka's jars with Maven (about 43 MB, once)")
     jars.parent.mkdir(parents=True, exist_ok=True)
-    # A folder of its own, renamed when complete: an interrupted download never looks finished.
+    # A folder of its own, renamed when complete: an interrupted download never looks complete.
     with tempfile.TemporaryDirectory(dir=jars.parent, prefix="fetching-") as place:
         # ``-C``: a jar whose checksum differs is an error, not a warning.
         command = [maven, "-B", "-q", "-C", "-f", str(POM), "dependency:copy-dependencies"]
@@ -71,13 +71,13 @@ def fetch(cache: Path, say: Say) -> Path:
         if done.returncode != 0:
             lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
             raise StartError("Maven could not fetch Kafka's jars: is Maven Central reachable?", lines[:8])
-        with contextlib.suppress(OSError):  # Somebody else was faster: theirs is as good.
+        with contextlib.suppress(OSError):  # Another process was faster: its folder is as good.
             Path(place, "jars").rename(jars)
     return jars
 
 
 def classpath(jars: Path) -> str:
-    """The jars in a fixed order: the class archive is valid for exactly this text."""
+    """The jars in a fixed order: the class archive is valid for this text only."""
     return os.pathsep.join(str(path) for path in sorted(jars.glob("*.jar")))
 
 
