@@ -16,7 +16,8 @@ class RegisterAbsentError(Exception):
 class LiveRegister:
     """Holds the latest register in ``register``. A failed refresh keeps the one before.
 
-    ``read`` fetches the register (ingest.registers.store.read_page_register with a client); it may raise any error.
+    ``read`` fetches the register (ingest.registers.store.read_page_register with a client); it may raise any error. It
+    may return the register that is held already: then nothing is written.
     ``snapshot`` is the file that every successful read replaces. Both methods block: call them in a thread.
     """
 
@@ -45,7 +46,10 @@ class LiveRegister:
         except Exception as error:
             self.failure = " ".join(str(error).split()) or type(error).__name__
             return False
-        self.register, self.failure = register, None
+        self.failure = None
+        if register is self.register:
+            return True
+        self.register = register
         try:
             write_snapshot(self._snapshot, register)
         except OSError as error:

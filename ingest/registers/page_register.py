@@ -52,7 +52,9 @@ class PageRegister:
     True
     """
 
-    def __init__(self, rows: Iterable[PageRow] = ()) -> None:
+    def __init__(self, rows: Iterable[PageRow] = (), version: int | None = None) -> None:
+        #: What ClickHouse's table held when it was read; None where it came otherwise.
+        self.version = version
         # Most pages have one validity: then the record itself is the value, which spares a tuple for each page.
         self._pages: dict[str, PageRecord | tuple[PageRecord, ...]] = {}
         self._add(

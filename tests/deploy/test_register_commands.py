@@ -249,6 +249,17 @@ def test_an_import_wins_over_rows_of_a_clock_that_is_ahead(gospulse: Gospulse, c
     assert rows(client, "SELECT name FROM gospulse.pages") == [("Лицей",)]
 
 
+def test_ingest_reads_the_register_again_only_where_it_changed(gospulse: Gospulse, client: Client) -> None:
+    fill(gospulse)
+    first = read_page_register(client)
+    assert gospulse("pages", "import", PAGES)[0] == 0
+    client.command("OPTIMIZE TABLE gospulse_data.pages FINAL")
+    assert read_page_register(client, first) is first
+    assert gospulse("pages", "import", PAGES.replace("Школа;", "Лицей;"))[0] == 0
+    second = read_page_register(client, first)
+    assert second is not first and len(second.validities("vk:1")) == 2
+
+
 def test_migrate_leaves_the_operators_places_alone(gospulse: Gospulse, client: Client) -> None:
     before = rows(client, "SELECT count() FROM gospulse.place_history")
     fill(gospulse)

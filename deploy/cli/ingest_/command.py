@@ -66,7 +66,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         bounds=Bounds(rate=settings.webhook_rate, connections=settings.webhook_connections),
         ack_timeout_s=settings.webhook_ack_timeout_s,
     )
-    register = LiveRegister(lambda: _register(settings), settings.data / "registers" / "pages.snapshot")
+    register = LiveRegister(
+        lambda: _register(settings, register.register), settings.data / "registers" / "pages.snapshot"
+    )
     name = args.name or f"webhook-{os.getpid()}"
     addresses.write(settings.data, name, f"{config.web_host}:{config.web_port}")
     code = FAILURE
@@ -88,9 +90,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     os._exit(code)
 
 
-def _register(settings: Settings) -> PageRegister:
+def _register(settings: Settings, before: PageRegister) -> PageRegister:
     with clickhouse(settings.clickhouse) as client:
-        return read_page_register(client)
+        return read_page_register(client, before)
 
 
 def _port(given: int | None, default: int) -> int:
