@@ -28,10 +28,13 @@ _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}")
 #: By table: the setting that governs it, and the time by whose age its rows leave. Marks and roll-ups go with their
 #: cells.
 _AGE: Final[Mapping[str, tuple[str, str]]] = {
-    "appeals": ("appeals", "day"),
-    "answers": ("answers", "day"),
-    "appeal_changes": ("appeal_changes", "day"),
+    "appeals": ("appeals", "toDateTime(tupleElement(first, 'at'))"),
+    "messages": ("appeals", "toDateTime(tupleElement(first, 'at'))"),
+    "lives": ("appeals", "toDateTime(tupleElement(life, 'received_at'))"),
+    "answers": ("answers", "toDateTime(tupleElement(first, 'at'))"),
+    "appeal_changes": ("appeal_changes", "toDateTime(tupleElement(first, 'at'))"),
     "page_hour": ("page_hour", "hour"),
+    "fact_hours": ("page_hour", "hour"),
     "touched": ("page_hour", "hour"),
     "place_hour": ("page_hour", "hour"),
     "place_day": ("page_hour", "day"),

@@ -6,11 +6,10 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
-from schemas.contract.events import APPEAL_KINDS, KINDS
+from schemas.contract.events import FACT_KINDS, KINDS
 from streams.definition import Definition
 from streams.fold.batch import Batch
 from streams.fold.chunk import ChunkFold
-from streams.fold.counters import COUNTED_KINDS
 from streams.fold.facts import FactRows
 from streams.fold.judge import EventJudge, Judged
 from streams.fold.marks import SourceMarks, touched_rows
@@ -82,9 +81,8 @@ class EventFold(PartitionFold):
         self._sources.add_numbered(
             list(self._judge.sources), events.sources, events.offsets, events.appended, events.at
         )
-        of_appeals = np.flatnonzero(events.kinds < COUNTED_KINDS)
-        appeals = [event for event in judged.facts if event.kind in APPEAL_KINDS]
-        self._facts.add(appeals, events.offsets[of_appeals], events.appended[of_appeals])
+        of_facts = np.flatnonzero(events.kinds < len(FACT_KINDS))
+        self._facts.add(judged.facts, events.offsets[of_facts], events.appended[of_facts])
 
     def _judged(self, part: Batch) -> Judged:
         judged = self._judge.judge(part)

@@ -17,7 +17,22 @@ from streams.rebuild.plan import RebuildRefusedError, changed_loads, changed_sta
 
 DATA: Final = "gospulse_data"
 #: Facts: table -> its key.
-FACTS: Final = {"appeals": "day, appeal", "answers": "day, id", "appeal_changes": "day, id"}
+FACTS: Final = {
+    "appeals": "appeal",
+    "answers": "id",
+    "appeal_changes": "id",
+    "posts": "object",
+    "post_removals": "object",
+}
+#: What else is carried by the position of ``first``, and the columns beside it that merge: table -> key, merged.
+_NAMED: Final = {"names": "groupUniqArrayArray(names)"}
+_HOURS: Final = {"hours": "groupUniqArrayArray(hours)"}
+_CARRIED: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    **{table: (FACTS[table], _HOURS | _NAMED) for table in ("appeals", "answers", "appeal_changes")},
+    **{table: (FACTS[table], _HOURS) for table in ("posts", "post_removals")},
+    "messages": ("message", _HOURS | _NAMED),
+    "fact_hours": ("hour, fact, key", {"standing": "min(standing)"}),
+}
 READING_KEY: Final = "metric, object, period_from, period_to, source"
 #: The chunk of a row of counters, whether it holds the whole chunk or what follows a decision to go on inside it.
 CHUNK_OF_ROW: Final = f"bitAnd(chunk, {REST - 1})"
@@ -101,11 +116,13 @@ def statements(carried: Carried) -> Sequence[str]:
     done = [
         f"{into('page_hour')} SELECT * FROM {DATA}.page_hour_g{old} FINAL WHERE {carried.cells()}",
     ]
-    for table, key in FACTS.items():
+    for table, (key, unions) in _CARRIED.items():
         where = carried.positions("tupleElement(f, 'log')", "tupleElement(f, 'part')", "tupleElement(f, 'off')")
+        columns = "".join(f", {name}" for name in unions)
+        merged = "".join(f", {merge} AS m_{name}" for name, merge in unions.items())
         done.append(
-            f"{into(table)} ({key}, first) SELECT {key}, f FROM (SELECT {key}, min(first) AS f "
-            f"FROM {DATA}.{table}_g{old} GROUP BY {key}) WHERE {where}"
+            f"{into(table)} ({key}, first{columns}) SELECT {key}, f{columns.replace(', ', ', m_')} FROM "
+            f"(SELECT {key}, min(first) AS f{merged} FROM {DATA}.{table}_g{old} GROUP BY {key}) WHERE {where}"
         )
     latest = carried.positions("tupleElement(f, 'log')", "tupleElement(f, 'part')", "tupleElement(f, 'off')")
     key = READING_KEY
@@ -171,7 +188,7 @@ def _reached_by_load(client: Client, carried: Carried, load: str) -> str | None:
         if table == "readings" and rows[0][0] and carried.definition.cut:
             return f"{rows[0][0]} of its readings may have replaced earlier ones that only the log would give back"
     people = client.query(
-        f"SELECT count() FROM (SELECT min(first) AS f FROM {DATA}.appeals_g{generation} GROUP BY day, appeal) "
+        f"SELECT count() FROM (SELECT min(first) AS f FROM {DATA}.appeals_g{generation} GROUP BY appeal) "
         f"WHERE tupleElement(f, 'load') = {literal(load)} AND tupleElement(f, 'author') IS NOT NULL "
         f"AND toDate(tupleElement(f, 'at')) IN ({_carried_days(carried)})"
     ).result_rows

@@ -123,8 +123,9 @@ def _facts(
     where = _below(common, compared, "tupleElement(f, 'log')", "tupleElement(f, 'part')", "tupleElement(f, 'off')")
     return _by_day(
         client,
-        f"SELECT toString(day), count() FROM (SELECT day, min(first) AS f FROM {DATA}.{table}_g{generation} "
-        f"GROUP BY {FACTS[table]}) WHERE {where} GROUP BY day",
+        "SELECT toString(toDate(tupleElement(f, 'at'))) AS day, count() FROM "
+        f"(SELECT min(first) AS f FROM {DATA}.{table}_g{generation} GROUP BY {FACTS[table]}) "
+        f"WHERE {where} GROUP BY day",
     )
 
 

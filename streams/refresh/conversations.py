@@ -2,168 +2,251 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 from clickhouse_connect.driver.client import Client
+from msgspec import Struct
 
 from streams.positions import Partition
-from streams.refresh.lifecycle import Happening, Life, Received, lives
-from streams.refresh.rollups import DATA, Earliest, among, days_of_facts
+from streams.refresh.fact_reader import KEYS, FactReader
+from streams.refresh.lifecycle import Conversations, Happening, Life, Message, Received, replay
+from streams.refresh.moved_facts import Moved, record_moves
+from streams.refresh.rollups import among
 
-#: Identities in one question: two megabytes of SQL are read within milliseconds, and bound the memory of a step.
-KEYS_A_QUESTION: Final = 20_000
-_LONG: Final[dict[str, Any]] = {"max_query_size": 16_000_000, "max_ast_elements": 1_000_000}
+#: Conversations that are replayed at once: they bound the memory of a step.
+CONVERSATIONS_AT_ONCE: Final = 20_000
 _DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
+_MOMENTS: Final = ("received_at", "first_answer_at", "answered_at", "closed_at", "withdrawn_at")
+_SAID: Final = ("kind", "at", "appeal")
+_ANSWER: Final = (*_SAID, "reply_to", "thread", "responder")
+_CHANGE: Final = (*_SAID, "message", "topic", "responder", "nature", "rating")
 
-#: Log and partition -> the first offset that is news.
+#: Partition -> the first offset that is news.
 Since = Mapping[Partition, int]
+#: Table -> identities of facts in it.
+News = Mapping[str, set[str]]
 
 
-def refresh_lives(client: Client, generation: int, hours: Sequence[int], since: Since) -> int:
-    """Bring the lives of all appeals up to date that facts of some hours (seconds UTC) belong to.
+class _Roots(Struct):
+    """Conversations: threads, and appeals that have none. What else is named does no harm."""
 
-    Only facts at or beyond ``since`` of their partition are news; a partition that it does not name is read whole.
-    Returns how many lives were written.
+    threads: set[str]
+    appeals: set[str]
+
+
+class LifeWriter:
+    """Brings the lives of appeals up to date with their facts. Any number may run: the one that knew more wins.
+
+    A step records its version before it reads facts and after its lives are written. A life that did not change is
+    skipped, unless another run has begun a step with the life's version or a later one and has not finished it: that
+    run may still write what it read before.
     """
-    return sum(
-        _refresh(client, generation, appeals, threads)
-        for appeals, threads in _changed(client, generation, hours, since)
-    )
 
+    def __init__(self, client: Client, generation: int, new_name: Callable[[], str] = lambda: uuid4().hex) -> None:
+        """``new_name`` gives each run of steps a name that no other run has."""
+        self._client = client
+        self._facts = FactReader(client, generation)
+        self._new_name = new_name
+        self._name = new_name()
 
-def _changed(
-    client: Client, generation: int, hours: Sequence[int], since: Since
-) -> Iterator[tuple[set[str], set[str]]]:
-    """In portions: appeals whose conversation the news does not tell, and the conversations that it does tell."""
-    days = among("day", days_of_facts(hours))
-    partitions = ", ".join(str((log << 16) + part) for log, part in since) or "0"
-    offsets = ", ".join(map(str, since.values())) or "0"
+    def refresh(self, hours: Sequence[int], since: Since) -> int:
+        """Bring everything up to date that facts of some hours (seconds UTC) change. Returns the lives written.
 
-    def news(table: str, key: str, columns: Sequence[str]) -> str:
-        fact = Earliest("at", *columns)
-        appeal, thread = key, "''"
-        if "appeal" in columns:
-            appeal = f"ifNull({fact['appeal']}, '')"
-        if "thread" in columns:
-            thread = f"ifNull({fact['thread']}, '')"
-        if table == "answers":
-            # An answer that names its appeal belongs to it alone, whatever conversation it was seen in.
-            thread = f"if({appeal} = '', {thread}, '')"
-        in_hours = among(f"toStartOfHour({fact['at']})", hours)
-        return (
-            f"SELECT {appeal} AS appeal, {thread} AS thread FROM (SELECT {key}, {fact.sql} "
-            f"FROM {DATA}.{table}_g{generation} WHERE {days} GROUP BY day, {key}) "
-            f"WHERE {in_hours} AND {fact['off']} >= transform("
-            f"bitShiftLeft(toUInt32({fact['log']}), 16) + {fact['part']}, "
+        Only facts at or beyond ``since`` of their partition are news; a partition that it does not name is read whole.
+        """
+        news = self._news(hours, since)
+        if not news:
+            return 0
+        version = self._known()
+        self._record_step(begun=version)
+        try:
+            roots = self._conversations_of(news)
+            written = self._refresh(roots, version)
+        except BaseException:
+            # An insert may still be on its way: under another name this step stays unfinished for ever.
+            self._name = self._new_name()
+            raise
+        self._record_step(finished=version)
+        return written
+
+    def _news(self, hours: Sequence[int], since: Since) -> dict[str, set[str]]:
+        partitions = ", ".join(str((partition.log << 16) + partition.part) for partition in since) or "0"
+        offsets = ", ".join(map(str, since.values())) or "0"
+        rows = self._facts.rows(
+            f"SELECT DISTINCT fact, key FROM {self._facts.table('fact_hours')} "
+            f"WHERE {among('hour', hours)} AND fact IN ({', '.join(map(repr, KEYS))}) "
+            "AND first.log < 65535 AND first.off >= transform(bitShiftLeft(toUInt32(first.log), 16) + first.part, "
             f"[{partitions}], CAST([{offsets}], 'Array(UInt64)'), toUInt64(0))"
         )
+        news: dict[str, set[str]] = {}
+        for table, key in rows:
+            news.setdefault(table, set()).add(key)
+        return news
 
-    rows = client.query(
-        "SELECT DISTINCT appeal, thread FROM ("
-        + " UNION ALL ".join(
-            (
-                news("appeals", "appeal", ["thread"]),
-                news("answers", "id", ["appeal", "thread"]),
-                news("appeal_changes", "id", ["appeal"]),
-            )
+    def _known(self) -> int:
+        """The sum of the offsets that are known: of each partition the higher of its progress and its marks."""
+        ((known,),) = self._facts.rows(
+            "SELECT sum(known) FROM (SELECT log, part, max(off) AS known FROM ("
+            f"SELECT log, part, folded AS off FROM {self._facts.table('progress')} UNION ALL "
+            f"SELECT log, part, high FROM {self._facts.table('touched')}) GROUP BY log, part)"
         )
-        + ")",
-        settings=_LONG,
-    ).result_rows
-    for start in range(0, len(rows), KEYS_A_QUESTION):
-        portion = rows[start : start + KEYS_A_QUESTION]
-        yield {appeal for appeal, thread in portion if not thread}, {thread for _, thread in portion if thread}
+        return int(known)
 
-
-def _refresh(client: Client, generation: int, appeals: set[str], threads: set[str]) -> int:
-    table = f"{DATA}.appeals_g{generation}"
-    # An appeal that an answer or a change names brings its whole conversation.
-    found = _received(client, table, _among("appeal", appeals))
-    threads = threads | {each.thread for each, _ in found.values() if each.thread}
-    found |= _received(client, table, _among("ifNull(tupleElement(first, 'thread'), '')", threads))
-    # A copy that does not stand may name another conversation than the fact.
-    received = [each for each, _ in found.values() if each.thread is None or each.thread in threads]
-    told = lives(received, _happenings(client, generation, {each.appeal for each in received}, threads))
-    changed = {key: life for key, life in told.items() if life.version > found[key][1]}
-    if changed:
-        client.raw_insert(
-            f"{DATA}.appeals_g{generation}",
-            column_names=["day", "appeal", "life"],
-            insert_block=b"\n".join(_row(day, appeal, life) for (day, appeal), life in changed.items()),
-            fmt="JSONEachRow",
+    def _record_step(self, begun: int = 0, finished: int = 0) -> None:
+        self._client.command(
+            f"INSERT INTO {self._facts.table('life_steps')} (refresher, begun, finished) "
+            f"VALUES ('{self._name}', {begun}, {finished})",
             settings=_DURABLE,
         )
-    return len(changed)
 
-
-def _received(client: Client, table: str, condition: str) -> dict[tuple[str, str], tuple[Received, int]]:
-    """The appeals that meet a condition, by (day, appeal), with the version of the life that each has."""
-    if not condition:
-        return {}
-    fact = Earliest("at", "thread")
-    # Copies of one appeal are merged over all its rows, not only over those that the condition met.
-    rows = client.query(
-        f"SELECT toString(day), appeal, {fact['thread']}, toUnixTimestamp64Milli({fact['at']}), version "
-        f"FROM (SELECT day, appeal, {fact.sql}, max(life.version) AS version FROM {table} "
-        f"WHERE (day, appeal) IN (SELECT day, appeal FROM {table} WHERE {condition}) GROUP BY day, appeal)",
-        settings=_LONG,
-    ).result_rows
-    return {
-        (day, appeal): (Received(day, appeal, thread or None, at), version) for day, appeal, thread, at, version in rows
-    }
-
-
-def _happenings(client: Client, generation: int, appeals: set[str], threads: set[str]) -> Iterator[Happening]:
-    def told(table: str, conditions: Sequence[str], columns: Sequence[str]) -> str:
-        selected = " UNION DISTINCT ".join(
-            f"SELECT day, id FROM {DATA}.{table}_g{generation} WHERE {condition}" for condition in conditions
+    def _others_begun(self) -> int:
+        """The highest version of a step that another run has begun and not finished; -1 where there is none."""
+        ((begun,),) = self._facts.rows(
+            f"SELECT max(b) FROM (SELECT refresher, max(begun) AS b, max(finished) AS f "
+            f"FROM {self._facts.table('life_steps')} GROUP BY refresher) WHERE b > f AND refresher != '{self._name}'"
         )
-        fact = Earliest("at", "kind", "appeal", "responder", *columns)
-        thread, topic = (fact[column] if column in columns else "NULL" for column in ("thread", "topic"))
-        return (
-            f"SELECT id, {fact['kind']}, toUnixTimestamp64Milli({fact['at']}), {fact['appeal']}, {thread}, {topic}, "
-            f"{fact['responder']} FROM (SELECT id, {fact.sql} FROM {DATA}.{table}_g{generation} "
-            f"WHERE (day, id) IN ({selected}) GROUP BY day, id)"
+        return int(begun) if begun else -1
+
+    def _conversations_of(self, news: News) -> _Roots:
+        """The conversations that news may change; records the facts among it that have copies in several hours."""
+        facts = self._facts
+        names: set[str] = set()
+        moved: list[Moved] = []
+        for table, keys in news.items():
+            for key, log, part, off, at, hours, named in facts.by_identity(
+                table, keys, "log", "part", "off", "at", "hours", "names"
+            ):
+                names.update(named)
+                if len(hours) > 1:
+                    moved.append(Moved(table, key, (log, part, off), at, tuple(hours)))
+        record_moves(self._client, facts, moved)
+        # What becomes known may draw facts to it that belonged elsewhere, by another of their names.
+        own = news.get("appeals", set()) | news.get("messages", set())
+        for table in ("answers", "appeal_changes"):
+            for _, named in facts.by_name(table, own, "names"):
+                names.update(named)
+        names |= own
+        for message, named in facts.by_identity("messages", names, "names"):
+            names.discard(message)
+            names.update(named)
+        roots = _Roots(set(), set())
+        for appeal, named in list(facts.by_identity("appeals", names, "names")):
+            names.discard(appeal)
+            roots.threads.update(named)
+            roots.appeals.add(appeal)
+        roots.threads |= names
+        return roots
+
+    def _refresh(self, roots: _Roots, version: int) -> int:
+        written = 0
+        threads, appeals = sorted(roots.threads), sorted(roots.appeals)
+        for start in range(0, max(len(threads), len(appeals)), CONVERSATIONS_AT_ONCE):
+            portion = slice(start, start + CONVERSATIONS_AT_ONCE)
+            written += self._refresh_portion(set(threads[portion]), set(appeals[portion]), version)
+        return written
+
+    def _refresh_portion(self, threads: set[str], appeals: set[str], version: int) -> int:
+        conversations = self._read(threads, appeals)
+        if not conversations.received and not conversations.happenings:
+            return 0
+        replayed = replay(conversations)
+        lives = self._stored_lives(replayed.lives)
+        matches = self._stored_matches(replayed.matches)
+        threshold = self._others_begun()
+        changed_lives = [
+            (appeal, life)
+            for appeal, life in replayed.lives.items()
+            if appeal not in lives or lives[appeal][1] != life or lives[appeal][0] <= threshold
+        ]
+        changed_matches = [
+            (identity, appeal or "")
+            for identity, appeal in replayed.matches.items()
+            if (identity in matches or appeal)
+            and (matches.get(identity, (0, ""))[1] != (appeal or "") or matches[identity][0] <= threshold)
+        ]
+        self._insert("lives", "appeal, life", (_life_row(appeal, life, version) for appeal, life in changed_lives))
+        self._insert(
+            "matches",
+            "id, match",
+            (
+                msgspec.json.encode({"id": identity, "match": {"version": version, "appeal": appeal}})
+                for identity, appeal in changed_matches
+            ),
         )
+        return len(changed_lives)
 
-    named = _among("ifNull(tupleElement(first, 'appeal'), '')", appeals)
-    by_thread = _among("ifNull(tupleElement(first, 'thread'), '')", threads)
-    questions = []
-    if named or by_thread:
-        questions.append(told("answers", [each for each in (named, by_thread) if each], ["thread"]))
-    if named:
-        questions.append(told("appeal_changes", [named], ["topic"]))
-    if questions:
-        for row in client.query(" UNION ALL ".join(questions), settings=_LONG).result_rows:
-            yield Happening(*row)
-
-
-def _among(expression: str, identities: Iterable[str]) -> str:
-    """A condition of SQL; empty where there is nothing to look for. Identities are hex digits by the contract."""
-    listed = ", ".join(f"'{identity}'" for identity in sorted(identities))
-    return f"{expression} IN ({listed})" if listed else ""
-
-
-def _row(day: str, appeal: str, life: Life) -> bytes:
-    return msgspec.json.encode(
-        {
-            "day": day,
-            "appeal": appeal,
-            "life": {
-                "version": life.version,
-                "state": life.state,
-                "first_answer_at": _moment(life.first_answer_at),
-                "answered_at": _moment(life.answered_at),
-                "closed_at": _moment(life.closed_at),
-                "withdrawn_at": _moment(life.withdrawn_at),
-                "topic": life.topic,
-                "responder": life.responder,
-            },
+    def _read(self, threads: set[str], appeals: set[str]) -> Conversations:
+        """Whole conversations: of some threads, and of those of ``appeals`` that have none."""
+        facts = self._facts
+        received = {row[0]: row[1:] for row in facts.by_name("appeals", threads, "thread", "at")}
+        received |= {row[0]: row[1:] for row in facts.by_identity("appeals", appeals, "thread", "at")}
+        # A copy that does not stand may name another thread than the fact.
+        here = {
+            appeal: Received(appeal, thread, at)
+            for appeal, (thread, at) in received.items()
+            if thread in threads or (thread is None and appeal in appeals)
         }
-    )
+        messages: dict[str, Message] = {}
+        for message, appeal, at in facts.by_name("messages", here.keys(), "appeal", "at"):
+            messages[message] = Message(message, appeal, at)
+        names = threads | here.keys() | messages.keys()
+        told: dict[str, Happening] = {}
+        for identity, kind, at, appeal, reply_to, thread, responder in facts.by_name("answers", names, *_ANSWER):
+            told[identity] = Happening(identity, kind, at, appeal, reply_to, thread, responder=responder)
+        for identity, kind, at, appeal, message, topic, responder, nature, rating in facts.by_name(
+            "appeal_changes", names, *_CHANGE
+        ):
+            told[identity] = Happening(
+                identity, kind, at, appeal, message, None, topic, responder, nature=nature, rating=rating
+            )
+        far_appeals = {fact.appeal for fact in told.values() if fact.appeal} - here.keys()
+        far_messages = {fact.message for fact in told.values() if fact.message} - messages.keys()
+        return Conversations(
+            received=list(here.values()),
+            threads=threads,
+            messages=list(messages.values()),
+            happenings=list(told.values()),
+            appeals_elsewhere={appeal for (appeal,) in facts.by_identity("appeals", far_appeals)},
+            messages_elsewhere=dict(facts.by_identity("messages", far_messages, "appeal")),  # type: ignore[arg-type]
+        )
+
+    def _stored_lives(self, appeals: Iterable[str]) -> dict[str, tuple[int, Life]]:
+        columns = ", ".join(
+            f"toUnixTimestamp64Milli(tupleElement(l, '{name}'))" if name in _MOMENTS else f"tupleElement(l, '{name}')"
+            for name in Life.__struct_fields__
+        )
+        rows = self._facts.by_key(
+            "lives", "appeal", list(appeals), f"tupleElement(max(life) AS l, 'version'), {columns}"
+        )
+        return {
+            appeal: (version, Life(**dict(zip(Life.__struct_fields__, said, strict=True))))
+            for appeal, version, *said in rows
+        }
+
+    def _stored_matches(self, identities: Iterable[str]) -> dict[str, tuple[int, str]]:
+        columns = "tupleElement(max(match) AS m, 'version'), tupleElement(m, 'appeal')"
+        rows = self._facts.by_key("matches", "id", list(identities), columns)
+        return {identity: (version, appeal) for identity, version, appeal in rows}
+
+    def _insert(self, table: str, columns: str, rows: Iterable[bytes]) -> None:
+        block = b"\n".join(rows)
+        if block:
+            self._client.raw_insert(
+                self._facts.table(table),
+                column_names=columns.split(", "),
+                insert_block=block,
+                fmt="JSONEachRow",
+                settings=_DURABLE,
+            )
+
+
+def _life_row(appeal: str, life: Life, version: int) -> bytes:
+    said = msgspec.structs.asdict(life) | {name: _moment(getattr(life, name)) for name in _MOMENTS}
+    return msgspec.json.encode({"appeal": appeal, "life": {"version": version} | said})
 
 
 def _moment(at: int | None) -> str | None:

@@ -19,7 +19,7 @@ from msgspec import Struct
 from schemas.clickhouse.sql_files import literal
 from streams.positions import Partition
 from streams.refresh import rollups, step_size
-from streams.refresh.conversations import refresh_lives
+from streams.refresh.conversations import LifeWriter
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
 from streams.refresh.totals import totals
 from streams.zones import day_at, hours_of_day, zone_of_place
@@ -66,6 +66,7 @@ class Refresher:
     ) -> None:
         """``client`` serves one statement at a time; ``clock`` gives seconds and only paces the days by page."""
         self._client = client
+        self._lives = LifeWriter(client, generation)
         self._generation = generation
         self._clock = clock
         self._rows_a_step = rows_a_step
@@ -157,9 +158,10 @@ class Refresher:
         """Recompute hours, the lives of their appeals, and of the waiting days by place those that a step takes."""
         versions = {hour: sum(marks.values()) for hour, marks in stale.items()}
         if stale:
+            # Lives come first: they record which copies do not count in these hours.
+            self._lives.refresh(list(stale), self._news(stale))
             self._command(rollups.place_hour(self._generation, versions))
             self._command(totals(self._generation, versions))
-            refresh_lives(self._client, self._generation, list(stale), self._news(stale))
             days = self._days_of_rows(stale)
             self._place_days |= days
             self._page_days |= days

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
-from streams.zones import HOUR_MS, moscow_day
+from streams.zones import HOUR_MS
 
+#: Tables whose facts roll-ups count.
+FACTS_BY_HOUR: Final = "'appeals', 'answers', 'appeal_changes'"
 DATA: Final = "gospulse_data"
 HOUR_S: Final = HOUR_MS // 1000
 DAY_S: Final = 86_400
@@ -78,11 +80,6 @@ def day_versions(day_of: DayOf, heads: Mapping[int, int]) -> dict[ZoneTime, int]
     return versions
 
 
-def days_of_facts(hours: Iterable[int]) -> list[int]:
-    """The Moscow days (days since 1970: the key of facts) that hours (seconds UTC) lie in."""
-    return sorted({moscow_day(hour * 1000) for hour in hours})
-
-
 def among(expression: str, numbers: Iterable[int]) -> str:
     """The condition that a moment (seconds UTC), a date (days since 1970) or a number is one of some.
 
@@ -146,20 +143,13 @@ def _both(generation: int, hours: list[int]) -> str:
 
 
 def _facts(generation: int, hours: Iterable[int]) -> str:
-    """Every fact of the days that the hours lie in: hour, place, page (empty where none), kind, entrance."""
-    days = among("day", days_of_facts(hours))
-
-    def facts(table: str, identity: str, told: str) -> str:
-        fact = Earliest("at", "place", "page", told)
-        kind, entrance = ("'appeal_received'", fact[told]) if told == "entrance" else (fact[told], "''")
-        return (
-            f"SELECT toDateTime(toStartOfHour({fact['at']}), 'UTC') AS hour, {fact['place']} AS place, "
-            f"ifNull({fact['page']}, '') AS page, {kind} AS kind, {entrance} AS entrance FROM (SELECT {fact.sql} "
-            f"FROM {DATA}.{table}_g{generation} WHERE {days} GROUP BY day, {identity})"
-        )
-
-    return " UNION ALL ".join(
-        (facts("appeals", "appeal", "entrance"), facts("answers", "id", "kind"), facts("appeal_changes", "id", "kind"))
+    """Every fact of some hours: hour, place, page (empty where none), kind, entrance; each fact in one hour only."""
+    return (
+        "SELECT hour, tupleElement(f, 'place') AS place, tupleElement(f, 'page') AS page, "
+        "tupleElement(f, 'kind') AS kind, tupleElement(f, 'entrance') AS entrance FROM "
+        "(SELECT hour, fact, min(first) AS f, min(standing) AS s "
+        f"FROM {DATA}.fact_hours_g{generation} WHERE {among('hour', hours)} AND fact IN ({FACTS_BY_HOUR}) "
+        "GROUP BY hour, fact, key) WHERE f.log < 65535 AND (f.log, f.part, f.off) <= s"
     )
 
 

@@ -7,8 +7,7 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from streams.refresh.rollups import DATA, among, days_of_facts
-from streams.zones import moscow_day
+from streams.refresh.rollups import DATA, among
 
 #: What the rows of a step may weigh, in cells. A cell takes some 700 bytes of the engine while hours or days by page
 #: are recomputed, so these take 1 GB: a quarter of an engine of 4 GB, what an aggregation fills before it goes on on
@@ -34,63 +33,40 @@ def cells_and_facts(client: Client, generation: int, units: Collection[Collectio
     if len(units) <= least:
         return len(units)
     hours = {hour for unit in units for hour in unit}
-    days = days_of_facts(hours)
-    most_facts = limit // FACT_WEIGHT + 1
-    found = client.query(
-        " UNION ALL ".join(
-            (
-                _count(f"page_hour_g{generation}", "hour", hours, limit + 1),
-                *(
-                    _count(f"{table}_g{generation}", "day", days, most_facts)
-                    for table in ("appeals", "answers", "appeal_changes")
-                ),
-            )
-        )
-    ).result_rows
-    cells = {hour: rows for column, hour, rows in found if column == "hour"}
-    facts: dict[int, int] = {}
-    for column, day, rows in found:
-        if column == "day":
-            facts[day] = facts.get(day, 0) + rows * FACT_WEIGHT
-    return _fitting(units, cells, facts, least, limit)
+    weight = _counted(client, f"page_hour_g{generation}", hours, limit + 1)
+    for hour, facts in _counted(client, f"fact_hours_g{generation}", hours, limit // FACT_WEIGHT + 1).items():
+        weight[hour] = weight.get(hour, 0) + facts * FACT_WEIGHT
+    return _fitting(units, weight, least, limit)
 
 
 def place_hours(client: Client, generation: int, units: Collection[Collection[int]], least: int, limit: int) -> int:
     """As :func:`cells_and_facts`, by the rows of ``place_hour``."""
     if len(units) <= least:
         return len(units)
-    question = _count(f"place_hour_g{generation}", "hour", {hour for unit in units for hour in unit}, limit + 1)
-    return _fitting(units, {hour: rows for _, hour, rows in client.query(question).result_rows}, {}, least, limit)
+    hours = {hour for unit in units for hour in unit}
+    return _fitting(units, _counted(client, f"place_hour_g{generation}", hours, limit + 1), least, limit)
 
 
-def _fitting(
-    units: Iterable[Collection[int]], rows: Mapping[int, int], facts: Mapping[int, int], least: int, limit: int
-) -> int:
+def _fitting(units: Iterable[Collection[int]], weights: Mapping[int, int], least: int, limit: int) -> int:
     hours: set[int] = set()
-    days: set[int] = set()
     weight = taken = 0
     for unit in units:
-        for hour in unit:
-            if hour not in hours:
-                hours.add(hour)
-                weight += rows.get(hour, 0)
-            # Whoever reads one hour reads the facts of its whole day.
-            day = moscow_day(hour * 1000)
-            if day not in days:
-                days.add(day)
-                weight += facts.get(day, 0)
+        new = set(unit) - hours
+        hours |= new
+        weight += sum(weights.get(hour, 0) for hour in new)
         if taken >= least and weight > limit:
             break
         taken += 1
     return taken
 
 
-def _count(table: str, column: str, values: Collection[int], limit: int) -> str:
-    """Rows by hour or day, the latest first: counting ends where there are more than a step takes.
+def _counted(client: Client, table: str, hours: Collection[int], limit: int) -> dict[int, int]:
+    """Rows by hour (seconds UTC), the latest first: counting ends where there are more than a step takes.
 
-    Tables are ordered by this column, so that no more than ``limit`` of its values are read.
+    Tables are ordered by hour, so that no more than ``limit`` rows are read.
     """
-    return (
-        f"SELECT '{column}', toUInt32({column}) AS moment, count() FROM (SELECT {column} FROM {DATA}.{table} "
-        f"WHERE {among(column, sorted(values))} ORDER BY {column} DESC LIMIT {limit}) GROUP BY moment"
-    )
+    rows = client.query(
+        f"SELECT toUInt32(hour) AS moment, count() FROM (SELECT hour FROM {DATA}.{table} "
+        f"WHERE {among('hour', sorted(hours))} ORDER BY hour DESC LIMIT {limit}) GROUP BY moment"
+    ).result_rows
+    return dict(rows)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from streams.verify.recount.marks import HOURS, Heard, Marks, compare_feeds, com
 from streams.verify.recount.readings import ReadingRecount
 from streams.verify.recount.rejections import RejectionRecount
 from streams.verify.recount.rules import Rules
+from streams.verify.stored.facts import moved_marks
 from streams.verify.stored.retention import Limits
 from streams.verify.stored.sorted_cells import SortedCells, cells_from, sorted_cells
 from streams.verify.stored.tables import StoredRows
@@ -105,6 +106,7 @@ class PartitionCheck:
         self._tail_cells: dict[int, Cells] | None = None
         self._tail_refused: dict[int, Refused] = {}
         self._hours: dict[int, int] = {}
+        self._moved: dict[int, int] = {}
         self._feeds: dict[str, Heard] = {}
         #: Where the next comparison begins: the first offset that was not compared.
         self._compared_to = task.judged_from
@@ -229,6 +231,8 @@ class PartitionCheck:
         if self._is_events:
             self._tail_cells = cells_from(self._stored, task.log, task.part, -(-start // task.rules.chunk))
         self._hours = self._stored.touched_hours(task.log, task.part)
+        # The refresher records where a fact stands before it touches the fact's other hours.
+        self._moved = moved_marks(self._stored, task.log, task.part)
         self._feeds = self._stored.feeds(task.log, task.part)
         self._tail_refused = {row.off: row for row in self._stored.refused(task.log, task.part, start, 1 << 62)}
 
@@ -258,7 +262,7 @@ class PartitionCheck:
     def _compare_marks(self) -> None:
         task, marks, findings = self._task, self._recount.marks, self._result.findings
         where = f"log {task.log} partition {task.part}"
-        compare_hours(findings, where, marks, self._hours, task.judged_from, task.limits.seconds(HOURS))
+        compare_hours(findings, where, marks, self._hours, self._moved, task.judged_from, task.limits.seconds(HOURS))
         compare_feeds(findings, where, marks, self._feeds, task.judged_from)
 
     def _tell_of_lost_records(self, end: int) -> None:

@@ -56,8 +56,8 @@ class Report(Struct, kw_only=True):
     #: Facts and readings that the log holds, by table.
     facts: dict[str, int]
     repeats: RepeatReport
-    #: Appeals whose identity appears under two or more days.
-    appeals_under_two_days: int
+    #: Appeals whose copies lie in two or more hours: each counts in the hour of its earliest copy.
+    appeals_in_several_hours: int
     #: None where load, a trimmed log or retention makes the two routes incomparable.
     reconciliation: Reconciliation | None
     #: Whether every partition was acknowledged to its end during the whole run.

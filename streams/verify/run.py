@@ -19,6 +19,7 @@ from schemas.contract import topics
 from streams.bookkeeping.offsets import KafkaOffsets, PartitionRange
 from streams.positions import Partition, TopicPartition
 from streams.verify.compare.derived import compare_derived
+from streams.verify.compare.facts import HOURS as FACT_HOURS
 from streams.verify.compare.facts import RANGE_BYTES, FactTally, compare_facts
 from streams.verify.compare.people import TABLE as PEOPLE
 from streams.verify.compare.people import compare_people, spill_stored_people, uncertain_days
@@ -30,8 +31,9 @@ from streams.verify.partition_check import PartitionCheck, PartitionResult, Part
 from streams.verify.recount.rules import Rules
 from streams.verify.recount.spill import SpillReader, step_for
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
+from streams.verify.stored.facts import FACT_KEY
 from streams.verify.stored.retention import Limits, limits
-from streams.verify.stored.tables import FACT_KEY, StoredRows
+from streams.verify.stored.tables import StoredRows
 
 #: Fewer records than this are read faster by one process than two take to start.
 ONE_PROCESS_BELOW: Final = 400_000
@@ -220,7 +222,14 @@ def _conclude(
     if topics.EVENTS in logs:
         for table in FACT_KEY:
             tallies[table] = compare_facts(
-                findings, table, logs[topics.EVENTS], spilled, stored, extents, kept.day(table)
+                findings,
+                table,
+                logs[topics.EVENTS],
+                spilled,
+                stored,
+                extents,
+                kept.seconds(table),
+                kept.seconds(FACT_HOURS),
             )
     readings = compare_readings(
         findings, logs.get(topics.READINGS, 0), spilled, stored, extents, kept.seconds(READINGS)
@@ -238,7 +247,7 @@ def _conclude(
         findings=findings,
         facts={table: tally.facts for table, tally in tallies.items()} | {"readings": readings.readings},
         repeats=_repeats(tallies, results, spilled),
-        appeals_under_two_days=tallies["appeals"].two_days if "appeals" in tallies else 0,
+        appeals_in_several_hours=tallies["appeals"].several_hours if "appeals" in tallies else 0,
         reconciliation=None,
         quiet=quiet,
         deleted_logs=deleted,

@@ -21,18 +21,20 @@ MAX_PARTITIONS: Final = 90
 
 #: Table -> (its tuple column, the flat columns that stand before the tuple).
 _TUPLES: Final = {
-    "appeals": ("first", ("day", "appeal")),
-    "answers": ("first", ("day", "id")),
-    "appeal_changes": ("first", ("day", "id")),
+    "appeals": ("first", ("appeal", "hours", "names")),
+    "answers": ("first", ("id", "hours", "names")),
+    "appeal_changes": ("first", ("id", "hours", "names")),
+    "messages": ("first", ("message", "hours", "names")),
+    "posts": ("first", ("object", "hours")),
+    "post_removals": ("first", ("object", "hours")),
+    "fact_hours": ("first", ("hour", "fact", "key")),
     "readings": ("latest", ("metric", "object", "period_from", "period_to", "source")),
     "sources": ("latest", ("source", "log", "part", "happened")),
     "progress": ("latest", ("log", "part", "folded", "complete")),
 }
 #: Table -> (column, period) of its PARTITION BY, where it has one.
 _PARTITION_BY: Final[dict[str, tuple[str, Literal["1mo", "1y"]]]] = {
-    "appeals": ("day", "1y"),
-    "answers": ("day", "1y"),
-    "appeal_changes": ("day", "1y"),
+    "fact_hours": ("hour", "1mo"),
     "page_hour": ("hour", "1mo"),
     "people_day": ("day", "1mo"),
     "readings": ("period_from", "1mo"),

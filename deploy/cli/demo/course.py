@@ -156,7 +156,7 @@ def _figures(
     generation = active_generation(client)
     ((appeals, social, pages),) = client.query(
         "SELECT count(), countIf(entrance IN ('public_page', 'social_other')), countIf(entrance = 'public_page') FROM "
-        f"(SELECT min(first).entrance AS entrance FROM gospulse_data.appeals_g{generation} GROUP BY day, appeal)"
+        f"(SELECT min(first).entrance AS entrance FROM gospulse_data.appeals_g{generation} GROUP BY appeal)"
     ).result_rows
     ((reactions,),) = client.query("SELECT sum(reaction_added) FROM gospulse.page_hour").result_rows
     run = workers.run_directory(settings.data)

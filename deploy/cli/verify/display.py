@@ -69,7 +69,7 @@ def _lines(report: Report) -> list[str]:
         )
     elif not report.quiet:
         lines.append("Reconciliation of appeals: not made, records were still on their way.")
-    lines.append(f"Appeals under two days: {report.appeals_under_two_days:,}.")
+    lines.append(f"Appeals with copies in several hours: {report.appeals_in_several_hours:,}.")
     lines += [
         f"The log of {p.topic} partition {p.part} is judged from offset {p.judged_from:,}: what lies before was "
         "trimmed, skipped by decision or carried over; its rows are held, not recounted."

@@ -1,46 +1,97 @@
--- Facts: what exists once. A row is a copy; the copy that stands earliest in the log is the fact.
+-- Facts: what exists once. A table is ordered by identity alone, so one identity is one row, whatever its copies say.
+-- Copies merge: `first` is the copy that is earliest in the log, and that copy is the fact. `hours` and `names` are the
+-- unions over all copies: they find what a replaced copy had touched.
 -- With FINAL read tupleElement(first, 'at'), never first.at: a subcolumn is read without merging the copies.
+
 CREATE TABLE IF NOT EXISTS gospulse_data.appeals_g{generation} {on_cluster}
 (
-    day Date COMMENT 'Day of receipt by Moscow''s calendar: part of the appeal''s identity',
     appeal String CODEC(ZSTD(1)) COMMENT 'Identity of the appeal: 32 hex digits',
-    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), id String, page Nullable(String), place String, channel String, entrance String, topic Nullable(String), source String, load Nullable(String), thread Nullable(String), author Nullable(String), responder Nullable(String), urgent Bool, amount UInt32)) DEFAULT (65535, 65535, 18446744073709551615, toDateTime64(0, 3, 'UTC'), toDateTime64(0, 3, 'UTC'), '', NULL, '', '', '', NULL, '', NULL, NULL, NULL, NULL, false, 0) COMMENT 'The earliest copy: its position in the log (log, part, off), then what it says; at is when it happened, appended when the broker took it (UTC). The default stands behind every copy: a row that brings only life changes nothing here',
-    life SimpleAggregateFunction(max, Tuple(version UInt64, state String, first_answer_at Nullable(DateTime64(3, 'UTC')), answered_at Nullable(DateTime64(3, 'UTC')), closed_at Nullable(DateTime64(3, 'UTC')), withdrawn_at Nullable(DateTime64(3, 'UTC')), topic Nullable(String), responder Nullable(String))) COMMENT 'What became of it, written by the refresher; version is the number of facts of its conversation that were known, so a stale one loses; 0 before the first time',
-    INDEX received tupleElement(first, 'at') TYPE minmax GRANULARITY 1,
-    INDEX identity appeal TYPE bloom_filter GRANULARITY 1,
-    INDEX conversation ifNull(tupleElement(first, 'thread'), '') TYPE bloom_filter GRANULARITY 1
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), id String, page Nullable(String), place String, channel String, entrance String, topic Nullable(String), source String, load Nullable(String), thread Nullable(String), message Nullable(String), object Nullable(String), author Nullable(String), responder Nullable(String), nature Nullable(String), rating Nullable(UInt8), urgent Bool)) COMMENT 'The earliest copy: its position in the log (log, part, off), then its contents; at is when it happened, appended when the broker appended it (UTC)',
+    hours SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hours of all copies: seconds since 1970 (UTC)',
+    names SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)) COMMENT 'Identities that any copy names: its thread',
+    INDEX named names TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = {AggregatingMergeTree}
-PARTITION BY toYear(day)
-ORDER BY (day, appeal)
+ORDER BY appeal
 {ttl_appeals}
-COMMENT 'Appeals, one row a copy until merged; read with FINAL or GROUP BY';
+SETTINGS index_granularity = 1024
+COMMENT 'Appeals: one row an identity, whatever its copies say';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.answers_g{generation} {on_cluster}
 (
-    day Date COMMENT 'Day of the answer by Moscow''s calendar',
     id String CODEC(ZSTD(1)) COMMENT 'Identity of the answer: 32 hex digits',
-    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), kind String, appeal Nullable(String), thread Nullable(String), page Nullable(String), place String, channel String, entrance String, source String, load Nullable(String), responder Nullable(String))) COMMENT 'The earliest copy; kind is appeal_interim or appeal_answered',
-    INDEX happened tupleElement(first, 'at') TYPE minmax GRANULARITY 1,
-    INDEX named ifNull(tupleElement(first, 'appeal'), '') TYPE bloom_filter GRANULARITY 1,
-    INDEX conversation ifNull(tupleElement(first, 'thread'), '') TYPE bloom_filter GRANULARITY 1
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), kind String, appeal Nullable(String), thread Nullable(String), reply_to Nullable(String), page Nullable(String), place String, channel String, entrance String, source String, load Nullable(String), responder Nullable(String))) COMMENT 'The earliest copy: its position in the log (log, part, off), then its contents; at is when it happened, appended when the broker appended it (UTC)',
+    hours SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hours of all copies: seconds since 1970 (UTC)',
+    names SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)) COMMENT 'Identities that any copy names: appeals, messages, threads',
+    INDEX named names TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = {AggregatingMergeTree}
-PARTITION BY toYear(day)
-ORDER BY (day, id)
+ORDER BY id
 {ttl_answers}
-COMMENT 'Official replies to appeals, interim and final';
+SETTINGS index_granularity = 1024
+COMMENT 'Official replies to appeals; kind is appeal_interim or appeal_answered';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.appeal_changes_g{generation} {on_cluster}
 (
-    day Date COMMENT 'Day of the change by Moscow''s calendar',
     id String CODEC(ZSTD(1)) COMMENT 'Identity of the change: 32 hex digits',
-    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), kind String, appeal Nullable(String), page Nullable(String), place String, topic Nullable(String), source String, load Nullable(String), responder Nullable(String))) COMMENT 'The earliest copy; kind is appeal_assigned, _closed, _reopened, _withdrawn, _removed, _restored, _reclassified or _rated',
-    INDEX happened tupleElement(first, 'at') TYPE minmax GRANULARITY 1,
-    INDEX named ifNull(tupleElement(first, 'appeal'), '') TYPE bloom_filter GRANULARITY 1
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), kind String, appeal Nullable(String), message Nullable(String), page Nullable(String), place String, topic Nullable(String), source String, load Nullable(String), responder Nullable(String), nature Nullable(String), rating Nullable(UInt8))) COMMENT 'The earliest copy: its position in the log (log, part, off), then its contents; at is when it happened, appended when the broker appended it (UTC)',
+    hours SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hours of all copies: seconds since 1970 (UTC)',
+    names SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)) COMMENT 'Identities that any copy names: appeals, messages',
+    INDEX named names TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = {AggregatingMergeTree}
-PARTITION BY toYear(day)
-ORDER BY (day, id)
+ORDER BY id
 {ttl_appeal_changes}
-COMMENT 'Changes of appeals'' states';
+SETTINGS index_granularity = 1024
+COMMENT 'Changes of appeals; kind is appeal_assigned, _closed, _reopened, _withdrawn, _removed, _restored, _reclassified or _rated';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.messages_g{generation} {on_cluster}
+(
+    message String CODEC(ZSTD(1)) COMMENT 'Identity of the message: 32 hex digits',
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), appeal String)) COMMENT 'The earliest copy: its position in the log (log, part, off), then its contents; at is when it happened, appended when the broker appended it (UTC)',
+    hours SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hours of all copies: seconds since 1970 (UTC)',
+    names SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)) COMMENT 'Identities that any copy names: its appeal',
+    INDEX named names TYPE bloom_filter(0.001) GRANULARITY 1
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY message
+{ttl_messages}
+SETTINGS index_granularity = 1024
+COMMENT 'Messages of citizens and the appeal that each belongs to';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.posts_g{generation} {on_cluster}
+(
+    object String CODEC(ZSTD(1)) COMMENT 'Public id of the post',
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), id String, page String, place String, channel String, format Nullable(String), source String, load Nullable(String))) COMMENT 'The earliest copy: its position in the log (log, part, off), then its contents; at is when it happened, appended when the broker appended it (UTC)',
+    hours SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hours of all copies: seconds since 1970 (UTC)'
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY object
+SETTINGS index_granularity = 1024
+COMMENT 'Posts that pages published';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.post_removals_g{generation} {on_cluster}
+(
+    object String CODEC(ZSTD(1)) COMMENT 'Public id of the post',
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, at DateTime64(3, 'UTC'), appended DateTime64(3, 'UTC'), id String, page String, place String, source String, load Nullable(String))) COMMENT 'The earliest copy: its position in the log (log, part, off), then its contents; at is when it happened, appended when the broker appended it (UTC)',
+    hours SimpleAggregateFunction(groupUniqArrayArray, Array(UInt32)) COMMENT 'Hours of all copies: seconds since 1970 (UTC)'
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY object
+SETTINGS index_granularity = 1024
+COMMENT 'Posts that were removed';
+
+-- The same facts in the order of time: a row is the earliest copy of a fact within one hour.
+CREATE TABLE IF NOT EXISTS gospulse_data.fact_hours_g{generation} {on_cluster}
+(
+    hour DateTime('UTC') COMMENT 'Hour in which the copy says that it happened (UTC)',
+    fact LowCardinality(String) COMMENT 'Table of the fact: appeals, answers, appeal_changes, messages, posts or post_removals',
+    key String CODEC(ZSTD(1)) COMMENT 'Identity in that table',
+    first SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64, place String, page String, kind String, entrance String)) DEFAULT (65535, 65535, 18446744073709551615, '', '', '', '') COMMENT 'The earliest copy in this hour: its position in the log, then its contents; page is empty where it has none',
+    standing SimpleAggregateFunction(min, Tuple(log UInt16, part UInt16, off UInt64)) DEFAULT (65535, 65535, 18446744073709551615) COMMENT 'Position of the earliest copy in any hour, written by the refresher for facts with copies in several hours'
+)
+ENGINE = {AggregatingMergeTree}
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, fact, key)
+{ttl_fact_hours}
+COMMENT 'Facts by hour: a fact counts in the hour whose row has first at or before standing';

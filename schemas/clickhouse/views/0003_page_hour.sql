@@ -45,30 +45,22 @@ FROM
         {rollup_counter_zeros}
     FROM
     (
+        -- A fact counts in the hour of its earliest copy.
         SELECT
-            toDateTime(toStartOfHour(tupleElement(first, 'at')), 'UTC') AS hour,
-            ifNull(tupleElement(first, 'page'), '') AS page,
-            tupleElement(first, 'place') AS place,
-            'appeal_received' AS kind,
-            tupleElement(first, 'entrance') AS entrance
-        FROM gospulse_data.appeals_g{generation} FINAL
-        WHERE tupleElement(first, 'id') != ''
-        UNION ALL
-        SELECT
-            toDateTime(toStartOfHour(tupleElement(first, 'at')), 'UTC') AS hour,
-            ifNull(tupleElement(first, 'page'), '') AS page,
-            tupleElement(first, 'place') AS place,
-            tupleElement(first, 'kind') AS kind,
-            '' AS entrance
-        FROM gospulse_data.answers_g{generation} FINAL
-        UNION ALL
-        SELECT
-            toDateTime(toStartOfHour(tupleElement(first, 'at')), 'UTC') AS hour,
-            ifNull(tupleElement(first, 'page'), '') AS page,
-            tupleElement(first, 'place') AS place,
-            tupleElement(first, 'kind') AS kind,
-            '' AS entrance
-        FROM gospulse_data.appeal_changes_g{generation} FINAL
+            hour,
+            tupleElement(f, 'page') AS page,
+            tupleElement(f, 'place') AS place,
+            tupleElement(f, 'kind') AS kind,
+            tupleElement(f, 'entrance') AS entrance
+        FROM
+        (
+            SELECT hour, min(first) AS f, min(standing) AS s
+            FROM gospulse_data.fact_hours_g{generation}
+            WHERE fact IN ('appeals', 'answers', 'appeal_changes')
+            GROUP BY hour, fact, key
+        )
+        WHERE tupleElement(f, 'log') < 65535
+            AND (tupleElement(f, 'log'), tupleElement(f, 'part'), tupleElement(f, 'off')) <= s
     )
     GROUP BY hour, page, place
 ) AS r

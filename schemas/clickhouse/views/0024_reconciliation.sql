@@ -30,7 +30,6 @@ FROM
         UNION ALL
         SELECT tupleElement(first, 'log'), tupleElement(first, 'part'), toUInt64(0), toUInt64(1), toUInt64(0)
         FROM gospulse_data.appeals_g{generation} FINAL
-        WHERE tupleElement(first, 'id') != ''
         UNION ALL
         SELECT log, part, toUInt64(0), toUInt64(0), folded
         FROM gospulse_data.progress_g{generation}

@@ -8,9 +8,10 @@ from typing import Final
 from streams.verify.compare import lives as compare_lives
 from streams.verify.compare.rollups import compare_rollups
 from streams.verify.findings import Findings
-from streams.verify.stored.lives import conversations
+from streams.verify.stored.facts import FACT_KEY
+from streams.verify.stored.lives import conversations, strangers
 from streams.verify.stored.retention import Limits
-from streams.verify.stored.tables import FACT_KEY, StoredRows
+from streams.verify.stored.tables import StoredRows
 
 #: Rows are written before they are acknowledged: by then a flush that was under way has told of itself.
 _SETTLE_S: Final = 2.0
@@ -26,7 +27,8 @@ def compare_derived(findings: Findings, stored: StoredRows, kept: Limits, patien
         # The lives of an hour's appeals are brought up to date together with the hour.
         behind.append(compare_lives.TABLE)
     else:
-        compare_lives.compare_lives(derived, conversations(stored), bool(kept.seconds(*FACT_KEY)))
+        expired = bool(kept.seconds(*FACT_KEY))
+        compare_lives.compare_lives(derived, conversations(stored), strangers(stored), expired)
     if not derived.green:
         time.sleep(_SETTLE_S)
         if stored.progress() != before:

@@ -14,7 +14,7 @@ from schemas.reference.places import zone_of
 from streams.verify.compare.behind import LateDay, late_days, late_hours, report_forgotten
 from streams.verify.findings import Findings
 from streams.verify.stored.retention import Limits
-from streams.verify.stored.tables import NO_LOG, ON_DISK, StoredRows
+from streams.verify.stored.tables import ON_DISK, StoredRows
 
 #: Roll-ups by local day -> their keys.
 DAYS: Final = {"place_day": ("day", "place"), "page_day": ("day", "place", "page")}
@@ -140,8 +140,7 @@ def _facts(stored: StoredRows) -> str:
         return (
             "SELECT toStartOfHour(tupleElement(f, 'at')) AS hour, tupleElement(f, 'place') AS place,"
             f" ifNull(tupleElement(f, 'page'), '') AS page, {kind} AS kind, {entrance} AS entrance"
-            f" FROM (SELECT min(first) AS f FROM {stored.table(table)} GROUP BY day, {identity})"
-            f" WHERE tupleElement(f, 'log') < {NO_LOG}"
+            f" FROM (SELECT min(first) AS f FROM {stored.table(table)} GROUP BY {identity})"
         )
 
     return " UNION ALL ".join(

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from schemas.contract.events import (
     ACTIVE_KINDS,
-    ANSWER_KINDS,
     APPEAL_KINDS,
     KINDS,
     MAX_AHEAD_MS,
@@ -18,9 +17,10 @@ from schemas.contract.events import (
     ahead_refusal,
 )
 from schemas.contract.refusal import MENDED, Refusal
+from streams.verify.recount.facts import KINDS_OF_FACTS, told_by
 from streams.verify.recount.ledger import Ledger, Refused
 from streams.verify.recount.marks import Marks
-from streams.verify.recount.rules import Rules, local_day, moscow_day
+from streams.verify.recount.rules import Rules, local_day
 
 HOUR_MS: Final = 3_600_000
 _KIND_NUMBER: Final = {kind: number for number, kind in enumerate(KINDS)}
@@ -143,12 +143,14 @@ class EventRecount:
         hour = event.at // HOUR_MS * 3600
         place = self._rules.place_of(event) if self._rules.stamps else event.place
         self.marks.hear(event.source, offset, appended, event.at, below)
-        if not repeated or kind in _APPEALS:
+        if not repeated or kind in KINDS_OF_FACTS:
             # Without the whole window the worker may know of a repeat that the recount cannot know; facts need none.
-            sure = kind in _APPEALS or self._window_known
+            sure = kind in KINDS_OF_FACTS or self._window_known
             self.marks.touch(hour, offset + 1, below and sure)
-        if kind in _APPEALS:
-            self._fact(event, place, offset, appended, below, not repeated)
+        if kind in KINDS_OF_FACTS:
+            where = (place, event.page or "", kind, event.entrance)
+            for told in told_by(event, place):
+                self._ledger.fact(told, offset, below, not repeated, event.at, appended, where)
         if repeated:
             self.dropped += 1
             return
@@ -161,19 +163,3 @@ class EventRecount:
             # Without the whole window the worker may know of a repeat that the recount cannot know: an upper bound.
             sure = below and self._window_known
             self._ledger.person((local_day(place, event.at), place, page), int(event.author[:16], 16), sure)
-
-    def _fact(self, e: Event, place: str, offset: int, appended: int, below: bool, counted: bool) -> None:
-        said: tuple[object, ...]
-        if e.kind == "appeal_received":
-            table, key = "appeals", e.appeal
-            said = (e.at, appended, e.id, e.page, place, e.channel, e.entrance, e.topic, e.source, e.load)
-            said += (e.thread, e.author, e.responder, e.urgent, e.amount)
-        elif e.kind in ANSWER_KINDS:
-            table, key = "answers", e.id
-            said = (e.at, appended, e.kind, e.appeal, e.thread, e.page, place, e.channel, e.entrance)
-            said += (e.source, e.load, e.responder)
-        else:
-            table, key = "appeal_changes", e.id
-            said = (e.at, appended, e.kind, e.appeal, e.page, place, e.topic, e.source, e.load, e.responder)
-        assert key is not None
-        self._ledger.fact(table, moscow_day(e.at), key, offset, below, counted, said)

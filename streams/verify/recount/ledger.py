@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from streams.verify.recount.facts import TEXT_KEYS, Told
 from streams.verify.recount.spill import SpillWriter, bucket_of_hex, bucket_of_text
 
 #: Distinct (day, place, page, author) held in memory before they are spilled.
@@ -21,18 +22,33 @@ ReadingKey = tuple[str, str, int, int, str]
 
 
 class FactCopy(Struct, frozen=True, array_like=True, gc=False):
-    """One copy of a fact as the log holds it; ``said`` are the members of the table's tuple after the position.
+    """One copy of a fact as the log holds it.
 
-    ``acknowledged``: it stands below the offset up to which rows must be written; ``counted``: the window let it pass.
+    ``at``, ``appended`` and ``said`` are the members of the table's tuple after the position (times in ms UTC);
+    ``where`` is what the hours of facts say: place, page or "", kind, entrance. ``acknowledged``: it stands below the
+    offset up to which rows must be written; ``counted``: the window let it pass.
     """
 
-    day: str
     key: str
     part: int
     off: int
     acknowledged: bool
     counted: bool
+    at: int
+    appended: int
+    names: tuple[str, ...]
     said: tuple[object, ...]
+    where: tuple[str, str, str, str]
+
+    @property
+    def hour(self) -> int:
+        """The hour in which it happened: seconds since 1970 (UTC)."""
+        return self.at // 3_600_000 * 3600
+
+    @property
+    def contents(self) -> tuple[object, ...]:
+        """The members of the table's tuple after the position."""
+        return (self.at, self.appended, *self.said)
 
 
 class ReadingCopy(Struct, frozen=True, array_like=True, gc=False):
@@ -86,12 +102,20 @@ class Ledger:
         self.readings = 0
 
     def fact(
-        self, table: str, day: str, key: str, off: int, acknowledged: bool, counted: bool, said: tuple[object, ...]
+        self,
+        told: Told,
+        off: int,
+        acknowledged: bool,
+        counted: bool,
+        at: int,
+        appended: int,
+        where: tuple[str, str, str, str],
     ) -> None:
-        """A record of an appeal, an answer or a change."""
+        """A copy of a fact; see :class:`FactCopy`."""
         self.facts += 1
-        copy = FactCopy(day, key, self._part, off, acknowledged, counted, said)
-        self._spill.add(table, bucket_of_hex(key), self._encode(copy))
+        copy = FactCopy(told.key, self._part, off, acknowledged, counted, at, appended, told.names, told.said, where)
+        bucket = bucket_of_text(told.key) if told.table in TEXT_KEYS else bucket_of_hex(told.key)
+        self._spill.add(told.table, bucket, self._encode(copy))
 
     def reading(
         self,

@@ -53,16 +53,23 @@ class Marks:
 
 
 def compare_hours(
-    findings: Findings, where: str, marks: Marks, stored: dict[int, int], judged_from: int, kept_from: int
+    findings: Findings,
+    where: str,
+    marks: Marks,
+    stored: dict[int, int],
+    moved: dict[int, int],
+    judged_from: int,
+    kept_from: int,
 ) -> None:
     """Compare the marks of hours, read before the end of the log that ``marks`` reach was asked for.
 
-    What lies before ``judged_from`` (offset) was not recounted; hours before ``kept_from`` may be gone.
+    ``moved`` are the marks that the refresher may have set where a copy in another hour stands. What lies before
+    ``judged_from`` (offset) was not recounted; hours before ``kept_from`` may be gone.
     """
     remaining = dict(stored)
     for hour, (low, high) in marks.hours.items():
         found = remaining.pop(hour, 0)
-        if low <= found <= high:
+        if low <= found <= max(high, moved.get(hour, 0)):
             findings.count(findings.compared if low == high else findings.bracketed, HOURS)
         elif found < low and hour < kept_from:
             findings.count(findings.expired, HOURS)
@@ -73,6 +80,8 @@ def compare_hours(
     for hour, found in remaining.items():
         if found <= judged_from:
             findings.count(findings.gone, HOURS)
+        elif found <= moved.get(hour, 0):
+            findings.count(findings.compared, HOURS)
         else:
             findings.differ(HOURS, f"{where} {_hour(hour)}", None, found)
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.contract.events import Event
-from schemas.reference.places import COUNTRY_ZONE, load_zone, zone_of
+from schemas.reference.places import load_zone, zone_of
 from streams.positions import Position
 
 
@@ -79,11 +79,6 @@ def _day_of_quarter(zone: str, quarter: int) -> str:
     day = datetime.fromtimestamp(quarter * 900, UTC).astimezone(load_zone(zone)).date()
     # ClickHouse's Date begins in 1970; west of Greenwich the first hours of 1970 are still 1969.
     return max(day, date(1970, 1, 1)).isoformat()
-
-
-def moscow_day(at_ms: int) -> str:
-    """The day by Moscow's calendar: part of an appeal's identity."""
-    return _day_of_quarter(COUNTRY_ZONE, at_ms // 900_000)
 
 
 @lru_cache(maxsize=500_000)

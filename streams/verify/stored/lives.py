@@ -1,64 +1,126 @@
-"""Reads the facts of all conversations from ClickHouse, with what the refresher recorded of their appeals."""
+"""Reads the facts of all conversations from ClickHouse, with what the refresher recorded of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from streams.verify.recount.replay import Fact, Fate
-from streams.verify.stored.tables import NO_LOG, ON_DISK, StoredRows
+from streams.verify.stored.tables import ON_DISK, StoredRows
+
+_MOMENTS: Final = ("received_at", "first_answer_at", "answered_at", "closed_at", "withdrawn_at")
+
+_SETTINGS: Final = ON_DISK | {
+    "output_format_json_named_tuples_as_objects": 0,
+    "join_algorithm": "grace_hash",
+    "max_bytes_in_join": 1 << 28,
+}
 
 
-class StoredFate(Fate, frozen=True, array_like=True, gc=False):
-    """What is recorded of an appeal under a day; ``version`` is how many facts were known, 0 before the first time."""
+class Told(Struct, frozen=True, array_like=True, gc=False):
+    """A fact of a conversation and what is recorded of it.
 
-    day: str
-    version: int
+    ``fates``: of a receipt; empty where nothing is recorded. ``match``: of an answer or change, the appeal that it
+    belongs to; empty for none.
+    """
+
+    conversation: str
+    fact: Fact
+    fates: list[Fate]
+    match: str
 
 
-def conversations(stored: StoredRows) -> Iterator[tuple[str, Fact, list[StoredFate]]]:
-    """The facts of all conversations, one conversation after the other: its name, a fact, and for a receipt what
-    is recorded of the appeal under each of its days.
+def conversations(stored: StoredRows) -> Iterator[Told]:
+    """The facts of all conversations, one conversation after the other. ClickHouse joins and sorts on disk.
 
-    What names an appeal that was never received is left out. ClickHouse joins and sorts on disk.
+    A fact belongs to the conversation of the appeal that it names, by itself or by a message; else an answer belongs to
+    that of its thread.
     """
     moment = "toUnixTimestamp64Milli({})".format
-    life = ", ".join(
-        ["life.state"]
-        + [moment(f"life.{name}") for name in ("first_answer_at", "answered_at", "closed_at", "withdrawn_at")]
-        + ["life.topic", "life.responder", "toString(day)", "life.version"]
-    )
+    table = stored.table
     appeals = (
-        f"SELECT appeal, min(tuple(f.at, day, ifNull(f.thread, ''))) AS first, groupArray(tuple({life})) AS fates,"
-        " if(first.3 = '', concat('appeal ', appeal), concat('thread ', first.3)) AS conversation"
-        f" FROM (SELECT day, appeal, min(first) AS f, max(life) AS life FROM {stored.table('appeals')}"
-        f" GROUP BY day, appeal) WHERE f.log < {NO_LOG} GROUP BY appeal"
+        f"SELECT appeal, {moment('f.at')} AS at, "
+        "if(f.thread IS NULL, concat('appeal ', appeal), concat('thread ', assumeNotNull(f.thread))) AS conversation "
+        f"FROM (SELECT appeal, min(first) AS f FROM {table('appeals')} GROUP BY appeal)"
     )
-    told = " UNION ALL ".join(
-        f"SELECT f.kind AS kind, id, {moment('f.at')} AS at, ifNull(f.appeal, '') AS appeal, {thread} AS thread,"
-        f" {topic} AS topic, f.responder AS responder"
-        f" FROM (SELECT id, min(first) AS f FROM {stored.table(table)} GROUP BY day, id)"
-        for table, thread, topic in (
-            ("answers", "ifNull(f.thread, '')", "CAST(NULL, 'Nullable(String)')"),
-            ("appeal_changes", "''", "f.topic"),
+    messages = (
+        f"SELECT message, f.appeal AS appeal, {moment('f.at')} AS at "
+        f"FROM (SELECT message, min(first) AS f FROM {table('messages')} GROUP BY message)"
+    )
+    members = ", ".join(
+        moment(f"tupleElement(l, '{name}')") if name in _MOMENTS else f"tupleElement(l, '{name}')"
+        for name in Fate.__struct_fields__
+    )
+    fates = (
+        f"SELECT appeal, [tuple({members})] AS fates FROM (SELECT appeal, max(life) AS l FROM {table('lives')}"
+        " GROUP BY appeal)"
+    )
+    matches = f"SELECT id, tupleElement(max(match), 'appeal') AS appeal FROM {table('matches')} GROUP BY id"
+
+    removes = "f.kind IN ('appeal_withdrawn', 'appeal_removed', 'appeal_restored')"
+
+    def told(name: str, message: str, thread: str, attributes: str, by_message: str) -> str:
+        return (
+            f"SELECT f.kind AS kind, id, {moment('f.at')} AS at, ifNull(f.appeal, '') AS appeal, "
+            f"ifNull({message}, '') AS message, {thread} AS thread, {attributes}, {by_message} AS message_first "
+            f"FROM (SELECT id, min(first) AS f FROM {table(name)} GROUP BY id)"
+        )
+
+    none = "CAST(NULL, 'Nullable(String)') AS {}".format
+    every = " UNION ALL ".join(
+        (
+            told(
+                "answers",
+                "f.reply_to",
+                "ifNull(f.thread, '')",
+                f"{none('topic')}, f.responder AS responder, {none('nature')}, CAST(NULL, 'Nullable(UInt8)') AS rating",
+                "0",
+            ),
+            told(
+                "appeal_changes",
+                f"if({removes}, f.message, '')",
+                "''",
+                "f.topic AS topic, f.responder AS responder, f.nature AS nature, f.rating AS rating",
+                removes,
+            ),
         )
     )
-    fact = "tuple(kind, id, at, appeal, topic, responder)"
-    moments = ", ".join(["Nullable(Int64)"] * 4)
-    nothing = f"CAST([], 'Array(Tuple(String, {moments}, Nullable(String), Nullable(String), String, UInt64))')"
-    sql = (
-        f"SELECT conversation, tuple('appeal_received', appeal, {moment('first.1')}, '', NULL, NULL), fates"
-        f" FROM ({appeals})"
-        f" UNION ALL SELECT concat('thread ', thread), {fact}, {nothing} FROM ({told}) WHERE appeal = ''"
-        f" UNION ALL SELECT conversation, {fact}, {nothing} FROM ({told}) AS t"
-        f" INNER JOIN (SELECT appeal, conversation FROM ({appeals})) AS a ON a.appeal = t.appeal"
-        " WHERE t.appeal != ''"
+    named = (
+        "SELECT t.kind AS kind, t.id AS id, t.at AS at, t.message AS message, t.topic AS topic,"
+        " t.responder AS responder, t.nature AS nature, t.rating AS rating, t.thread AS thread, r.appeal AS recorded,"
+        " if((t.message_first AND m.appeal != '') OR a.appeal = '', m.appeal, a.appeal) AS named"
+        f" FROM ({every}) AS t LEFT JOIN ({appeals}) AS a ON a.appeal = t.appeal"
+        f" LEFT JOIN ({messages}) AS m ON m.message = t.message LEFT JOIN ({matches}) AS r ON r.id = t.id"
     )
-    decode = msgspec.json.Decoder(tuple[str, Fact, list[StoredFate]]).decode
-    settings = ON_DISK | {
-        "output_format_json_named_tuples_as_objects": 0,
-        "join_algorithm": "grace_hash",
-        "max_bytes_in_join": 1 << 28,
-    }
-    return map(decode, stored.rows(f"SELECT * FROM ({sql}) ORDER BY 1", settings))
+    attributes = "CAST(NULL, 'Nullable(String)'), CAST(NULL, 'Nullable(String)'), CAST(NULL, 'Nullable(String)')"
+    nothing = f"{attributes}, CAST(NULL, 'Nullable(UInt8)')"
+    moments = ", ".join(["Nullable(Int64)"] * 4)
+    texts = ", ".join(["Nullable(String)"] * 3)
+    no_fates = f"CAST([], 'Array(Tuple(Int64, String, {moments}, {texts}, Nullable(UInt8)))')"
+    sql = (
+        f"SELECT a.conversation AS c, tuple('appeal_received', a.appeal, a.at, '', '', {nothing}), l.fates, ''"
+        f" FROM ({appeals}) AS a LEFT JOIN ({fates}) AS l ON l.appeal = a.appeal"
+        f" UNION ALL SELECT a.conversation, tuple('message', m.message, m.at, m.appeal, '', {nothing}), {no_fates}, ''"
+        f" FROM ({messages}) AS m INNER JOIN ({appeals}) AS a ON a.appeal = m.appeal"
+        " UNION ALL SELECT multiIf(n.named != '', a.conversation,"
+        " n.thread != '', concat('thread ', n.thread), concat('fact ', n.id)),"
+        " tuple(n.kind, n.id, n.at, n.named, n.message, n.topic, n.responder, n.nature, n.rating),"
+        f" {no_fates}, n.recorded FROM ({named}) AS n LEFT JOIN ({appeals}) AS a ON a.appeal = n.named"
+    )
+    decode = msgspec.json.Decoder(Told).decode
+    return map(decode, stored.rows(f"SELECT * FROM ({sql}) ORDER BY 1", _SETTINGS))
+
+
+def strangers(stored: StoredRows) -> Iterator[tuple[str, str]]:
+    """Rows of lives and matches (table, identity) that no fact explains."""
+    told = " UNION ALL ".join(f"SELECT id FROM {stored.table(name)}" for name in ("answers", "appeal_changes"))
+    for table, key, facts in (
+        ("lives", "appeal", f"SELECT appeal FROM {stored.table('appeals')}"),
+        ("matches", "id", told),
+    ):
+        sql = f"SELECT l.{key} FROM {stored.table(table)} AS l LEFT ANTI JOIN ({facts}) AS f ON f.{key} = l.{key}"
+        for line in stored.rows(sql, _SETTINGS):
+            yield table, msgspec.json.decode(line)[0]

@@ -17,42 +17,6 @@ from streams.positions import Partition
 from streams.verify.recount.ledger import PersonKey, ReadingKey, Refused
 from streams.verify.recount.marks import Heard
 
-#: Members of the aggregated tuple after the position, as the recount orders them.
-FACT_MEMBERS: Final = {
-    "appeals": (
-        "at",
-        "appended",
-        "id",
-        "page",
-        "place",
-        "channel",
-        "entrance",
-        "topic",
-        "source",
-        "load",
-        "thread",
-        "author",
-        "responder",
-        "urgent",
-        "amount",
-    ),
-    "answers": (
-        "at",
-        "appended",
-        "kind",
-        "appeal",
-        "thread",
-        "page",
-        "place",
-        "channel",
-        "entrance",
-        "source",
-        "load",
-        "responder",
-    ),
-    "appeal_changes": ("at", "appended", "kind", "appeal", "page", "place", "topic", "source", "load", "responder"),
-}
-FACT_KEY: Final = {"appeals": "appeal", "answers": "id", "appeal_changes": "id"}
 READING_MEMBERS: Final = (
     "observed_at",
     "complete_at",
@@ -66,8 +30,6 @@ READING_MEMBERS: Final = (
     "topic",
     "load",
 )
-#: The log of the default that stands behind every copy of a fact: a row that brings an appeal's life only.
-NO_LOG: Final = 65_535
 #: Groups come out in the order of the table and are sorted on disk: memory does not grow with the table.
 ON_DISK: Final[dict[str, Any]] = {
     "optimize_aggregation_in_order": 1,
@@ -75,17 +37,6 @@ ON_DISK: Final[dict[str, Any]] = {
     "max_bytes_before_external_sort": 1 << 28,
 }
 _MOMENTS: Final = frozenset({"at", "appended", "observed_at", "complete_at"})
-
-
-class StoredFact(Struct, frozen=True, array_like=True, gc=False):
-    """A fact as ClickHouse holds it."""
-
-    day: str
-    key: str
-    log: int
-    part: int
-    off: int
-    said: tuple[Any, ...]
 
 
 class StoredReading(Struct, frozen=True, array_like=True, gc=False):
@@ -204,10 +155,7 @@ class StoredRows:
 
     def appeals_by_both_routes(self) -> tuple[int, int]:
         """How many appeals stand as facts, and how many records were counted on their way."""
-        ((facts,),) = self.values(
-            f"SELECT count() FROM (SELECT min(first) AS f FROM {self.table('appeals')} GROUP BY day, appeal)"
-            f" WHERE f.log < {NO_LOG}"
-        )
+        ((facts,),) = self.values(f"SELECT uniqExact(appeal) FROM {self.table('appeals')}")
         ((counted,),) = self.values(
             f"SELECT sum(n) FROM (SELECT max(appeal_received) AS n FROM {self.table('page_hour')}"
             " GROUP BY hour, place, page, log, part, chunk)"
@@ -240,18 +188,6 @@ class StoredRows:
         )
         decode = msgspec.json.Decoder(Refused).decode
         return (decode(line) for line in self.rows(sql))
-
-    def facts(self, table: str, buckets: range) -> Iterator[StoredFact]:
-        """Facts of ``appeals``, ``answers`` or ``appeal_changes`` whose identity begins with a byte of ``buckets``."""
-        key = FACT_KEY[table]
-        said = ", ".join(_member(name) for name in FACT_MEMBERS[table])
-        sql = (
-            f"SELECT toString(day), {key}, f.log, f.part, f.off, tuple({said}) FROM (SELECT day, {key}, min(first) AS f"
-            f" FROM {self.table(table)} WHERE substring({key}, 1, 2) BETWEEN '{buckets[0]:02x}' AND '{buckets[-1]:02x}'"
-            f" GROUP BY day, {key}) WHERE f.log < {NO_LOG}"
-        )
-        decode = msgspec.json.Decoder(StoredFact).decode
-        return (decode(line) for line in self.rows(sql, {"output_format_json_named_tuples_as_objects": 0}))
 
     def readings(self, buckets: range) -> Iterator[StoredReading]:
         """Readings whose object falls into ``buckets`` (see ``spill.bucket_of_text``)."""

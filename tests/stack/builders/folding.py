@@ -202,13 +202,13 @@ class Folding:
             if count
         }
 
-    def _facts(self, table: str, part: int) -> dict[tuple[Any, str], int]:
+    def _facts(self, table: str, part: int) -> dict[str, int]:
         key = "appeal" if table == "appeals" else "id"
         rows = self.client.query(
-            f"SELECT day, {key}, min(first) AS f, f.off FROM gospulse_data.{table}_g1 GROUP BY day, {key} "
+            f"SELECT {key}, min(first) AS f, f.off FROM gospulse_data.{table}_g1 GROUP BY {key} "
             f"HAVING f.log = {self.log} AND f.part = {part}"
         ).result_rows
-        return {(day, identity): int(off) for day, identity, _, off in rows}
+        return {identity: int(off) for identity, _, off in rows}
 
     def _refused(self, part: int) -> set[int]:
         rows = self.client.query(
@@ -307,7 +307,7 @@ def ended(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         process.wait(10)
 
 
-def _offsets(plain: PlainCount, table: str) -> dict[tuple[Any, str], int]:
+def _offsets(plain: PlainCount, table: str) -> dict[str, int]:
     return {key: offset for key, (offset, _) in plain.facts[table].items()}
 
 

@@ -226,6 +226,7 @@ def _event(rng: random.Random, step: int) -> Event:
         topic=rng.choice([None, "housing.heating"]),
         appeal=_hex(rng) if is_appeal else None,
         thread=_hex(rng) if is_appeal and rng.random() < 0.5 else None,
+        message=f"{step:032x}" if kind == "appeal_received" else None,
         author=f"{rng.randrange(300):016x}" + "0" * 16 if rng.random() < 0.8 else None,
         responder="page: Ц" if kind == "appeal_answered" else None,
         urgent=rng.random() < 0.1,

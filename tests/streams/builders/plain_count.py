@@ -26,11 +26,15 @@ class PlainCount:
         #: (hour since 1970, page, place, kind) -> count
         self.totals: dict[tuple[int, str, str, str], int] = defaultdict(int)
         self.authors: dict[tuple[date, str, str], set[int]] = defaultdict(set)
+        #: (table, key) -> hours (seconds UTC) of all copies
+        self.hours: dict[tuple[str, str], set[int]] = defaultdict(set)
         #: table -> key -> offset of the earliest copy and its place
-        self.facts: dict[str, dict[tuple[date, str], tuple[int, str]]] = {
+        self.facts: dict[str, dict[str, tuple[int, str]]] = {
             "appeals": {},
             "answers": {},
             "appeal_changes": {},
+            "posts": {},
+            "post_removals": {},
         }
         self.refused: dict[int, tuple[str, str]] = {}
         self.touched: dict[int, int] = {}
@@ -61,7 +65,7 @@ class PlainCount:
         hour = event.at // 3_600_000
         last, happened = self.sources.get(event.source, (0, 0))
         self.sources[event.source] = (max(last, offset), max(happened, event.at))
-        if event.kind.startswith("appeal_"):
+        if event.kind.startswith(("appeal_", "post_")):
             self._fact(event, place, offset)
             self.touched[hour] = offset + 1
         chunk = offset // self._rules.chunk
@@ -83,10 +87,13 @@ class PlainCount:
             table, key = "appeals", event.appeal
         elif event.kind in ("appeal_interim", "appeal_answered"):
             table, key = "answers", event.id
+        elif event.kind.startswith("post_"):
+            table, key = ("posts" if event.kind == "post_published" else "post_removals"), event.object
         else:
             table, key = "appeal_changes", event.id
         assert key is not None
-        self.facts[table].setdefault((local_day("Europe/Moscow", event.at), key), (offset, place))
+        self.facts[table].setdefault(key, (offset, place))
+        self.hours[table, key].add(event.at // 3_600_000 * 3600)
 
 
 def local_day(zone: str, at_ms: int) -> date:
@@ -112,8 +119,13 @@ def differences(tables: Any, plain: PlainCount, rules: Definition) -> list[str]:
             plain.sources,
         ),
         *(
-            (name, {key: (said[2], _place(name, said)) for key, said in copies.items()}, plain.facts[name])
-            for name, copies in tables.facts.items()
+            (name, {key: (said[2], _place(name, said)) for (key,), said in tables.facts[name].items()}, facts)
+            for name, facts in plain.facts.items()
+        ),
+        (
+            "hours",
+            {(name, key): hours for (name, union, key), hours in tables.unions.items() if union == "hours"},
+            plain.hours,
         ),
     ):
         if stored != counted:
@@ -126,5 +138,5 @@ def differences(tables: Any, plain: PlainCount, rules: Definition) -> list[str]:
 
 def _place(table: str, said: tuple[Any, ...]) -> str:
     """The place of a fact's row without its key columns."""
-    place: str = said[{"appeals": 7, "answers": 9, "appeal_changes": 8}[table]]
+    place: str = said[{"appeals": 7, "answers": 10, "appeal_changes": 9, "posts": 7, "post_removals": 7}[table]]
     return place

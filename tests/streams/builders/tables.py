@@ -11,7 +11,17 @@ from streams.fold.rows import Rows
 
 Row = dict[str, Any]
 #: Key columns of the tables that keep one row a key, and the columns whose minimum or maximum decides.
-_EARLIEST = {"appeals": ("day", "appeal"), "answers": ("day", "id"), "appeal_changes": ("day", "id")}
+_EARLIEST = {
+    "appeals": ("appeal",),
+    "answers": ("id",),
+    "appeal_changes": ("id",),
+    "messages": ("message",),
+    "posts": ("object",),
+    "post_removals": ("object",),
+    "fact_hours": ("hour", "fact", "key"),
+}
+#: What facts keep of all copies.
+_UNIONS = ("hours", "names")
 _CELL = ("hour", "page", "place", "log", "part", "chunk")
 
 
@@ -19,7 +29,10 @@ class Tables:
     """What ClickHouse would hold after any sequence of inserts."""
 
     def __init__(self) -> None:
+        #: Table -> identity -> the earliest copy, from its position on.
         self.facts: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = {name: {} for name in _EARLIEST}
+        #: (table, hours or names, identity) -> the union over all copies.
+        self.unions: dict[tuple[Any, ...], set[Any]] = defaultdict(set)
         self.cells: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: dict.fromkeys(KINDS, 0))
         self.people: dict[tuple[Any, ...], set[int]] = defaultdict(set)
         self.readings: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -37,7 +50,10 @@ class Tables:
 
     def _insert_row(self, name: str, row: Row) -> None:
         if name in _EARLIEST:
+            unions = {union: row.pop(union) for union in _UNIONS if union in row}
             key, said = _split(row, _EARLIEST[name])
+            for union, values in unions.items():
+                self.unions[(name, union, *key)] |= set(values)
             self.facts[name][key] = min(self.facts[name].get(key, said), said, key=lambda copy: copy[:3])
         elif name == "page_hour":
             cell = self.cells[_split(row, _CELL)[0]]

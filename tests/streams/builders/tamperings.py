@@ -47,10 +47,11 @@ TAMPERINGS = {
     ),
     "an appeal says another place": (
         "appeals",
-        "INSERT INTO {appeals} (day, appeal, first) SELECT day, appeal, tuple(first.log, first.part, first.off,"
+        "INSERT INTO {appeals} (appeal, first) SELECT appeal, tuple(first.log, first.part, first.off,"
         " first.at, first.appended,"
         " first.id, first.page, '11111111', first.channel, first.entrance, first.topic, first.source, first.load,"
-        " first.thread, first.author, first.responder, first.urgent, first.amount) FROM {appeals}"
+        " first.thread, first.message, first.object, first.author, first.responder, first.nature, first.rating,"
+        " first.urgent) FROM {appeals}"
         " WHERE first.place > '11111111' AND appeal > '1' LIMIT 1",
         "11111111",
     ),
@@ -59,6 +60,39 @@ TAMPERINGS = {
         "appeal_changes",
         "ALTER TABLE {appeal_changes} DELETE WHERE id = (SELECT max(id) FROM {appeal_changes})",
         "",
+    ),
+    "a copy lies in an hour that nobody told of": (
+        "appeals",
+        "INSERT INTO {appeals} SELECT * REPLACE ([3600] AS hours) FROM {appeals} WHERE appeal > '8'"
+        " ORDER BY appeal LIMIT 1",
+        "hours",
+    ),
+    "a fact is missing in its hour": (
+        "fact_hours",
+        "ALTER TABLE {fact_hours} DELETE WHERE key = (SELECT max(key) FROM {fact_hours} WHERE fact = 'answers')",
+        "answers",
+    ),
+    "a fact is hidden in its hour": (
+        "fact_hours",
+        "INSERT INTO {fact_hours} (hour, fact, key, standing) SELECT hour, fact, key, tuple(1, 0, 0) FROM {fact_hours}"
+        " WHERE fact = 'appeal_changes' ORDER BY key LIMIT 1",
+        "appeal_changes",
+    ),
+    "a message belongs to another appeal": (
+        "messages",
+        "INSERT INTO {messages} (message, first) SELECT message, tuple(first.log, first.part, first.off, first.at,"
+        " first.appended, repeat('0', 32)) FROM {messages} ORDER BY message LIMIT 1",
+        "0" * 32,
+    ),
+    "a post is missing": (
+        "posts",
+        "ALTER TABLE {posts} DELETE WHERE object = (SELECT max(object) FROM {posts})",
+        "post-",
+    ),
+    "a removal of a post is missing": (
+        "post_removals",
+        "ALTER TABLE {post_removals} DELETE WHERE object = (SELECT max(object) FROM {post_removals})",
+        "post-",
     ),
     "somebody more was active": (
         "people_day",

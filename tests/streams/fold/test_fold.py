@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -119,13 +119,17 @@ def test_a_fact_carries_what_its_record_said() -> None:
         "author": hex32("author"),
         "responder": "МЦУ",
         "urgent": True,
-        "amount": 1,
+        "message": hex32("message"),
+        "object": "vk:1_7",
+        "nature": "complaint",
+        "rating": 3,
     }
     (row,) = rows_of(folded([event(1, "appeal_received", at=T0 + 5, **said)]), "appeals")
     happened, appended = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (T0 + 5, APPENDED))
     assert row == said | {
-        "day": date(2026, 3, 2),
         "appeal": hex32(("appeal", 1)),
+        "hours": [T0 // 1000],
+        "names": [hex32("thread")],
         "log": 1,
         "part": 0,
         "off": 0,

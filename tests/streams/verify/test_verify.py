@@ -26,7 +26,7 @@ from streams.refresh.refresher import Refresher
 from streams.verify.recount.rules import parse_rules
 from streams.verify.report import Report
 from streams.verify.run import VerifyConfig, verify
-from streams.verify.stored.tables import FACT_KEY
+from streams.verify.stored.facts import FACT_KEY
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.folded_log import START_MS, FoldedLog, some_events, some_readings, some_rejections
 from tests.streams.builders.tamperings import TAMPERINGS
@@ -111,7 +111,7 @@ def tampered(bench: Bench) -> Report:
     """The report on a generation that was tampered with in every way."""
     log = bench.generation()
     log.fold()
-    names = ("page_hour", *FACT_KEY, "people_day", "readings", "rejected", "touched", "sources")
+    names = ("page_hour", *FACT_KEY, "people_day", "readings", "rejected", "touched", "sources", "fact_hours")
     tables = {name: f"gospulse_data.{name}_g{log.generation}" for name in names}
     for _table, statement, _shown in TAMPERINGS.values():
         bench.client.command(statement.format(**tables), settings={"mutations_sync": 2})
@@ -129,7 +129,11 @@ def test_a_wrong_row_is_red(tampered: Report, what: str) -> None:
 def test_differences_are_only_where_rows_are_wrong(tampered: Report) -> None:
     """Every other row of the tables is compared and found equal."""
     differences = tampered.findings.differences
-    assert differences["appeals"] == 3
+    assert differences["appeals"] == 4
+    assert differences["messages"] == 1
+    assert differences["posts"] == 1
+    assert differences["post_removals"] == 1
+    assert differences["fact_hours"] == 2
     assert differences["answers"] == 1
     assert differences["appeal_changes"] == 1
     assert differences["people_day"] == 2
@@ -145,7 +149,7 @@ def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) ->
     report = bench.verify(folded)
     assert report.findings.kept == []
     assert report.rollups_behind == []
-    for derived in ("place_hour", "place_day", "page_day", "lives"):
+    for derived in ("place_hour", "place_day", "page_day", "lives", "matches"):
         assert report.findings.compared[derived] > 3
     for rollup in ("place_hour", "place_day", "page_day"):
         table = f"gospulse_data.{rollup}_g{folded.generation}"
@@ -153,14 +157,18 @@ def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) ->
             f"INSERT INTO {table} SELECT * REPLACE (appeals + 3 AS appeals, version + 1 AS version)"
             f" FROM {table} LIMIT 1"
         )
+    answers = f"gospulse_data.answers_g{folded.generation}"
+    lives, matches = (f"gospulse_data.{name}_g{folded.generation}" for name in ("lives", "matches"))
     bench.client.command(
-        f"INSERT INTO gospulse_data.appeals_g{folded.generation} (day, appeal, life) SELECT day, appeal,"
-        " tuple(max(life).version + 1, 'closed', NULL, NULL, toDateTime64(1e9, 3, 'UTC'), NULL, NULL, NULL)"
-        f" FROM gospulse_data.appeals_g{folded.generation} GROUP BY day, appeal ORDER BY appeal LIMIT 1"
+        f"INSERT INTO {lives} SELECT appeal, tuple(max(life).version + 1, max(life).received_at, 'closed', NULL, NULL,"
+        " toDateTime64(1e9, 3, 'UTC'), NULL, NULL, NULL, NULL, NULL)"
+        f" FROM {lives} GROUP BY appeal ORDER BY appeal LIMIT 1"
     )
+    bench.client.command(f"INSERT INTO {matches} SELECT min(id), tuple(1, repeat('0', 32)) FROM {answers}")
+    bench.client.command(f"INSERT INTO {matches} SELECT repeat('0', 32), tuple(1, repeat('1', 32))")
     tampered = bench.verify(folded)
-    assert tampered.findings.differences == {"place_hour": 1, "place_day": 1, "page_day": 1, "lives": 1}
-    assert "state=closed" in tampered.findings.kept[-1].stored
+    assert tampered.findings.differences == {"place_hour": 1, "place_day": 1, "page_day": 1, "lives": 1, "matches": 2}
+    assert any("state=closed" in difference.stored for difference in tampered.findings.kept)
     assert "+3 appeals" in tampered.findings.kept[0].stored
 
 
@@ -309,7 +317,7 @@ def test_what_retention_let_go_is_not_missed(bench: Bench, kafka: KafkaConnectio
     report = bench.verify(log)
     assert report.findings.kept == []
     assert report.rollups_behind == []
-    assert set(report.findings.expired) == {*tables, "touched"}
+    assert set(report.findings.expired) == {*tables, "touched", "messages", "fact_hours"}
     assert set(tables) <= set(report.kept_from)
     assert report.reconciliation is None
     for table in ("page_hour", "appeals", "people_day", "readings", "place_hour", "page_day"):
@@ -335,7 +343,7 @@ def _long_ago(value: bytes, *times: str) -> bytes:
     return json.dumps(record | {name: record[name] - LONG_AGO_DAYS * 86_400_000 for name in times}).encode()
 
 
-def test_an_appeal_under_two_days_is_reported(bench: Bench, kafka: KafkaConnection) -> None:
+def test_an_appeal_with_a_corrected_date_is_one_appeal(bench: Bench, kafka: KafkaConnection) -> None:
     log = FoldedLog(kafka, bench.client, next(_generations))
     appeal = Event(
         v=1,
@@ -353,6 +361,7 @@ def test_an_appeal_under_two_days_is_reported(bench: Bench, kafka: KafkaConnecti
     log.fold()
     report = bench.verify(log)
     assert report.green
-    assert report.appeals_under_two_days == 1
-    assert report.repeats.fact_copies["appeals"] == 1
+    assert report.appeals_in_several_hours == 1
+    assert report.facts["appeals"] == 1
+    assert report.repeats.fact_copies["appeals"] == 2
     assert report.repeats.dropped_by_window == 1
