@@ -196,4 +196,5 @@ def _synced(statement: str) -> str:
     """A CREATE TABLE with the settings of :data:`FSYNC`; they stand before the table's comment."""
     before, comment, after = statement.rpartition("\nCOMMENT ")
     settings = ", ".join(f"{name} = 1" for name in FSYNC)
-    return f"{before}\nSETTINGS {settings}{comment}{after}"
+    clause = f", {settings}" if "\nSETTINGS " in before else f"\nSETTINGS {settings}"
+    return f"{before}{clause}{comment}{after}"

@@ -80,12 +80,14 @@ def read_carriers(client: Client, generation: int, places: Sequence[str], begin:
         "AND tupleElement({0}, 'place') IN {{places:Array(String)}}"
     )
     rows = client.query(
-        f"WITH f AS (SELECT appeal, min(first) AS fact, max(life) AS fate FROM {table} "
-        f"WHERE appeal IN (SELECT appeal FROM {table} WHERE {inside.format('first')}) GROUP BY appeal) "
+        f"WITH f AS (SELECT appeal, min(first) AS fact FROM {table} "
+        f"WHERE appeal IN (SELECT appeal FROM {table} WHERE {inside.format('first')}) GROUP BY appeal), "
+        f"l AS (SELECT appeal, max(life) AS fate FROM gospulse_data.lives_g{generation} "
+        "WHERE appeal IN (SELECT appeal FROM f) GROUP BY appeal) "
         "SELECT tupleElement(fact, 'page'), coalesce(tupleElement(fate, 'topic'), tupleElement(fact, 'topic')), "
-        "tupleElement(fact, 'entrance'), coalesce(tupleElement(fact, 'author'), appeal), "
+        "tupleElement(fact, 'entrance'), coalesce(tupleElement(fact, 'author'), f.appeal), "
         "intDiv(toUnixTimestamp(toDateTime(tupleElement(fact, 'at'))), 300), count() "
-        f"FROM f WHERE {inside.format('fact')} GROUP BY 1, 2, 3, 4, 5",
+        f"FROM f LEFT JOIN l ON l.appeal = f.appeal WHERE {inside.format('fact')} GROUP BY 1, 2, 3, 4, 5",
         parameters={"begin": begin, "end": end, "places": list(places)},
     ).result_rows
     return carriers_of(rows)

@@ -62,8 +62,9 @@ def test_retention_is_a_setting_and_roll_ups_go_with_their_cells() -> None:
         if (match := re.match(r"CREATE TABLE IF NOT EXISTS gospulse_data\.(\w+)_g3", statement))
     }
     with_ttl = {table for table, statement in made.items() if re.search(r"\nTTL ", statement)}
-    assert with_ttl == {"appeals", "page_hour", "place_hour", "place_day", "page_day", "touched", "rejected"}
-    assert "TTL day + toIntervalDay(3650)" in made["appeals"]
+    of_cells = {"page_hour", "fact_hours", "place_hour", "place_day", "page_day", "touched"}
+    assert with_ttl == {"appeals", "messages", "lives", "rejected"} | of_cells
+    assert "TTL toDateTime(tupleElement(first, 'at')) + toIntervalDay(3650)" in made["appeals"]
 
 
 def test_one_switch_makes_every_engine_replicated_with_a_path_of_its_own() -> None:

@@ -54,16 +54,16 @@ def test_what_became_of_appeals(log: Shown) -> None:
     }
     assert {name: log.rows(question.format(hex32(name)))[0] for name in expected} == expected
     assert log.rows(
-        "SELECT received_at, first_seen_at, page, place, region, channel, entrance, source, author, amount, load "
-        f"FROM gospulse.appeals WHERE appeal = '{hex32('quiet')}'"
-    ) == [(moment(T0), moment(APPENDED), None, LOS_ANGELES, None, "Call", "phone", "test", None, 1, None)]
+        "SELECT received_at, first_seen_at, page, place, region, channel, entrance, source, urgent, nature, "
+        f"rating, load FROM gospulse.appeals WHERE appeal = '{hex32('quiet')}'"
+    ) == [(moment(T0), moment(APPENDED), None, LOS_ANGELES, None, "Call", "phone", "test", False, None, None, None)]
 
 
 def test_the_columns_of_appeals_are_the_promised_ones(log: Shown) -> None:
     names = [str(row[0]) for row in log.rows("DESCRIBE gospulse.appeals")]
     assert ", ".join(names) == (
-        "appeal, received_at, first_seen_at, first_answer_at, closed_at, withdrawn_at, state, page, place, region, "
-        "channel, entrance, topic, source, responder, author, amount, load"
+        "appeal, received_at, first_seen_at, first_answer_at, answered_at, closed_at, withdrawn_at, state, page, "
+        "place, region, channel, entrance, topic, nature, rating, urgent, source, responder, post, load"
     )
 
 

@@ -324,7 +324,8 @@ def test_what_retention_let_go_is_not_missed(bench: Bench, kafka: KafkaConnectio
         assert report.findings.compared[table] > 0
     for table in ("page_hour", "people_day", "appeals"):
         first = f"FROM gospulse_data.{table}_g{log.generation}"
-        where = "hour = (SELECT max(hour)" if table == "page_hour" else "day = (SELECT max(day)"
+        column = {"page_hour": "hour", "appeals": "tupleElement(first, 'at')"}.get(table, "day")
+        where = f"{column} = (SELECT max({column})"
         bench.client.command(f"DELETE {first} WHERE {where} {first})", settings={"mutations_sync": 2})
     assert {"page_hour", "people_day", "appeals"} <= set(bench.verify(log).findings.differences)
 
