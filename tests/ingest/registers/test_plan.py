@@ -339,6 +339,35 @@ def test_an_open_quotation_mark_does_not_swallow_rows_in_silence(registers: Regi
     assert (line == 2 and "goes on to line 4" in reason) or "line 3" in reason
 
 
+def test_an_import_that_was_cut_off_is_finished_by_the_next(registers: Registers) -> None:
+    content = PAGE_FILE.replace("Школа", "Гимназия").replace("Музей", "Парк") + f"tg,a,Н,{CITY},{TAX}\n"
+    whole = registers.plan(PAGES, content).writes
+    assert len(whole) == 3
+    before = dict(registers.stored["pages"])
+    registers.load(PAGES, content)
+    wanted = dict(registers.stored["pages"])
+    for taken in range(len(whole)):
+        registers.stored["pages"] = dict(before)
+        registers.apply(PAGES, Plan(0, 0, whole[:taken], [], not_ended=False))
+        registers.load(PAGES, content)
+        assert registers.stored["pages"] == wanted
+
+
+def test_two_imports_at_once_leave_no_overlap(registers: Registers) -> None:
+    one = registers.plan(PAGES, PAGE_FILE.replace("Школа", "Гимназия"), since=date(2026, 12, 1))
+    other = registers.plan(PAGES, PAGE_FILE.replace("Школа", "Лицей"), since=date(2026, 12, 5))
+    before = dict(registers.stored["pages"])
+    for order in ((one, other), (other, one)):
+        registers.stored["pages"] = dict(before)
+        for each in order:
+            registers.apply(PAGES, each)
+        assert registers.validities(PAGES, "vk:1", "name") == [
+            (SINCE_EVER, date(2026, 12, 1), "Школа"),
+            (date(2026, 12, 1), date(2026, 12, 5), "Гимназия"),
+            (date(2026, 12, 5), None, "Лицей"),
+        ]
+
+
 def test_a_summary_counts_keys(registers: Registers) -> None:
     found = registers.plan(PAGES, PAGE_FILE.replace("Школа", "Гимназия") + f"tg,a,Н,{CITY},{TAX}\n")
     assert dict(summary(found, registers.stored["pages"])) == {"changed": 1, "new": 1}
