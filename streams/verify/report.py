@@ -69,7 +69,10 @@ class Report(Struct, kw_only=True):
     #: Roll-ups that the refresher had not brought up to date; None where none was compared because rows changed.
     rollups_behind: list[str] | None = None
 
+    #: Records that were not judged although they are in the log, or rows although they are stored: sentences.
+    unjudged: list[str] = field(default_factory=list)
+
     @property
     def green(self) -> bool:
-        """Whether every row is what the log says."""
-        return self.findings.green
+        """Whether everything was judged, and every row is what the log says."""
+        return self.findings.green and not self.unjudged

@@ -253,12 +253,32 @@ def _conclude(
         deleted_logs=deleted,
         kept_from={table: f"{moment:%Y-%m-%d %H:%M}Z" for table, moment in sorted(kept.before.items())},
     )
+    report.unjudged = _unjudged(results, stored)
     if quiet:
         report.rollups_behind = compare_derived(findings, stored, kept, config.rollup_patience_s)
         whole = not any(findings.expired.get(table) for table in ("appeals", "page_hour"))
         if whole and not deleted and not any(result.judged_from for result in results) and "appeals" in tallies:
             report.reconciliation = _reconciliation(stored, tallies["appeals"])
     return report
+
+
+def _unjudged(results: list[PartitionResult], stored: StoredRows) -> list[str]:
+    """Stopped partitions, whose records nobody counts, and records that were given up by a decision."""
+    stopped = stored.stopped()
+    skipped = {Partition(log, part): off for log, part, off in stored.skipped_to()}
+    sentences = []
+    for result in results:
+        partition = Partition(result.log, result.part)
+        name = f"{result.topic} partition {result.part}"
+        if partition in stopped:
+            waiting = max(0, result.end - max(result.acknowledged, result.judged_from))
+            sentences.append(f"{name} is stopped; {waiting:,} offsets wait. {stopped[partition]}")
+        if partition in skipped:
+            sentences.append(
+                f"{name} goes on at offset {skipped[partition]:,} by decision: nothing before it was judged, nor were "
+                "the counters of the rest of its chunk. A rebuilt generation counts what the log holds."
+            )
+    return sentences
 
 
 def _check_unknown_partitions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,9 @@ async def test_markers_are_passed_over_and_aborted_records_do_not_count(folding:
         assert folding.stopped() == {}
     assert folding.differences() == []
     assert folding.committed() == folding.published()
+    # The verifier reads past markers too, and leaves out what was aborted.
+    verified = folding.command("verify", "--json")
+    assert json.loads(verified.stdout)["green"], verified.stdout + verified.stderr
     # A worker that begins anew reads the window, with its voids, once more.
     folding.publish(80)
     async with folding.worker():

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Final
 
 from deploy.cli.import_.display import display, show_summary
+from deploy.cli.import_.waiting import waiting
 from deploy.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
 from deploy.settings import Settings
 from ingest.files.importer import Importer
@@ -22,6 +23,7 @@ from ingest.identities import IdentityKeyError, load_identity_key
 from ingest.kafka.publisher import Delivered, Publisher, PublishError
 from ingest.mapping.file import SHIPPED, load_mapping
 from ingest.mapping.mapping import MappingError
+from schemas.contract.topics import EVENTS, READINGS
 
 NAME = "import"
 HELP = "import a file of appeals, or of counts of appeals, through a mapping"
@@ -95,13 +97,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UserError(str(error), FAILURE) from error
 
     kafka = settings.kafka
+    parts: set[int] = set()
 
     def connect(delivered: Delivered) -> Publisher:
+        def note(token: object, part: int, offset: int) -> None:
+            parts.add(part)
+            delivered(token, part, offset)
+
         return Publisher(
             kafka,
             timeout=args.timeout,
             connect_timeout=min(10.0, args.timeout),
-            on_delivered=delivered,
+            on_delivered=note,
             client_id="gospulse-import",
         )
 
@@ -113,7 +120,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UserError(f"{error} Nothing was imported.", FAILURE) from error
     except OSError as error:
         raise UserError(f"{error.filename or 'A file'} cannot be written: {error.strerror}.", FAILURE) from error
-    return _end(summary, mapping.name, time.monotonic() - began)
+    code = _end(summary, mapping.name, time.monotonic() - began)
+    unseen = waiting(settings, READINGS if summary.shape == "totals" else EVENTS, parts) if parts else None
+    if unseen is not None:
+        raise UserError(unseen, FAILURE)
+    return code
 
 
 def _end(summary: Summary, mapping: str, seconds: float) -> int:

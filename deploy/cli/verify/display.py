@@ -24,11 +24,15 @@ def print_report(report: Report, seconds: float) -> None:
         print(line)
     rate = report.records / seconds if seconds > 0 else 0.0
     counted = f"{report.records:,} records recounted in {seconds:.1f} s ({rate:,.0f}/s)"
+    total = sum(report.findings.differences.values())
     if report.green:
         print(f"\nGREEN: generation {report.generation} holds what the log says; {counted}")
-    else:
-        total = sum(report.findings.differences.values())
+    elif total:
         print(f"\nRED: {total:,} differences in generation {report.generation}; {counted}")
+    else:
+        print(f"\nRED: no difference in generation {report.generation}, but not everything was judged; {counted}")
+    for sentence in report.unjudged:
+        print(f"Not judged: {sentence}")
 
 
 def _print_compared(report: Report) -> None:

@@ -136,6 +136,14 @@ class StoredRows:
         )
         return self.values(sql)
 
+    def stopped(self) -> dict[Partition, str]:
+        """Why partitions are stopped, as their worker said last."""
+        sql = (
+            f"SELECT log, part, max(latest).stopped AS reason FROM {self.table('progress')}"
+            " GROUP BY log, part HAVING reason != ''"
+        )
+        return {Partition(log, part): reason for log, part, reason in self.values(sql)}
+
     def logs(self) -> list[int]:
         """The logs that the generation has folded or carried over."""
         return [log for (log,) in self.values(f"SELECT DISTINCT log FROM {self.table('progress')}")]

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from deploy import topics
 from deploy.cli.main import main
-from schemas.connections import KafkaConnection
+from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.contract.topics import EVENTS
 from tests.ingest.conftest import Records
 from tests.servers.ports import free_port
@@ -188,3 +191,26 @@ def test_a_signal_stops_it_and_resume_goes_on(
     assert code == 0 and "resumed after line" in out
     values = [value for _, _, value in read_topic(EVENTS)]
     assert len(values) == rows == len({json.loads(value)["id"] for value in values})
+
+
+def test_records_in_a_stopped_partition_are_a_failure(
+    command: Command, kafka: KafkaConnection, tables: ClickHouseConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are safe in Kafka, but nobody counts them: the import says so and does not end with 0."""
+    topics.apply(kafka, 1)
+    monkeypatch.setenv("GOSPULSE_CLICKHOUSE", f"http://{tables.host}:{tables.port}")
+    monkeypatch.setenv("GOSPULSE_CLICKHOUSE_PASSWORD", tables.password.reveal())
+    with open_clickhouse(tables) as client:
+        log = topics.register(client, topics.existing(kafka), datetime.now(UTC))[EVENTS]
+        Path("f.csv").write_text(HEADER + "".join(f"{n},came,45382000,2026-03-02 10:00\n" for n in range(200)))
+        heartbeat = (
+            "INSERT INTO gospulse_data.progress_g1 (log, part, folded, latest) "
+            f"SELECT {log}, number, 0, tuple(now64(3), 0, 'worker-1', if(number = 3, %(why)s, '')) FROM numbers(8)"
+        )
+        client.command(heartbeat, parameters={"why": ""})
+        assert command("f.csv", "--mapping", "m.toml", kafka=kafka)[0] == 0
+        client.command(heartbeat, parameters={"why": "Records were lost."})
+        code, out, err = command("f.csv", "--mapping", "m.toml", kafka=kafka)
+    assert code == 1
+    assert "200" in out
+    assert "some of them are not counted yet. Stopped events 3: Records were lost." in err

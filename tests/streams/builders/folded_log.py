@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -33,7 +33,7 @@ from streams.worker.sink import DURABLE
 #: 2026-10-01T09:00:00Z.
 START_MS = 1_790_845_200_000
 PARTITIONS = {topics.EVENTS: 2, topics.READINGS: 1, topics.REJECTED: 1}
-_FOLDS: dict[str, Callable[[int, int, int, Definition], PartitionFold]] = {
+_FOLDS: Mapping[str, type[PartitionFold]] = {
     topics.EVENTS: EventFold,
     topics.READINGS: ReadingFold,
     topics.REJECTED: RejectionFold,
@@ -57,6 +57,8 @@ class FoldedLog:
         self.client = client
         self._read = {} if read is None else read
         fields = {"chunk": 64, "window_chunks": 2} | definition
+        #: Where it was decided that a partition goes on, by (topic, part).
+        self.floors: dict[tuple[str, int], int] = {}
         self.definition = _replaced(current_definition(generation), fields)
         admin = KafkaAdminClient(bootstrap_servers=list(kafka.bootstrap))
         existing = set(admin.list_topics())
@@ -165,8 +167,9 @@ class FoldedLog:
 
     def _folded(self, topic: str, part: int, end: int | None) -> tuple[list[Rows], int, int]:
         log = self.logs[topic]
-        start = self.definition.cut_of(log, part)
-        fold = _FOLDS[topic](log, part, start, self.definition)
+        floor = self.floors.get((topic, part), 0)
+        start = max(self.definition.cut_of(log, part), floor)
+        fold = _FOLDS[topic](log, part, start, self.definition, floor=floor)
         whole = self.batch(topic, part, fold.window_from)
         if fold.window_from < start:
             fold.warm(whole)

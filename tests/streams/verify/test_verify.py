@@ -18,10 +18,11 @@ from schemas.clickhouse.retention import retention_statements
 from schemas.clickhouse.sql_files import Rendering, Retention
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.contract.events import Event, encode_event
+from streams.bookkeeping.decisions import SKIP_GAP, decisions, record, undo
 from streams.bookkeeping.offsets import KafkaOffsets
 from streams.definition import Stamp, encode_definition
 from streams.fold.batch import Batch
-from streams.positions import TopicPartition
+from streams.positions import Partition, TopicPartition
 from streams.refresh.refresher import Refresher
 from streams.verify.recount.rules import parse_rules
 from streams.verify.report import Report
@@ -366,3 +367,39 @@ def test_an_appeal_with_a_corrected_date_is_one_appeal(bench: Bench, kafka: Kafk
     assert report.facts["appeals"] == 1
     assert report.repeats.fact_copies["appeals"] == 2
     assert report.repeats.dropped_by_window == 1
+
+
+def test_a_stopped_partition_is_not_green(bench: Bench) -> None:
+    """Every row is right, but nobody counts what the partition holds beyond them."""
+    log = bench.generation()
+    log.fold(ends={TopicPartition("events", 0): 100})
+    assert bench.verify(log).green
+    progress = f"gospulse_data.progress_g{log.generation}"
+    bench.client.command(
+        f"INSERT INTO {progress} (log, part, folded, latest) "
+        f"SELECT log, part, 100, tuple(now64(3) + 60, {EVENTS}, 'worker-1', 'Records were lost.') "
+        f"FROM {progress} WHERE log = 1 AND part = 0 LIMIT 1"
+    )
+    report = bench.verify(log)
+    assert (report.findings.kept, report.green) == ([], False)
+    assert report.unjudged == [f"events partition 0 is stopped; {EVENTS - 100} offsets wait. Records were lost."]
+
+
+def test_records_that_were_given_up_are_not_green(bench: Bench) -> None:
+    log = bench.generation()
+    resumed = log.definition.chunk + 10
+    log.floors["events", 0] = resumed
+    log.fold()
+    record(
+        bench.client, SKIP_GAP, generation=log.generation, log=1, part=0, offset=resumed, detail="", facts={"folded": 0}
+    )
+    report = bench.verify(log)
+    assert (report.findings.kept, report.green) == ([], False)
+    (sentence,) = report.unjudged
+    assert sentence.startswith(f"events partition 0 goes on at offset {resumed} by decision: nothing before it")
+    (decision,) = decisions(bench.client, log.generation)[Partition(1, 0)]
+    undo(bench.client, decision, generation=log.generation, partition=Partition(1, 0), why="")
+    # Now everything should be there, and it is not.
+    undone = bench.verify(log)
+    assert undone.unjudged == []
+    assert undone.findings.differences["page_hour"] > 0
