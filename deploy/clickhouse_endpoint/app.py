@@ -11,6 +11,7 @@ from aiohttp import web
 
 from deploy.clickhouse_endpoint.errors import AUTHENTICATION_FAILED, NETWORK_ERROR, ClickHouseError
 from deploy.clickhouse_endpoint.execution import Execution, Services
+from deploy.clickhouse_endpoint.wire.connections import note_arrival
 from deploy.clickhouse_endpoint.wire.logins import Passwords, has_credentials
 from deploy.clickhouse_endpoint.wire.requests import external_names, read_wish
 
@@ -20,7 +21,7 @@ _SWEEP_SECONDS = 5.0
 
 def make_application(services: Services, passwords: Passwords) -> web.Application:
     """The application; run it without its own decompression and with handler cancellation (see ``server``)."""
-    application = web.Application()
+    application = web.Application(middlewares=[note_arrival])
 
     async def query(request: web.Request) -> web.StreamResponse:
         if request.method in ("GET", "HEAD") and not request.query_string and not request.can_read_body:

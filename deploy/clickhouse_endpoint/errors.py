@@ -73,7 +73,8 @@ class ClickHouseError(Exception):
 
     def text(self, version: str) -> str:
         """The body of the answer, worded as a server words it."""
-        return f"Code: {self.code}. DB::Exception: {self.message}. ({self.name}) (version {version})\n"
+        text = f"Code: {self.code}. DB::Exception: {self.message}. ({self.name}) (version {version})\n"
+        return text.encode("utf-8", "replace").decode()  # bytes of a header that are not UTF-8
 
 
 def from_engine(error: BaseException) -> ClickHouseError:

@@ -9,6 +9,7 @@ import signal
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from msgspec import Struct
@@ -22,11 +23,13 @@ from deploy.clickhouse_endpoint.engine.functions import FunctionLists, FunctionR
 from deploy.clickhouse_endpoint.engine.guard import AnalystGuard
 from deploy.clickhouse_endpoint.engine.sessions import Sessions
 from deploy.clickhouse_endpoint.execution import Services
+from deploy.clickhouse_endpoint.wire.connections import Handler
 from deploy.clickhouse_endpoint.wire.logins import Login, Passwords
 
 _LOG = logging.getLogger("clickhouse-endpoint")
 # How long inserts that are under way may take to end after SIGTERM, in seconds.
 _GRACE = 5.0
+_BACKLOG = 1024
 _MOST_QUERIES = 100  # of the login that writes; those of analysts come besides
 
 
@@ -101,25 +104,29 @@ async def _serve(
     queries = Queries(engine, {Login.GOSPULSE.value: _MOST_QUERIES, Login.ANALYST.value: options.analyst.queries})
     sessions = Sessions(engine)
     services = Services(engine, queries, sessions, AnalystGuard(options.analyst, functions), scratch)
+    http: dict[str, Any] = {
+        "access_log": None,
+        "auto_decompress": False,
+        "max_line_size": 1 << 20,
+        "max_field_size": 1 << 16,
+    }
     runner = web.AppRunner(
-        make_application(services, passwords),
-        access_log=None,
-        auto_decompress=False,
-        handler_cancellation=True,
-        shutdown_timeout=_GRACE,
-        max_line_size=1 << 20,
-        max_field_size=1 << 16,
+        make_application(services, passwords), handler_cancellation=True, shutdown_timeout=_GRACE, **http
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await runner.setup()
-    site = web.SockSite(runner, listening, backlog=1024)
-    await site.start()
+    web_server = runner.server
+    assert web_server is not None
+    loop = asyncio.get_running_loop()
+    accepting = await loop.create_server(
+        lambda: Handler(web_server, loop=loop, **http), sock=listening, backlog=_BACKLOG
+    )
     host, port = listening.getsockname()[:2]
     _LOG.info("ClickHouse %s listens on http://%s:%d", engine.version, f"[{host}]" if ":" in host else host, port)
     await stop.wait()
-    await site.stop()
+    accepting.close()
     queries.hang_up_on_readers()
     await runner.cleanup()
     if not await queries.close(_GRACE):

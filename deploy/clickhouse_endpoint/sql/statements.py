@@ -69,6 +69,10 @@ def read_statement(text: bytes, complete: bool) -> Statement | None:
         return None
     if opening.end == len(text) and not complete:
         return None
+    if opening.kind != "word" and opening.text not in (b"(", b";"):
+        raise ClickHouseError(
+            SYNTAX_ERROR, f"Syntax error: failed at position {opening.start + 1}: no statement begins so"
+        )
     if opening.keyword == "INSERT":
         return _read_insert(text, complete, 0)
     if opening.keyword == "WITH":

@@ -75,6 +75,8 @@ class _StreamDecoder:
                 self._begun = True
                 piece, data = self._step(data)
                 yield piece
+                while self._encoding == "lz4" and not (self._member.needs_input or self._member.eof):
+                    yield self._member.decompress(b"", _PIECE)
                 if self._member.eof:
                     data = (self._member.unused_data or b"") + data
         except (zlib.error, RuntimeError, EOFError, zstandard.ZstdError) as error:
@@ -85,12 +87,9 @@ class _StreamDecoder:
     def _step(self, data: bytes) -> tuple[bytes, bytes]:
         if self._encoding == "zstd":
             return self._member.decompress(data[:_ZSTD_STEP]), data[_ZSTD_STEP:]
-        if self._encoding != "lz4":
-            return self._member.decompress(data, _PIECE), self._member.unconsumed_tail
-        parts = [self._member.decompress(data, _PIECE)]
-        while not (self._member.needs_input or self._member.eof) and len(parts) < 16:
-            parts.append(self._member.decompress(b"", _PIECE))
-        return b"".join(parts), b""
+        # What an lz4 frame still holds is asked for without more input (``feed``).
+        piece = self._member.decompress(data, _PIECE)
+        return piece, b"" if self._encoding == "lz4" else self._member.unconsumed_tail
 
     def end(self) -> None:
         if self._begun and not self._member.eof:

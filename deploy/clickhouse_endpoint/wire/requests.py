@@ -87,8 +87,10 @@ def read_wish(
         login=login,
         method=method,
         sql=query.get("query", "").encode("utf-8", "surrogateescape"),
-        query_id=query.get("query_id") or headers.get("X-ClickHouse-Query-Id") or str(uuid.uuid4()),
-        database=query.get("database") or headers.get("X-ClickHouse-Database", ""),
+        query_id=_printable(
+            "query_id", query.get("query_id") or headers.get("X-ClickHouse-Query-Id") or str(uuid.uuid4())
+        ),
+        database=_printable("database", query.get("database") or headers.get("X-ClickHouse-Database", "")),
         default_format=query.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated",
         settings={},
         parameters={},
@@ -97,7 +99,7 @@ def read_wish(
         block_body=_flag(query, "decompress"),
         hold=_flag(query, "wait_end_of_query"),
         modern_native="client_protocol_version" in query,
-        session_id=query.get("session_id", ""),
+        session_id=_printable("session_id", query.get("session_id", "")),
         session_timeout=_seconds(query.get("session_timeout", "60")),
         session_check=_flag(query, "session_check"),
         close_session=_flag(query, "close_session"),
@@ -116,6 +118,13 @@ def external_names(query: Mapping[str, str]) -> frozenset[str]:
 
 def _flag(query: Mapping[str, str], name: str) -> bool:
     return query.get(name, "0").lower() in ("1", "true", "yes")
+
+
+def _printable(name: str, value: str) -> str:
+    # A byte of a header that is not UTF-8 arrives as half of a surrogate pair, which is not printable either.
+    if not value.isprintable():
+        raise ClickHouseError(BAD_ARGUMENTS, f"The {name} holds characters that cannot be printed: {value!a}")
+    return value
 
 
 def _seconds(text: str) -> float:

@@ -72,7 +72,7 @@ def _try(server: ClickHouseServer, canary: Canary, names: list[str]) -> int:
         for form in (*CALLS, *NAMES, *PARAMETERS):
             sql = form.format(f=name, p=canary.path, u=canary.url)
             answer = ask(server.analyst, sql, param_f=name, max_execution_time=5)
-            assert canary.secret not in answer.text, sql
+            assert canary.secret.encode() not in answer.body, sql
             assert not (used := canary.uses()), (used, sql)
             tried += 1
     return tried
