@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from deploy.clickhouse_endpoint.engine.cancellation import Queries, Running
 from deploy.clickhouse_endpoint.engine.configuration import ANALYST_SQL, DISPLAY_NAME, WRITER_SQL
-from deploy.clickhouse_endpoint.engine.engine import Engine, Outcome
+from deploy.clickhouse_endpoint.engine.engine import STREAMED, Engine, Outcome, Stream
 from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, check_writer, has_format
 from deploy.clickhouse_endpoint.engine.pipes import Pipe
 from deploy.clickhouse_endpoint.engine.sessions import Lease, Sessions
@@ -70,6 +70,7 @@ class Execution:
         self._running: Running | None = None
         self._lease: Lease | None = None
         self._pipe: Pipe | None = None
+        self._blocks: Stream | None = None
         self._insert: Insert | None = None
         self._reply: Reply | None = None
         self._settings: dict[str, str] = {}
@@ -95,8 +96,6 @@ class Execution:
             running.begins(statement.sql)
             running.writes = statement.kind in ("insert", "insert_input", "command")
             self._lease = self._open()
-            if statement.kind == "query":
-                self._pipe = Pipe()
             sql = await self._call(running, partial(self._begin, self._lease, statement))
             try:
                 return await self._dispatch(running, self._lease, statement, sql)
@@ -115,7 +114,7 @@ class Execution:
         if self._running is None:
             self._close()
         else:
-            await self._services.queries.end(self._running, self._close, self._pipe)
+            await self._services.queries.end(self._running, self._close, self._pipe, lambda: self._blocks)
 
     async def _arrive(self) -> Statement:
         """The statement, once it and the data of an INSERT have arrived. Until then the request takes no place."""
@@ -199,6 +198,8 @@ class Execution:
         output_format = statement.format or wish.default_format
         if not re.fullmatch(r"\w+", output_format):
             raise ClickHouseError(73, f"Unknown format {output_format!r}", "UNKNOWN_FORMAT")
+        if statement.kind == "query" and output_format not in STREAMED:
+            self._pipe = Pipe()
         sql = statement.sql if self._pipe is None else statement.writing_into(self._pipe.path, output_format)
         if analyst:
             guard.check(lease.connection, statement.sql, sql, wish.parameters)
@@ -216,7 +217,7 @@ class Execution:
     async def _dispatch(self, running: Running, lease: Lease, statement: Statement, sql: bytes) -> web.StreamResponse:
         connection, parameters = lease.connection, self._wish.parameters
         output_format = statement.format or self._wish.default_format
-        if self._pipe is not None:
+        if statement.kind == "query":
             return await self._stream(running, lease, sql, output_format)
         if self._insert is not None:
             work = partial(self._insert.run, connection, statement, parameters)
@@ -231,20 +232,45 @@ class Execution:
         return await self._answer(outcome, output_format if statement.kind == "rows" or outcome.payload else "")
 
     async def _stream(self, running: Running, lease: Lease, sql: bytes, output_format: str) -> web.StreamResponse:
-        pipe, parameters = self._pipe, self._wish.parameters
-        assert pipe is not None
         running.begins(sql)
         began = time.monotonic()
-        writing = self._services.queries.start(running, lambda: lease.connection.run(sql, output_format, parameters))
         reply = self._begin_reply(output_format)
-        while (piece := await pipe.read(writing, reply.patience())) != b"":
-            await reply.write(piece) if piece is not None else await reply.start()
-        outcome = await asyncio.shield(writing)
+        if self._pipe is not None:
+            outcome = await self._through_pipe(running, lease, sql, output_format, reply, self._pipe)
+        else:
+            outcome = await self._by_blocks(running, lease, sql, output_format, reply)
         seconds = time.monotonic() - began
         session_limit = await self._call(running, lease.time_limit) if self._wish.session_id else 0.0
-        check = partial(check_complete, sql, self._settings, session_limit, seconds, running.killed)
-        await asyncio.to_thread(check)
+        await asyncio.to_thread(check_complete, sql, self._settings, session_limit, seconds, running.killed)
         return await reply.finish(outcome, self._elapsed())
+
+    async def _through_pipe(
+        self, running: Running, lease: Lease, sql: bytes, output_format: str, reply: Reply, pipe: Pipe
+    ) -> Outcome:
+        parameters = self._wish.parameters
+        writing = self._services.queries.start(running, lambda: lease.connection.run(sql, output_format, parameters))
+        while piece := await pipe.read(writing):
+            await reply.write(piece)
+        return await asyncio.shield(writing)
+
+    async def _by_blocks(self, running: Running, lease: Lease, sql: bytes, output_format: str, reply: Reply) -> Outcome:
+        parameters = self._wish.parameters
+
+        def start() -> Stream:
+            self._blocks = lease.connection.stream(sql, output_format, parameters)
+            return self._blocks
+
+        stream = await self._call(running, start)
+        coming = self._services.queries.start(running, stream.next_block)
+        while True:
+            # What came first waits a moment: a short result has its summary and its error in the head.
+            await asyncio.wait([coming], timeout=reply.patience())
+            if not coming.done():
+                await reply.start()
+            if not (block := await asyncio.shield(coming)):
+                return stream.outcome
+            await reply.write(block)
+            coming = self._services.queries.start(running, stream.next_block)
 
     async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
         if self._running is not None and self._running.killed:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from deploy.clickhouse_endpoint.engine.engine import Engine
+from deploy.clickhouse_endpoint.engine.engine import Engine, Stream
 from deploy.clickhouse_endpoint.engine.pipes import Pipe
 from deploy.clickhouse_endpoint.errors import (
     QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
@@ -113,14 +113,21 @@ class Queries:
         """Do blocking work of a request in a thread; when cancelled, ``end`` takes care of the thread."""
         return await asyncio.shield(self.start(running, work))
 
-    async def end(self, running: Running, close: Callable[[], None], pipe: Pipe | None = None) -> None:
+    async def end(
+        self,
+        running: Running,
+        close: Callable[[], None],
+        pipe: Pipe | None = None,
+        stream: Callable[[], Stream | None] = lambda: None,
+    ) -> None:
         """The request is over: stop what still runs, wait for it, then close.
 
         Args:
             close: gives the connection back; runs in a thread.
-            pipe: what the query writes its result to.
+            pipe: where the query writes its result to.
+            stream: where the result of the query comes from, if it has begun.
         """
-        task = asyncio.get_running_loop().create_task(self._end(running, close, pipe))
+        task = asyncio.get_running_loop().create_task(self._end(running, close, pipe, stream))
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
         await asyncio.shield(task)
@@ -149,25 +156,36 @@ class Queries:
         self._killers.shutdown(wait=True)
         return True
 
-    async def _end(self, running: Running, close: Callable[[], None], pipe: Pipe | None) -> None:
+    async def _end(
+        self, running: Running, close: Callable[[], None], pipe: Pipe | None, begun: Callable[[], Stream | None]
+    ) -> None:
         loop = asyncio.get_running_loop()
-        future = running.future
         try:
-            if future is not None and not future.done():
-                drained = loop.create_task(pipe.drain(future)) if pipe is not None else None
-                attempt = 0
-                while not future.done():
-                    await self._kill(running, by_text=attempt > 2)
-                    # The query may not have been registered yet when it was killed: try again.
-                    await asyncio.wait([future], timeout=min(0.05 * 2**attempt, 1.0))
-                    attempt += 1
-                if drained is not None:
-                    await drained
-            if future is not None and not future.cancelled():
-                future.exception()  # nobody else asks for it
+            await self._stop(running, pipe)
+            if (stream := begun()) is not None and not stream.ended:
+                running.future = loop.run_in_executor(self._threads, stream.cancel)
+                await self._stop(running, None)
             await loop.run_in_executor(self._threads, close)
         finally:
             self._running.pop(running.query_id, None)
+
+    async def _stop(self, running: Running, pipe: Pipe | None) -> None:
+        future = running.future
+        if future is None:
+            return
+        drained = None
+        if pipe is not None and not future.done():
+            drained = asyncio.get_running_loop().create_task(pipe.drain(future))
+        attempt = 0
+        while not future.done():
+            await self._kill(running, by_text=attempt > 2)
+            # The query may not have been registered yet when it was killed: try again.
+            await asyncio.wait([future], timeout=min(0.05 * 2**attempt, 1.0))
+            attempt += 1
+        if drained is not None:
+            await drained
+        if not future.cancelled():
+            future.exception()  # nobody else asks for it
 
     async def _kill(self, running: Running, by_text: bool) -> None:
         condition = f"Settings['log_comment'] = {literal(running.tag)}"

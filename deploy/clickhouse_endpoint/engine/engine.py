@@ -3,12 +3,13 @@
 Calls block inside the engine and release the interpreter lock; they belong into threads, one thread a connection
 at a time. A thread inside the engine is never abandoned: cancel its query (``cancellation``), then wait for it.
 
-Whole statements only: chDB 4.4.0 can also stream results (`send_query`) and inserts (`send_insert`), but the first
-takes a query that was killed for one that ended, and the second reports success for rows that a table then refused.
+chDB 4.4.0 also streams inserts (`send_insert`), but reports success for rows that the table then rejects. Its streamed
+results (`send_query`) end without an error when the query is killed (``sql.completeness``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import importlib
@@ -17,7 +18,7 @@ import time
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from msgspec import Struct
 
@@ -49,6 +50,47 @@ class Outcome(Struct):
     bytes_written: int = 0
 
 
+#: Formats in which the blocks of a result, one behind the other, are the result.
+STREAMED: Final = frozenset(
+    ("Native", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV", "RowBinary", "JSONEachRow")
+)
+
+
+class Stream:
+    """The result of a running query, block by block. ``cancel`` must follow unless it ended. Both block."""
+
+    def __init__(self, connection: Any, result: Any) -> None:
+        self._connection = connection
+        self._result = result
+        self.outcome = Outcome()
+        self.ended = False
+
+    def next_block(self) -> bytes:
+        """The next block of the result; empty at its end.
+
+        Raises:
+            ClickHouseError: the query failed.
+        """
+        try:
+            block = self._connection.streaming_fetch_result(self._result)
+        except RuntimeError as error:
+            self.ended = True
+            raise from_engine(error) from None
+        data: bytes = b"" if block is None else block.bytes()
+        self.ended = not data
+        if data:
+            self.outcome.rows_returned += block.rows_read()
+            self.outcome.rows_read += block.storage_rows_read()
+            self.outcome.bytes_read += block.storage_bytes_read()
+        return data
+
+    def cancel(self) -> None:
+        """Give the rest up. It waits for the engine: kill the query as well."""
+        with contextlib.suppress(RuntimeError):
+            self._connection.streaming_cancel_query(self._result)
+        self.ended = True
+
+
 class EngineConnection:
     """A session of the engine: SET, USE and temporary tables stay with it."""
 
@@ -75,6 +117,17 @@ class EngineConnection:
             rows_written=result.rows_written(),
             bytes_written=result.bytes_written(),
         )
+
+    def stream(self, sql: bytes, output_format: str, parameters: Mapping[str, str]) -> Stream:
+        """Start a query whose result comes block by block, in a format of `STREAMED`.
+
+        Raises:
+            ClickHouseError: the engine rejected it.
+        """
+        try:
+            return Stream(self._connection, self._connection.send_query(sql, output_format, params=dict(parameters)))
+        except RuntimeError as error:
+            raise from_engine(error) from None
 
     def classify(self, sql: bytes | str) -> tuple[StatementClass, int]:
         """What the SQL would do, and of how many statements it consists; UNKNOWN and 0 when it does not parse."""

@@ -30,8 +30,8 @@ class Pipe:
         """The path under which this process can open the writing end."""
         return f"/dev/fd/{self._writer}"
 
-    async def read(self, writing: asyncio.Future[Any], patience: float | None = None) -> bytes | None:
-        """The next bytes; empty once ``writing`` is done and everything was read; None when ``patience`` s went by.
+    async def read(self, writing: asyncio.Future[Any]) -> bytes:
+        """The next bytes; empty once ``writing`` is done and everything was read.
 
         The writing end is held open here, so the pipe has no end of its own: the query's end is its end.
         """
@@ -45,11 +45,9 @@ class Pipe:
             readable = loop.create_future()
             loop.add_reader(self._reader, _set, readable)
             try:
-                done, _ = await asyncio.wait((readable, writing), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((readable, writing), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 loop.remove_reader(self._reader)
-            if not done:
-                return None
 
     async def drain(self, writing: asyncio.Future[Any]) -> None:
         """Read and forget until the query has ended: an engine that waits for room in the pipe cannot be killed."""

@@ -69,6 +69,31 @@ def test_a_killed_query_is_never_taken_for_a_complete_one(
     assert not rest.endswith(b"0\r\n\r\n")
 
 
+def test_kill_query_by_its_id(clickhouse_server: ClickHouseServer, writer: ClickHouseConnection, query: Query) -> None:
+    # What the cancel button of JDBC tools sends.
+    assert query("CREATE DATABASE IF NOT EXISTS gospulse").status == 200
+    analyst = clickhouse_server.analyst
+    for owner, killer in ((writer, writer), (analyst, analyst), (analyst, writer)):
+        query_id = uuid.uuid4().hex
+        client = begin(owner, f"SELECT count() FROM {ENDLESS}", query_id=query_id, max_execution_time=50)
+        running = f"SELECT count() FROM system.processes WHERE Settings['log_comment'] = '{query_id}'"
+        _await(lambda: query(running).text == "1\n", "the query never ran")  # noqa: B023
+        kill = f"KILL QUERY WHERE query_id = '{query_id}'"
+        if owner is writer:
+            answer = ask(analyst, kill)
+            assert (answer.status, answer.text) == (200, ""), "somebody else's query"
+        assert "\t" in ask(killer, f"{kill} ASYNC").text
+        assert b"Code: 394" in client.recv(1 << 16)
+        client.close()
+    assert ask(writer, "KILL QUERY WHERE query_id = 'nobody'").text == ""
+    for more in (
+        "KILL QUERY WHERE 1",
+        "KILL QUERY WHERE query_id = 'a' OR 1",
+        "KILL QUERY WHERE query_id = 'a' OR 'b'",
+    ):
+        assert ask(analyst, more).code == 164
+
+
 @pytest.mark.parametrize("where", ["url", "sql", "session"])
 def test_a_result_cut_off_by_time_is_never_taken_for_a_complete_one(
     writer: ClickHouseConnection, query: Query, where: str

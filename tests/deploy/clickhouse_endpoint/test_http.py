@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import socket
 import struct
+import time
 import zlib
 from collections.abc import Callable
 
@@ -16,7 +19,7 @@ from clickhouse_cityhash.cityhash import CityHash128
 
 from deploy.clickhouse_endpoint.wire.hello import hello_block
 from schemas.connections import ClickHouseConnection, Secret
-from tests.deploy.clickhouse_endpoint.builders.plain_http import Answer, ask
+from tests.deploy.clickhouse_endpoint.builders.plain_http import Answer, ask, begin
 
 Query = Callable[..., Answer]
 
@@ -132,6 +135,97 @@ def test_comments_semicolons_and_words_that_look_like_clauses(query: Query) -> N
     assert query("WITH x AS (SELECT 3 AS n) SELECT n FROM x FORMAT JSONEachRow").text == '{"n":3}\n'
     assert query("SELECT {x:String} FORMAT TSVRaw", param_x="a\\tb").text == "a\tb\n"
     assert query(" * FROM numbers(2)", query="SELECT").text == "0\n1\n"
+
+
+def test_a_column_may_bear_the_name_format(query: Query) -> None:
+    assert query("CREATE TABLE t (a UInt8, format String) ENGINE = MergeTree ORDER BY a").status == 200
+    assert query("INSERT INTO t (a, format) VALUES (1, 'x'), (2, 'y')").status == 200
+    for sql, text in (
+        ("SELECT format FROM t ORDER BY a", "x\ny\n"),
+        ("SELECT a FROM t ORDER BY format LIMIT 1", "1\n"),
+        ("SELECT a FROM t ORDER BY format DESC", "2\n1\n"),
+        ("SELECT a FROM t ORDER BY format DESC SETTINGS max_threads = 1", "2\n1\n"),
+        ("SELECT a FROM t WHERE format IN ('x')", "1\n"),
+        ("SELECT a FROM t WHERE format NOT LIKE 'x%'", "2\n"),
+        ("SELECT a AS format FROM t WHERE a = 1", "1\n"),
+        ("SELECT count() FROM t GROUP BY format HAVING format = 'x'", "1\n"),
+        ("SELECT a FROM t AS format WHERE format.a = 1", "1\n"),
+        ("SELECT format FROM t ORDER BY a FORMAT JSONEachRow", '{"format":"x"}\n{"format":"y"}\n'),
+        ("SELECT format FROM t ORDER BY format FORMAT CSV SETTINGS max_threads = 1", '"x"\n"y"\n'),
+        ("SELECT a FROM t ORDER BY format DESC FORMAT CSV", "2\n1\n"),
+        ("SELECT 'FORMAT JSON' FROM t WHERE format = 'x' -- FORMAT JSON", "FORMAT JSON\n"),
+    ):
+        answer = query(sql)
+        assert (answer.status, answer.text) == (200, text), sql
+        written = (
+            sql.rpartition("FORMAT ")[2].split()[0] if "FORMAT JSONE" in sql or "FORMAT CSV" in sql else "TabSeparated"
+        )
+        assert answer.headers["x-clickhouse-format"] == written
+
+
+def test_a_slow_result_streams_from_its_first_block(writer: ClickHouseConnection) -> None:
+    sql = "SELECT number, sleepEachRow(0.5) FROM numbers(20) SETTINGS max_block_size = 1, "
+    began = time.monotonic()
+    client = begin(writer, sql + "function_sleep_max_microseconds_per_block = 0 FORMAT TSV", default_format="TSV")
+    head = client.recv(1 << 16)
+    while b"\r\n\r\n" not in head or not head.partition(b"\r\n\r\n")[2]:
+        head += client.recv(1 << 16)
+    assert time.monotonic() - began < 8  # the whole takes 10 s
+    client.close()
+
+
+def test_an_error_in_the_middle_is_marked_as_a_server_marks_it(query: Query, writer: ClickHouseConnection) -> None:
+    sql = (
+        "SELECT number, sleepEachRow(0.2), throwIf(number = 8) FROM numbers(20) SETTINGS max_block_size = 1 FORMAT TSV"
+    )
+    client = begin(writer, sql)
+    answer = b""
+    while piece := client.recv(1 << 16):
+        answer += piece
+    client.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    tag = re.search(rb"X-ClickHouse-Exception-Tag: (\w+)", head)
+    assert head.startswith(b"HTTP/1.1 200")
+    assert tag is not None
+    assert b"0\t0\t0\n" in body
+    marked = re.search(
+        rb"\r\n__exception__\r\n%b\r\n(Code: 395.*\n)(\d+) %b\r\n__exception__\r\n" % (tag[1], tag[1]), body
+    )
+    assert marked is not None
+    assert len(marked[1]) == int(marked[2])
+    assert not body.endswith(b"0\r\n\r\n")
+    # An error before the first block is a plain answer.
+    assert query("SELECT throwIf(number = 8) FROM numbers(20) FORMAT TSV").code == 395
+
+
+def test_bad_bytes_have_a_clear_answer(query: Query, writer: ClickHouseConnection) -> None:
+    for options in ({"query_id": "a\r\nX: 1"}, {"query_id": "a\x00"}, {"session_id": "\x07"}, {"database": "a\nb"}):
+        answer = query("SELECT 1", **options)
+        assert (answer.status, answer.code) == (400, 36), options
+        assert "cannot be printed" in answer.text
+    answer = query(b"SELECT '\xff'")
+    assert (answer.status, answer.code) == (400, 36)
+    assert "The SQL is not UTF-8: byte 9 is 0xff" in answer.text
+    assert (
+        query("SELECT 1", query_id="запрос 1").headers["x-clickhouse-query-id"].encode("latin-1").decode() == "запрос 1"
+    )
+    for name in ("X-ClickHouse-User", "X-ClickHouse-Query-Id", "X-ClickHouse-Format", "X-ClickHouse-Database"):
+        answer = ask(writer, "SELECT 1", headers={name: b"\xff\xfe"})  # type: ignore[dict-item]
+        assert 400 <= answer.status < 500, name
+    for line in (b"Bad\x01Header: x", b"X: a\x00b", b"no colon"):
+        with socket.create_connection((writer.host, writer.port), timeout=30) as client:
+            client.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n")
+            assert client.recv(1000).split()[1] == b"400"
+
+
+def test_a_client_of_the_native_protocol_is_told_what_this_port_speaks(writer: ClickHouseConnection) -> None:
+    with socket.create_connection((writer.host, writer.port), timeout=30) as client:
+        client.sendall(b"\x00\x11ClickHouse client\x18\x02\xb0\xa9\x03\x00\x08gospulse\x00")
+        answer = client.recv(1000)
+        assert client.recv(1000) == b""
+    # Packet Exception: code 210, name, message.
+    assert answer.startswith(b"\x02\xd2\x00\x00\x00\x0dDB::Exception")
+    assert b"This port speaks HTTP" in answer
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "lz4", "zstd"])

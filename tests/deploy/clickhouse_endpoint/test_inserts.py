@@ -39,6 +39,19 @@ def test_data_may_follow_in_many_ways(query: Query) -> None:
     assert query("SELECT b FROM t WHERE a IN (2, 13) ORDER BY a").text == "b;\nM\n"
 
 
+def test_data_behind_with_insert_keep_every_byte(query: Query) -> None:
+    assert query("CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a").status == 200
+    for head in (
+        "WITH 1 AS x INSERT INTO t SELECT a + x, b FROM input('a UInt64, b String') FORMAT TSV\n",
+        "WITH (SELECT 1) AS x, (SELECT 'INSERT') AS y INSERT INTO t SELECT a + x, b FROM input('a UInt64, b String') "
+        "FORMAT TSV\n",
+        "INSERT INTO t WITH 1 AS x SELECT a + x, b FROM input('a UInt64, b String') FORMAT TSV\n",
+    ):
+        assert query(head + "1\tend;").status == 200, head
+        assert query("SELECT a, b FROM t").text == "2\tend;\n"
+        assert query("TRUNCATE TABLE t").status == 200
+
+
 def test_a_table_may_bear_the_name_of_a_clause(query: Query) -> None:
     for name in ("values", "format", "select_", "`we ird`", '"FROM"'):
         assert query(f"CREATE TABLE {name} (a UInt8) ENGINE = Memory").status == 200
