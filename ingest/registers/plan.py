@@ -116,11 +116,12 @@ def _row(
     if register is not PLACES and values.get("place") is not None:
         values["place"] = _municipality(values["place"], around.places)
     begin, end = values.pop("valid_from", None), values.pop("valid_to", None)
-    if begin is not None and end is not None and end < begin:
-        raise EntryError("valid_to", f"{end} is before valid_from, {begin}")
     assumed = begin is None
     if begin is None:
         begin = _first_day(stored, end, values, around, options)
+    if end is not None and end <= begin:
+        first = "the row would begin on" if assumed else "valid_from is"
+        raise EntryError("valid_to", f"{end} is not after the first day: {first} {begin}")
     known = history.at(stored, begin)
     complete = (register.values(known) if known is not None else {}) | values
     for field in register.fields:

@@ -160,7 +160,8 @@ def show(report: Report) -> None:
         console.print(
             f"register of {held.pages:,} pages: import {held.import_s:.1f} s, again {held.again_s:.1f} s; load "
             f"{held.load_s:.2f} s, {held.kept_mb:.0f} MB ({held.peak_mb:.0f} MB at most); snapshot "
-            f"{held.snapshot_s:.2f} s, {held.snapshot_mb:.0f} MB on disk; {held.lookups_per_s:,.0f} look-ups/s"
+            f"{held.snapshot_s:.2f} s, {held.snapshot_mb:.0f} MB on disk; {held.lookups_per_s:,.0f} look-ups/s; "
+            f"view pages {held.views_s[0]:.2f} s, organisations {held.views_s[1]:.2f} s"
         )
 
 

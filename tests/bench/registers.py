@@ -46,6 +46,8 @@ class Registers(Struct, frozen=True):
     snapshot_s: float
     snapshot_mb: float
     lookups_per_s: float
+    #: Reading the whole views `pages` and `organisations`, without any event.
+    views_s: tuple[float, float]
 
 
 class _Loaded(Struct, frozen=True):
@@ -55,6 +57,7 @@ class _Loaded(Struct, frozen=True):
     snapshot_s: float
     snapshot_mb: float
     lookups_per_s: float
+    views_s: tuple[float, float]
 
 
 def measure(pages: int = PAGES) -> Registers:
@@ -119,7 +122,14 @@ def _load(client: Client, snapshot: Path) -> _Loaded:
     assert len(read_snapshot(snapshot)) == len(register)
     snapshot_s = time.monotonic() - began
     size = snapshot.stat().st_size / 1e6
-    return _Loaded(load_s, peak, kept, snapshot_s, size, _lookups_per_s(register))
+    views = _seconds(client, "pages"), _seconds(client, "organisations")
+    return _Loaded(load_s, peak, kept, snapshot_s, size, _lookups_per_s(register), views)
+
+
+def _seconds(client: Client, view: str) -> float:
+    began = time.monotonic()
+    client.command(f"SELECT * FROM gospulse.{view} FORMAT Null")
+    return time.monotonic() - began
 
 
 def _lookups_per_s(register: PageRegister) -> float:

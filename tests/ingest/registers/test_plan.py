@@ -138,6 +138,18 @@ def test_an_ended_page_can_come_back_later(registers: Registers) -> None:
     ]
 
 
+def test_an_end_before_the_first_day_is_a_problem(registers: Registers) -> None:
+    registers.load(PLACES, f"place,name,valid_from\n{NEW},Лазовский округ,2025-01-01\n")
+    row = f"network,native_id,name,place,official,valid_to\nvk,80,Глава,{NEW},mayor,2024-01-01\n"
+    assert problems(registers.plan(PAGES, row)) == [
+        (2, "valid_to", "2024-01-01 is not after the first day: the row would begin on 2025-01-01")
+    ]
+    registers.load(PAGES, "network,native_id,valid_to\nvk,1,2026-06-01\n")
+    head = "network,native_id,name,place,organisation,valid_to\n"
+    again = registers.plan(PAGES, f"{head}vk,1,Школа,{OLD},{BANK},2026-07-01\n")
+    assert [(line, field) for line, field, _ in problems(again)] == [(2, "valid_to")]
+
+
 def test_a_file_without_a_column_leaves_its_values(registers: Registers) -> None:
     found = registers.load(PAGES, "network,native_id,gos_mark,comments_open\nvk,1,да,нет\nok,7,,+\nvk,99,да,да\n")
     assert problems(found) == [(4, "name", "the file has no such column, but a page needs it")]
@@ -185,7 +197,7 @@ def test_conflicts_are_listed_with_line_and_reason(registers: Registers) -> None
         (7, "organisation", "a page needs its organisation, or the office of the offici"),
         (8, "official", "a page belongs to an organisation or to an official, not t"),
         (9, "native_id", "'admvlad' is not the number of a VK community"),
-        (10, "valid_to", "2026-01-01 is before valid_from, 2026-02-01"),
+        (10, "valid_to", "2026-01-01 is not after the first day"),
         (11, "valid_from", "'2026-13-01' is not a day such as 2026-01-31 or 31.01.2026"),
         (12, None, "has 4 cells, the head line has 8"),
         (13, "network", "'fb' is not one of vk, ok, tg, max"),
