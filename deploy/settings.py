@@ -141,6 +141,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0.5, le=60, description="Seconds that a caller of the webhook waits for Kafka")
     ] = 5.0
 
+    spikes: Annotated[bool, Meta(description="Whether `gospulse up` runs the spike detector")] = True
+    spikes_false_alerts_a_week: Annotated[
+        float, Meta(ge=0.1, le=70, description="False alerts a week that the country can bear")
+    ] = 7.0
+    spikes_minimum: Annotated[int, Meta(ge=1, le=100, description="Fewest appeals of a window that may alert")] = 3
+    spikes_levels: Annotated[
+        tuple[Literal["municipality", "region", "district", "country"], ...],
+        Meta(description="Levels that may alert"),
+    ] = ("municipality", "region", "district", "country")
+
     grafana_url: Annotated[str | None, Meta(description="Grafana into which `gospulse grafana` brings the boards")] = (
         None
     )

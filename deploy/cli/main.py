@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "report": "deploy.cli.report.command",
     "grafana": "deploy.cli.grafana.command",
     "preview": "deploy.cli.preview",
+    "spikes": "deploy.cli.spikes.command",
     "verify": "deploy.cli.verify.command",
     "rejected": "deploy.cli.rejected",
     "rebuild": "deploy.cli.rebuild.command",

@@ -21,6 +21,7 @@ from deploy import addresses, passwords, topics
 from deploy.clickhouse.client import clickhouse
 from deploy.machine import workers
 from deploy.machine.clickhouse_process import start_clickhouse
+from deploy.machine.detector import start_detector
 from deploy.machine.kafka_broker.process import cluster_id, start_broker
 from deploy.machine.password_change import changed_passwords
 from deploy.machine.processes import (
@@ -79,6 +80,7 @@ def up(settings: Settings, say: Say) -> Raised:
         if not differences:
             started += _start_workers(settings, say)
             started += start_webhooks(settings, say)
+            started += start_detector(settings, say)
     return Raised(tuple(started), tuple(changes), tuple(differences))
 
 

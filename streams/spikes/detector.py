@@ -39,20 +39,37 @@ def first_hours_of_week(tree: Hierarchy, hour: int) -> Ints:
     return (hour + 3 * 24 + tree.utc_offset) % HOURS_OF_WEEK
 
 
-def learn_night(counts: Floats, known: Bools, hour: int, tree: Hierarchy, random: np.random.Generator) -> Night:
-    """Learn from the ``HISTORY_HOURS`` hours before ``hour`` (hours since 1970, UTC).
+def forecast_night(counts: Floats, known: Bools, hour: int, at: int, tree: Hierarchy) -> Floats:
+    """What the night ``at`` would have expected of the 24 hours from ``at`` on, (n, 24).
 
-    ``counts`` and ``known`` are (n, HISTORY_HOURS) for all series of the hierarchy; hours before the first data are
-    unknown. The forecasts of the last 28 nights are made again, each from what was there before it.
+    ``counts`` and ``known`` are the ``HISTORY_HOURS`` hours before ``hour``; both are hours since 1970, UTC.
     """
     begin = hour - HISTORY_HOURS
     series = HourlyCounts(counts, known, first_hours_of_week(tree, begin), tree.groups())
-    judged = np.zeros((len(counts), JUDGED_DAYS * 24))
-    for night in range(JUDGED_DAYS):
-        at = FIT_HOURS + GUARD_HOURS + night * 24
-        made = fit(series.slice(at - GUARD_HOURS - FIT_HOURS, at - GUARD_HOURS))
-        judged[:, night * 24 : (night + 1) * 24] = made.hourly(first_hours_of_week(tree, begin + at), 24)
-    span = slice(FIT_HOURS + GUARD_HOURS, FIT_HOURS + GUARD_HOURS + JUDGED_DAYS * 24)
+    end = at - begin - GUARD_HOURS
+    return fit(series.slice(end - FIT_HOURS, end)).hourly(first_hours_of_week(tree, at), 24)
+
+
+def learn_night(
+    counts: Floats,
+    known: Bools,
+    hour: int,
+    tree: Hierarchy,
+    random: np.random.Generator,
+    judged: Floats | None = None,
+) -> Night:
+    """Learn from the ``HISTORY_HOURS`` hours before ``hour`` (hours since 1970, UTC).
+
+    ``counts`` and ``known`` are (n, HISTORY_HOURS) for all series of the hierarchy; hours before the first data are
+    unknown. ``judged`` (n, 672) are the forecasts of the last 28 nights; without them they are made again, each from
+    what was there before it.
+    """
+    begin = hour - HISTORY_HOURS
+    first = FIT_HOURS + GUARD_HOURS
+    if judged is None:
+        nights = [forecast_night(counts, known, hour, begin + first + night * 24, tree) for night in range(JUDGED_DAYS)]
+        judged = np.concatenate(nights, axis=1)
+    span = slice(first, first + JUDGED_DAYS * 24)
     dispersion = plain_dispersion(len(counts))
     for levels in _TOGETHER:
         rows = np.concatenate([tree.rows(level) for level in levels])
@@ -61,6 +78,7 @@ def learn_night(counts: Floats, known: Bools, hour: int, tree: Hierarchy, random
             learnt = learn(Forecasts(counts[rows, span], judged[rows], known[rows, span], region), random)
             for whole, part in zip(_parts(dispersion), _parts(learnt), strict=True):
                 whole[rows] = part
+    series = HourlyCounts(counts, known, first_hours_of_week(tree, begin), tree.groups())
     last = fit(series.slice(HISTORY_HOURS - GUARD_HOURS - FIT_HOURS, HISTORY_HOURS - GUARD_HOURS))
     return Night(last, dispersion)
 

@@ -22,6 +22,9 @@ ALERT_P: Final = 3e-4
 #: At most this share of the windows may be left out, else the variance shrinks round by round.
 MOST_LEFT_OUT: Final = 0.05
 _ROUNDS: Final = 3
+#: Beyond these a variance says that the forecasts are wrong, not that the counts stray.
+_MOST_LINEAR: Final = 20.0
+_MOST_SQUARE: Final = 1.0
 _QUIET_HOURS: Final = 12
 #: Upper limits of the levels (messages an hour) of the size classes whose tails are watched.
 SIZE_CLASSES: Final = (0.1, 0.3, 1.0, 4.0, 20.0)
@@ -39,14 +42,13 @@ class Forecasts(Struct, frozen=True):
 
 def learn(forecasts: Forecasts, random: np.random.Generator) -> Dispersion:
     """The dispersion of every series and window. ``random`` smooths the probabilities of small counts."""
-    known = forecasts.known.astype(np.float64)
-    counts = [trailing_sums(forecasts.counts * known, w) for w in WINDOWS]
-    means = [trailing_sums(forecasts.expected * known, w) for w in WINDOWS]
-    dispersion = plain_dispersion(len(known))
-    used = np.ones(forecasts.known.shape, np.bool_)
+    judged = forecasts.known & (forecasts.expected > 0)
+    counts = [trailing_sums(forecasts.counts * judged, w) for w in WINDOWS]
+    means = [trailing_sums(forecasts.expected * judged, w) for w in WINDOWS]
+    dispersion = plain_dispersion(len(judged))
     for _ in range(_ROUNDS):
         tails = [window_tails(counts[w], means[w], dispersion, w, forecasts.region) for w in range(len(WINDOWS))]
-        used = forecasts.known & ~_alerts([p for p, _ in tails])
+        used = judged & ~_alerts([p for p, _ in tails])
         used[:, : WINDOWS[-1]] = False
         scaled = [mean for _, mean in tails]
         moments = [_moments(counts[w][used], scaled[w][used]) for w in range(len(WINDOWS))]
@@ -97,17 +99,17 @@ def _moments(count: Floats, mean: Floats) -> tuple[float, float]:
             linear, square = u / a, 0.0
         if linear < 1.05:
             linear, square = 1.05, max(0.0, (v - 1.05 * b) / c)
-    return float(linear), float(square)
+    return min(float(linear), _MOST_LINEAR), min(float(square), _MOST_SQUARE)
 
 
 def _own(count: Floats, mean: Floats, used: Bools, linear: float, square: float, window: int) -> Floats:
     """A series' own factor of the variance, shrunk to 1, from 0.9 to 6."""
     variance = np.maximum(linear * mean + square * mean**2, 1e-12)
-    squared = np.where(used & (mean > 0), (count - mean) ** 2 / variance, 0.0)
-    hours = used.sum(axis=1)
-    average = squared.sum(axis=1) / np.maximum(hours, 1)
-    size = np.where(used, mean, 0.0).sum(axis=1) / np.maximum(hours, 1)
-    independent = 2 * hours / (1 + window) * np.minimum(size, 1.0)
+    # A window of which little is expected says little.
+    weight = np.where(used, np.minimum(mean, 1.0), 0.0)
+    total = weight.sum(axis=1)
+    average = (weight * (count - mean) ** 2 / variance).sum(axis=1) / np.maximum(total, 1e-9)
+    independent = 2 * total / (1 + window)
     return np.asarray(np.clip((40 + independent * average) / (40 + independent), 0.9, 6.0))
 
 

@@ -22,12 +22,17 @@ FIT_HOURS: Final = (FIT_DAYS + 1) * 24
 OUTBREAK: Final = 2.58
 #: A pooled day that differs by more from its week is a holiday, or a moved working day.
 HOLIDAY: Final = 0.15
+#: A series with fewer known days expects nothing: it is neither tested nor does it teach the dispersion.
+LEAST_DAYS: Final = 14
 _HALF_LIFE_DAYS: Final = 7.0
 _RECENT_DAYS: Final = 14
 
 
 class Expectation(Struct, frozen=True):
-    """What is usual: ``level`` messages an hour (n,) times ``profile`` by local hour of the week (n, 168), mean 1."""
+    """What is usual: ``level`` messages an hour (n,) times ``profile`` by local hour of the week (n, 168), mean 1.
+
+    A level of 0 says that nothing is known.
+    """
 
     level: Floats
     profile: Floats
@@ -49,13 +54,12 @@ class _Days(Struct):
 def fit(history: HourlyCounts) -> Expectation:
     """Fit the expectation from the last ``FIT_HOURS`` hours before the guard.
 
-    Hours that are not known teach nothing. A series without any history gets a level near zero.
-    Raises ValueError where ``history`` has another length.
+    Hours that are not known teach nothing. A series with fewer than ``LEAST_DAYS`` known days gets level 0; a silent
+    one gets a level near 0. Raises ValueError where ``history`` has another length.
     """
     days = _local_days(history)
     weight_known = days.known.sum(axis=(1, 2))
     level = (days.counts.sum(axis=(1, 2)) + 0.5) / np.maximum(weight_known, 1.0)
-    level = np.where(weight_known > 0, level, 1e-4)
     pooled = np.ones((int(history.group.max(initial=0)) + 1, HOURS_OF_WEEK))
     for _ in range(2):
         usual = level[:, None, None] * pooled[history.group[:, None, None], days.hour]
@@ -66,7 +70,8 @@ def fit(history: HourlyCounts) -> Expectation:
     profile = _own_profiles(counts, usual * holiday[None, :, None], pooled[history.group], level, days)
     mass = np.take_along_axis(profile, days.hour.reshape(len(level), -1), axis=1).reshape(days.hour.shape)
     mass = (mass * days.known).sum(axis=2) * holiday
-    return Expectation(_levels(days.counts.sum(axis=2), mass, level), profile)
+    level = np.where(weight_known >= LEAST_DAYS * 24, _levels(days.counts.sum(axis=2), mass, level), 0.0)
+    return Expectation(level, profile)
 
 
 def _local_days(history: HourlyCounts) -> _Days:
@@ -141,7 +146,6 @@ def _levels(counts: Floats, mass: Floats, first: Floats) -> Floats:
         residual = 1.5 * (counts ** (2 / 3) - usual ** (2 / 3)) / (usual ** (1 / 6) * np.sqrt(spread))
         weight = np.where(residual > OUTBREAK, (OUTBREAK / np.maximum(residual, OUTBREAK)) ** 2, 1.0)
         level = ((weight * counts).sum(axis=1) + 0.5) / np.maximum((weight * mass).sum(axis=1), 1e-9)
-        level = np.where(mass.sum(axis=1) > 0, level, 1e-4)
     age = np.arange(_RECENT_DAYS)[::-1]
     recent = weight[:, -_RECENT_DAYS:] * 0.5 ** (age / _HALF_LIFE_DAYS) / spread[:, -_RECENT_DAYS:]
     seen = (recent * counts[:, -_RECENT_DAYS:]).sum(axis=1)

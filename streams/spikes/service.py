@@ -28,7 +28,7 @@ from streams.spikes.counts import (
     read_territory,
     read_windows,
 )
-from streams.spikes.decision import WATCH
+from streams.spikes.decision import SILENT_MINUTES, WATCH
 from streams.spikes.detector import (
     HISTORY_HOURS,
     Evaluation,
@@ -83,7 +83,8 @@ class Detector:
         self._generation = generation
         self._knobs = knobs
         self._learnt: Learnt | None = None
-        self._below: set[str] = set()
+        #: Series that came below the watch level, and when they were there last (minutes since 1970).
+        self._below: dict[str, int] = {}
 
     def evaluate(self, at: datetime, *, hold_late: bool = True) -> list[Episode]:
         """Evaluate a moment (UTC; cut to the grid) and write the result. Returns the episodes that it touched.
@@ -249,7 +250,10 @@ class Detector:
         row: dict[str, Any] = {"evaluated": int(moment.timestamp()), "held": held}
         if found is not None and known is not None and self._learnt is not None:
             codes = self._learnt.territory.tree.codes
-            below = {codes[at] for at in np.nonzero(found.alarms < WATCH)[0]}
+            minute = int(moment.timestamp()) // 60
+            below = [codes[at] for at in np.nonzero(found.alarms < WATCH)[0]]
+            came = sum(1 for code in below if minute - self._below.get(code, -SILENT_MINUTES) >= SILENT_MINUTES)
+            self._below |= dict.fromkeys(below, minute)
             tested = int((found.expected.max(axis=1) > 0).sum())
             opened = self._client.query(
                 "SELECT countIf(state = 'open') FROM (SELECT tupleElement(max(latest), 'state') AS state "
@@ -260,10 +264,9 @@ class Detector:
                 "tested": tested,
                 "excluded_hours": int((~known).sum()),
                 "expected_episodes": tested * WATCH * STEP_MINUTES / (24 * 60),
-                "below_hundredth": len(below - self._below),
+                "below_hundredth": came,
                 "open": int(opened),
             }
-            self._below = below
         row["seconds"] = time.monotonic() - started
         row["written_at"] = time.time()
         self._client.raw_insert(

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.spike_evaluations {on_cluster}
     tested UInt32 COMMENT 'Of these, tested: something is expected of them',
     excluded_hours UInt32 COMMENT 'Hours of all series in the last 24 that count for nothing',
     expected_episodes Float64 COMMENT 'False episodes that a calibrated detector would open in this evaluation at E below 0.01',
-    below_hundredth UInt32 COMMENT 'Series that came below E = 0.01 in this evaluation and were not in the one before',
+    below_hundredth UInt32 COMMENT 'Series that came below E = 0.01 in this evaluation, for the first time in 24 hours',
     open UInt32 COMMENT 'Episodes open after it',
     held String COMMENT 'Why nothing was evaluated; empty: it was'
 )

@@ -173,3 +173,12 @@ def test_an_episode_opens_once_and_is_silent_after_it_closes() -> None:
         opened += [(hour, bool(opens[0]), bool(closes[0]))] if opens[0] or closes[0] else []
     assert SILENT_MINUTES == 24 * 60
     assert opened == [(5, True, False), (18, False, True), (50, True, False)]
+
+
+def test_a_short_history_expects_nothing() -> None:
+    counts = poisson(5, 3, FIT_HOURS)
+    known = np.zeros(counts.shape, np.bool_)
+    known[:2, -20 * 24 :] = True
+    known[2, -10 * 24 :] = True
+    level = fit(HourlyCounts(counts, known, np.zeros(3, np.int64), np.zeros(3, np.int64))).level
+    assert level[:2] == pytest.approx(5, rel=0.15) and level[2] == 0
