@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
-from deploy.settings_sources import load
-from schemas.contract.topics import TOPICS
 from tests.servers.machine import Machine
 from tests.stack.builders.folding import until
+from tests.stack.builders.traces import everything_stored, metrics, raw_records, traces
 
 #: What a person is known by; each is unlike anything that may stay.
 MARKS = ("Markova-Zvezdina", "Маркова-Звездина", "+79991234567", "9991234567", "mark@personal.example", "1234 567890")
@@ -67,6 +64,8 @@ def test_marks_of_people_stay_outside(stack: Machine) -> None:
     kept = raw_records(stack)
     assert len([record for record in kept if b"import:personal" in record and b"appeal_received" in record]) == 52
     until(lambda: stack.folded() == before + 52, "the good rows are folded")
+    kept_files = traces(stack)
+    assert any(path.suffix == ".jsonl" for path in kept_files)
     for name, text in {
         "what the command said": said,
         "Kafka": b"\n".join(kept).decode(errors="replace"),
@@ -75,53 +74,7 @@ def test_marks_of_people_stay_outside(stack: Machine) -> None:
         "report": stack.run("report"),
         "status": stack.run("status"),
         "rejected": stack.run("rejected", "list"),
-        **{str(path): path.read_text(errors="replace") for path in traces(stack)},
+        **{str(path): path.read_text(errors="replace") for path in kept_files},
     }.items():
         found = [mark for mark in MARKS if mark in text]
         assert not found, f"{name} holds {found}"
-
-
-def raw_records(stack: Machine) -> list[bytes]:
-    """Key, value and headers of every record of every topic."""
-    kafka = load(stack.environ, stack.folder).kafka
-    consumer = KafkaConsumer(bootstrap_servers=list(kafka.bootstrap))
-    parts = [
-        TopicPartition(kafka.topic(topic.name), part)
-        for topic in TOPICS
-        for part in consumer.partitions_for_topic(kafka.topic(topic.name))
-    ]
-    consumer.assign(parts)
-    consumer.seek_to_beginning(*parts)
-    ends = consumer.end_offsets(parts)
-    found = []
-    while any(consumer.position(part) < ends[part] for part in parts):
-        for records in consumer.poll(timeout_ms=500).values():
-            found += [repr((record.key, record.headers)).encode() + (record.value or b"") for record in records]
-    consumer.close()
-    return found
-
-
-def everything_stored(stack: Machine) -> str:
-    """Every row of every table of ours as text, and the statements that the engine keeps."""
-    tables = stack.query(
-        "SELECT name FROM system.tables WHERE database = 'gospulse_data' AND engine LIKE '%MergeTree%'"
-    )
-    texts = []
-    for (table,) in tables:
-        rows = stack.query(f"SELECT formatRowNoNewline('JSONEachRow', *) FROM gospulse_data.{table}")
-        texts += [str(row[0]) for row in rows]
-    assert len(texts) > 52
-    return "\n".join(texts)
-
-
-def metrics(stack: Machine) -> str:
-    address = stack.processes()["worker-1"].address
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-def traces(stack: Machine) -> list[Path]:
-    """Logs of every process, state of imports, lists of refused rows."""
-    found = [path for folder in ("logs", "imports", "run", "faust") for path in (stack.data / folder).rglob("*")]
-    assert any(path.suffix == ".jsonl" for path in found)
-    return [path for path in found if path.is_file()]

@@ -82,8 +82,8 @@ def test_messages_of_one_day_are_one_appeal_and_of_the_next_day_another() -> Non
     later = event("message_new", message(cmid=14, date=DATE + 600))
     assert (first.id, first.appeal, first.thread) == (later.id, later.appeal, later.thread)
     assert first.message != later.message and first.at != later.at
-    # 2026-11-20T20:59:59Z and 21:00:00Z are two Moscow days.
-    before, after = (event("message_new", message(cmid=n, date=1_795_208_399 + n)) for n in (0, 1))
+    # 2025-11-20T20:59:59Z and 21:00:00Z are two Moscow days.
+    before, after = (event("message_new", message(cmid=n, date=1_763_672_399 + n)) for n in (0, 1))
     assert before.appeal != after.appeal and before.thread == after.thread
 
 

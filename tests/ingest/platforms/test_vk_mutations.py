@@ -35,7 +35,7 @@ fields = st.sampled_from(
         "object_id", "object_owner_id", "user_id", "join_type",
     ]
 )  # fmt: skip
-objects = anything | st.dictionaries(fields, anything | st.integers(0, 1_795_248_000), max_size=8)
+objects = anything | st.dictionaries(fields, anything | st.integers(0, 1_763_712_000), max_size=8)
 
 
 def outcome(raw: bytes) -> str:

@@ -21,8 +21,8 @@ PLACE = "57701000"
 SECRET = "a-secret-of-forty-characters-or-about-so"
 FORMER = "the-former-secret"
 CONFIRMATION = "1a2b3c4d"
-#: 2026-11-21T08:00:00Z, and the moment at which calls come.
-DATE = 1_795_248_000
+#: 2025-11-21T08:00:00Z, and the moment at which calls come.
+DATE = 1_763_712_000
 CAME_MS = DATE * 1000 + 2_000
 #: Long enough not to turn up in a hash by chance.
 CITIZEN, NEIGHBOUR, CLERK = 555_010_000_001, 555_010_000_002, 777_000_000_003
