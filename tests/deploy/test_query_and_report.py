@@ -36,6 +36,8 @@ def filled(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseServer]:
             event("a", "appeal_received", appeal=hex32("a"), topic="housing.heating"),
             event("b", "appeal_received", appeal=hex32("b"), at=T0 - 24 * HOUR, entrance="social_other"),
             event("c", "appeal_received", appeal=hex32("c"), entrance="phone", page=None, place="05701000"),
+            event("answer", "appeal_answered", appeal=hex32("a"), at=T0 + 1),
+            event("lost", "appeal_answered", appeal=None, reply_to=hex32("nothing known"), at=T0 + 1),
             event("d", "reaction_added", amount=5),
             event("e", "reaction_removed", amount=2),
             b"no record",
@@ -141,11 +143,15 @@ def test_the_report_as_json_and_for_eyes(filled: ClickHouseServer, tmp_path: Pat
         "2026-03-02": (2, 1.0),
     }
     assert report["sections"]["engagement"][0]["reactions"] == 3
+    assert report["sections"]["answers"] == [
+        {"source": "test", "names": "message", "answers": 1, "unmatched": 1},
+        {"source": "test", "names": "appeal", "answers": 1, "unmatched": 0},
+    ]
     assert report["sections"]["reconciliation"] == [{"counted": 3, "facts": 3, "repeats_beyond_the_window": 0}]
     assert {row["name"] for row in report["sections"]["top_places"]} == {None, "Владивосток"}
     code, printed, _ = gospulse(filled, tmp_path, "report", "--days", "1")
     assert code == 0
-    for expected in ("2026-03-02 to 2026-03-02", "Отопление", "100.0%", "Double entry", "Active accounts"):
+    for expected in ("2026-03-02 to 2026-03-02", "Отопление", "100.0%", "Double entry", "Active accounts", "unmatched"):
         assert expected in printed
 
 

@@ -65,6 +65,11 @@ def _print(report: Report) -> None:
         forms={"share": _percent},
     )
     _table(
+        "Official replies by feed and by what they name; unmatched ones belong to no appeal and close nothing",
+        sections["answers"],
+        text=["source", "names"],
+    )
+    _table(
         "Totals counted by other systems", sections["outside_totals_by_day"], text=["day", "entrance", "observed_at"]
     )
     _table(

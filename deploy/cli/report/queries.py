@@ -30,6 +30,11 @@ SELECT toDate(received_at, 'Europe/Moscow') AS day, count() AS appeals, {_COUNTS
     countIf(first_answer_at IS NOT NULL) AS answered, countIf(withdrawn_at IS NOT NULL) AS withdrawn,
     if(public_page + social_other = 0, NULL, public_page / (public_page + social_other)) AS share
 FROM gospulse.appeals WHERE {{received}} GROUP BY day ORDER BY day""",
+    # Unmatched: a reply that names no appeal, message or thread that is known, or none of its thread was open.
+    "answers": """
+SELECT source, names, count() AS answers, countIf(appeal IS NULL) AS unmatched
+FROM gospulse.answers WHERE {given} GROUP BY source, names
+ORDER BY unmatched DESC, answers DESC, source, names LIMIT 20""",
     "outside_totals_by_day": """
 SELECT day, entrance, sum(value) AS appeals, max(observed_at) AS observed_at
 FROM gospulse.outside_totals WHERE day BETWEEN '{since}' AND '{until}' GROUP BY day, entrance ORDER BY day, entrance""",
@@ -92,11 +97,12 @@ def gather(client: Client, days: int) -> Report:
         f"received_at >= toDateTime64('{since} 00:00:00', 3, 'Europe/Moscow') "
         f"AND received_at < toDateTime64(toString(toDate('{last}') + 1) || ' 00:00:00', 3, 'Europe/Moscow')"
     )
+    given = received.replace("received_at", "at")
     return Report(
         since,
         last,
         {
-            name: _rows(client, question.format(since=since, until=last, received=received))
+            name: _rows(client, question.format(since=since, until=last, received=received, given=given))
             for name, question in _SECTIONS.items()
         },
     )
