@@ -34,6 +34,28 @@ PRECEDENCE_OF_APPEALS: Final = """if(
     ).6
 )"""
 
+#: The same for levels of pages and posts, over ``metric``, ``place``, ``period_from`` and ``source``; 1 where no rule
+#: applies: then the latest observation stands, whatever its source.
+PRECEDENCE_OF_LEVELS: Final = """if(
+    empty(arrayFilter(
+        rule -> rule.1 = metric AND startsWith(place, rule.2)
+            AND toDate(period_from) >= rule.4 AND toDate(period_from) < rule.5,
+        (
+            SELECT groupArray((
+                p.metric, p.place_prefix, p.source, p.valid_from,
+                ifNull(p.valid_to, toDate('2149-06-06')), p.rank
+            ))
+            FROM gospulse.precedence AS p
+            WHERE p.metric != 'appeals'
+        )
+    ) AS rules),
+    1,
+    arrayFirst(
+        rule -> rule.3 = source AND length(rule.2) = arrayMax(arrayMap(other -> length(other.2), rules)),
+        rules
+    ).6
+)"""
+
 
 def region_of_place() -> str:
     """An expression over a column ``place``: the code of its region, NULL for places from elsewhere and unknown ones.

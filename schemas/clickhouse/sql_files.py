@@ -10,7 +10,13 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from schemas.clickhouse.expressions import IN_FORCE, PRECEDENCE_OF_APPEALS, day_of_period, region_of_place
+from schemas.clickhouse.expressions import (
+    IN_FORCE,
+    PRECEDENCE_OF_APPEALS,
+    PRECEDENCE_OF_LEVELS,
+    day_of_period,
+    region_of_place,
+)
 from schemas.clickhouse.literals import literal as literal
 from schemas.clickhouse.rollup_columns import expand
 
@@ -37,9 +43,13 @@ _AGE: Final[Mapping[str, tuple[str, str]]] = {
     "fact_hours": ("page_hour", "hour"),
     "touched": ("page_hour", "hour"),
     "place_hour": ("page_hour", "hour"),
+    "region_hour": ("page_hour", "hour"),
     "place_day": ("page_hour", "day"),
+    "network_day": ("page_hour", "day"),
+    "coverage_day": ("page_hour", "day"),
     "page_day": ("page_hour", "day"),
     "people_day": ("people_day", "day"),
+    "people_unions": ("people_day", "begin"),
     "readings": ("readings", "toDateTime(period_from)"),
     "totals": ("readings", "toDateTime(period_from)"),
     "rejected": ("rejected", "toDateTime(appended)"),
@@ -155,6 +165,7 @@ def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
         "region_of_place": region_of_place(),
         "day_of_period": day_of_period(),
         "precedence_of_appeals": PRECEDENCE_OF_APPEALS,
+        "precedence_of_levels": PRECEDENCE_OF_LEVELS,
         "in_force": IN_FORCE,
     }
     return fillings | {

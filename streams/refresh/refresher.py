@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from schemas.clickhouse.sql_files import literal
 from streams.positions import Partition
-from streams.refresh import rollups, step_size
+from streams.refresh import page_rollups, rollups, step_size
 from streams.refresh.conversations import LifeWriter
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
 from streams.refresh.totals import totals
@@ -74,6 +74,8 @@ class Refresher:
         self._seen: dict[int, dict[Partition, int]] = {}
         self._place_days: set[ZoneDay] = set()
         self._page_days: set[ZoneDay] = set()
+        #: Whether the coverage of all days was computed with the register of pages as it was at the last scan.
+        self._register_followed = False
         self._scan_at = clock()
         self._page_days_rest_until = 0.0
 
@@ -91,6 +93,8 @@ class Refresher:
         if (hurry or begin >= self._page_days_rest_until) and self._refresh_page_days():
             end = self._clock()
             self._page_days_rest_until = end + (end - begin) * (1 / PAGE_DAY_SHARE - 1)
+        elif not self._register_followed:
+            self._follow_register()
         return len(stale)
 
     def pending(self) -> Pending:
@@ -103,7 +107,7 @@ class Refresher:
     def drain(self) -> int:
         """Steps until nothing is left; returns the hours recomputed. For rebuilds, reports and tests."""
         hours = 0
-        while (taken := self.step(hurry=True)) or self._place_days or self._page_days:
+        while (taken := self.step(hurry=True)) or self._place_days or self._page_days or not self._register_followed:
             hours += taken
         return hours
 
@@ -123,6 +127,7 @@ class Refresher:
             # A zone may have no row at all in a day: such a day is behind only where it was computed before.
             unknown = {hour for zone, day in behind - done.keys() for hour in hours_of_day(zone, day) if hour in heads}
             waiting |= behind & (done.keys() | (self._days_of_rows(unknown) if unknown else set()))
+        self._register_followed = False
         self._scan_at = self._clock() + RESCAN_S
 
     def _day_versions(self, heads: Mapping[int, int]) -> dict[ZoneDay, int]:
@@ -161,6 +166,7 @@ class Refresher:
             # Lives come first: they record which copies do not count in these hours.
             self._lives.refresh(list(stale), self._news(stale))
             self._command(rollups.place_hour(self._generation, versions))
+            self._command(rollups.region_hour(self._generation, versions))
             self._command(totals(self._generation, versions))
             days = self._days_of_rows(stale)
             self._place_days |= days
@@ -184,9 +190,34 @@ class Refresher:
         heads = self._heads_around(self._page_days)
         days = self._latest(self._page_days, heads, step_size.cells_and_facts, step_size.LEAST_PAGE_DAYS)
         written = self._write_days(rollups.page_day, days, heads)
+        if written:
+            self._command(page_rollups.network_day(self._generation, written))
+            self._refresh_coverage(written)
         self._write_heads({"page_day": written})
         self._page_days = (self._page_days - days) | self._outrun(written)
         return bool(days)
+
+    def _refresh_coverage(self, versions: Versions) -> None:
+        ((register_ms,),) = self._rows(page_rollups.REGISTER_WRITTEN)
+        self._command(page_rollups.coverage_day(self._generation, versions, register_ms))
+        # Its heads say with which register a day was computed.
+        self._write_heads({"coverage_day": {day: version + register_ms for day, version in versions.items()}})
+
+    def _follow_register(self) -> None:
+        """Compute the coverage of the latest days again that were computed with an earlier register of pages."""
+        ((register_ms,),) = self._rows(page_rollups.REGISTER_WRITTEN)
+        heads = (
+            f"SELECT toString(zone) AS zone, period, max(version) AS head FROM {DATA}.refreshed_g{self._generation} "
+            "WHERE rollup = '{}' GROUP BY zone, period"
+        )
+        late = self._rows(
+            f"SELECT d.zone, toUnixTimestamp(d.period), d.head FROM ({heads.format('page_day')}) AS d "
+            f"LEFT JOIN ({heads.format('coverage_day')}) AS c ON d.period = c.period AND d.zone = c.zone "
+            f"WHERE c.head < d.head + {register_ms} ORDER BY d.period DESC, d.zone LIMIT {step_size.LEAST_PLACE_DAYS}"
+        )
+        self._register_followed = not late
+        if late:
+            self._refresh_coverage({(zone, midnight): head for zone, midnight, head in late})
 
     def _outrun(self, written: Versions) -> set[ZoneDay]:
         """Of the days just written those of which another refresher has recorded hours meanwhile.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from schemas.clickhouse.expressions import region_of_place
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
 from streams.zones import HOUR_MS
 
@@ -32,6 +33,17 @@ def place_hour(generation: int, versions: Mapping[int, int]) -> str:
     )
 
 
+def region_hour(generation: int, versions: Mapping[int, int]) -> str:
+    """Sum whole hours from ``place_hour``, which holds them; arguments as for :func:`place_hour`."""
+    version = mapped("toUInt32(hour)", versions)
+    return (
+        f"INSERT INTO {DATA}.region_hour_g{generation} (hour, region, version, {', '.join(COLUMNS)}) "
+        f"SELECT hour, ifNull({region_of_place()}, '') AS region, {version}, {_sums()} "
+        f"FROM (SELECT * FROM {DATA}.place_hour_g{generation} FINAL "
+        f"WHERE {among('hour', sorted(versions))} AND version >= {version}) GROUP BY hour, region"
+    )
+
+
 def place_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     """Sum whole local days from ``place_hour``.
 
@@ -53,8 +65,9 @@ def page_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     """Recompute whole local days by page, from cells and facts; arguments as for :func:`place_day`."""
     source = _both(generation, sorted({hour for _, hour in day_of}))
     return (
-        f"INSERT INTO {DATA}.page_day_g{generation} (day, zone, place, page, version, {', '.join(COLUMNS)}) "
-        f"{_by_local_day(generation, source, 'place, page', day_of, heads)}"
+        f"INSERT INTO {DATA}.page_day_g{generation} (day, zone, place, page, version, {', '.join(COLUMNS)}, region) "
+        f"SELECT *, ifNull({region_of_place()}, '') FROM "
+        f"({_by_local_day(generation, source, 'place, page', day_of, heads)})"
     )
 
 

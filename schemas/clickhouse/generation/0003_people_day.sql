@@ -11,3 +11,35 @@ PARTITION BY toYYYYMM(day)
 ORDER BY (day, place, page)
 {ttl_people_day}
 COMMENT 'Distinct active accounts by page and local day, as sketches';
+
+-- Audience of larger areas and of months: unions of the sketches. A union is a join, so that this may be a materialized view.
+CREATE TABLE IF NOT EXISTS gospulse_data.people_unions_g{generation} {on_cluster}
+(
+    period LowCardinality(String) COMMENT 'day or month',
+    level LowCardinality(String) COMMENT 'place, region or country',
+    area LowCardinality(String) COMMENT 'Municipality, or code of the region; empty for the country, and for regions of places from elsewhere and unknown ones',
+    network LowCardinality(String) COMMENT 'Network of the pages',
+    begin Date COMMENT 'The local day, or the first day of the month',
+    people AggregateFunction(uniqCombined64, UInt64) COMMENT 'Distinct authors (first 64 bits of the keyed hash)'
+)
+ENGINE = {AggregatingMergeTree}
+PARTITION BY toYear(begin)
+ORDER BY (period, level, area, network, begin)
+{ttl_people_unions}
+COMMENT 'Distinct active accounts by place, region and country, by network, local day and month, as sketches';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS gospulse_data.people_unions_from_people_day_g{generation} {on_cluster}
+TO gospulse_data.people_unions_g{generation}
+AS
+SELECT
+    tupleElement(kind, 1) AS period,
+    tupleElement(kind, 2) AS level,
+    multiIf(level = 'place', toString(p.place), level = 'region', ifNull({region_of_place}, ''), '') AS area,
+    splitByChar(':', page)[1] AS network,
+    if(period = 'day', day, toStartOfMonth(day)) AS begin,
+    uniqCombined64MergeState(p.people) AS people
+FROM gospulse_data.people_day_g{generation} AS p
+ARRAY JOIN [('day', 'place'), ('day', 'region'), ('day', 'country'), ('month', 'place'), ('month', 'region'), ('month', 'country')] AS kind
+WHERE page != ''
+GROUP BY period, level, area, network, begin
+COMMENT 'Fills people_unions';

@@ -13,6 +13,19 @@ ORDER BY (hour, place)
 {ttl_place_hour}
 COMMENT 'By municipality and hour: appeals and answers from facts, engagement from the counters';
 
+CREATE TABLE IF NOT EXISTS gospulse_data.region_hour_g{generation} {on_cluster}
+(
+    hour DateTime('UTC') COMMENT 'Hour in which it happened (UTC)',
+    region LowCardinality(String) COMMENT 'Code of the region; empty for places from elsewhere and unknown ones',
+    version UInt64 COMMENT 'Sum of the marks that it was computed from: the highest stands, and a period''s rows below its head are not read',
+    {rollup_columns}
+)
+ENGINE = {ReplacingMergeTree}(version)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (hour, region)
+{ttl_region_hour}
+COMMENT 'By region and hour: sums of place_hour, under its heads';
+
 CREATE TABLE IF NOT EXISTS gospulse_data.place_day_g{generation} {on_cluster}
 (
     day Date COMMENT 'Local day of the place',
@@ -31,6 +44,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.page_day_g{generation} {on_cluster}
 (
     day Date COMMENT 'Local day of the place',
     zone LowCardinality(String) COMMENT 'Time zone in which the day was cut',
+    region LowCardinality(String) COMMENT 'Code of the region that the place lies in; empty for places from elsewhere and unknown ones',
     place LowCardinality(String) COMMENT 'Municipality as stamped',
     page String COMMENT 'Public id of the page; empty where an event has none',
     version UInt64 COMMENT 'Sum of the marks that it was computed from: the highest stands, and a period''s rows below its head are not read',
@@ -38,13 +52,67 @@ CREATE TABLE IF NOT EXISTS gospulse_data.page_day_g{generation} {on_cluster}
 )
 ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(day)
-ORDER BY (place, page, day)
+ORDER BY (region, place, page, day)
 {ttl_page_day}
 COMMENT 'By page and local day: appeals and answers from facts, engagement from the counters';
 
+CREATE TABLE IF NOT EXISTS gospulse_data.network_day_g{generation} {on_cluster}
+(
+    day Date COMMENT 'Local day of the place',
+    zone LowCardinality(String) COMMENT 'Time zone in which the day was cut',
+    place LowCardinality(String) COMMENT 'Municipality as stamped',
+    network LowCardinality(String) COMMENT 'Network of the pages; empty where an event has no page',
+    version UInt64 COMMENT 'Sum of the marks that it was computed from: the highest stands, and a period''s rows below its head are not read',
+    pages UInt64 COMMENT 'Pages with at least one event',
+    {rollup_columns}
+)
+ENGINE = {ReplacingMergeTree}(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, place, network)
+{ttl_network_day}
+COMMENT 'By municipality, network and local day: sums of page_day, under its heads';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.coverage_day_g{generation} {on_cluster}
+(
+    day Date COMMENT 'Local day of the place',
+    zone LowCardinality(String) COMMENT 'Time zone in which the day was cut',
+    place LowCardinality(String) COMMENT 'Municipality',
+    version UInt64 COMMENT 'Version of page_day that it was computed from; rows below the head of page_day are not read',
+    computed UInt64 COMMENT 'version, and the time of the register of pages (ms UTC) added: the highest stands',
+    pages_registered UInt64 COMMENT 'Pages of the register that were in force that day',
+    pages_heard UInt64 COMMENT 'Pages with at least one event that day, registered or not',
+    registered_heard UInt64 COMMENT 'Registered pages with at least one event that day'
+)
+ENGINE = {ReplacingMergeTree}(computed)
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, place)
+{ttl_coverage_day}
+COMMENT 'Registered pages that were heard, by municipality and local day; computed with page_day, and again when the register changes';
+
+-- Pages that occurred. A minimum and a maximum are joins, so that this one may be a materialized view.
+CREATE TABLE IF NOT EXISTS gospulse_data.page_spans_g{generation} {on_cluster}
+(
+    page String COMMENT 'Public id of the page',
+    first_day SimpleAggregateFunction(min, Date) COMMENT 'First local day with an event',
+    last SimpleAggregateFunction(max, Tuple(day Date, place String)) COMMENT 'Last local day with an event, and where the page belonged then',
+    last_post_day SimpleAggregateFunction(max, Date) COMMENT 'Last local day with a post; 1970-01-01 never'
+)
+ENGINE = {AggregatingMergeTree}
+ORDER BY page
+COMMENT 'First and last day of each page that occurred';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS gospulse_data.page_spans_from_page_day_g{generation} {on_cluster}
+TO gospulse_data.page_spans_g{generation}
+AS
+SELECT page, min(day) AS first_day, max((day, toString(place))) AS last, maxIf(day, post_published > 0) AS last_post_day
+FROM gospulse_data.page_day_g{generation}
+WHERE page != ''
+GROUP BY page
+COMMENT 'Fills page_spans';
+
 CREATE TABLE IF NOT EXISTS gospulse_data.refreshed_g{generation} {on_cluster}
 (
-    rollup LowCardinality(String) COMMENT 'place_hour, place_day or page_day',
+    rollup LowCardinality(String) COMMENT 'place_hour, place_day, page_day; coverage_day, whose version has the time of the register of pages added',
     zone LowCardinality(String) COMMENT 'Time zone of the day; UTC for hours',
     period DateTime('UTC') COMMENT 'The hour, or midnight of the local day''s date',
     version SimpleAggregateFunction(max, UInt64) COMMENT 'Head: the highest version whose rows are all written',

@@ -16,7 +16,7 @@ SELECT
     nullIf(r.page, '') AS page,
     if(r.page = '', NULL, splitByChar(':', r.page)[1]) AS network,
     toString(r.place) AS place,
-    {region_of_place} AS region,
+    CAST(r.region, 'Nullable(String)') AS region,
     {rollup_selected}
 FROM
 (
@@ -31,4 +31,4 @@ LEFT JOIN
     GROUP BY zone, period
 ) AS h ON r.day = h.day AND r.zone = h.zone
 WHERE r.version >= h.head
-COMMENT 'Pages by day of their place: recomputed within a minute or so of a change. Sums of page_hour in the local time zone. Generation {generation}.';
+COMMENT 'Pages by day of their place: recomputed within a minute or so of a change. Sums of page_hour in the local time zone. Filters by region and place use the key. Generation {generation}.';

@@ -9,12 +9,12 @@ CREATE OR REPLACE VIEW gospulse.people_place_day {on_cluster}
 )
 AS
 SELECT
-    day,
-    splitByChar(':', page)[1] AS network,
-    toString(p.place) AS place,
+    p.begin AS day,
+    toString(p.network) AS network,
+    toString(p.area) AS place,
     {region_of_place} AS region,
-    uniqCombined64Merge(people) AS accounts
-FROM gospulse_data.people_day_g{generation} AS p
-WHERE page != ''
-GROUP BY day, network, p.place
+    uniqCombined64Merge(p.people) AS accounts
+FROM gospulse_data.people_unions_g{generation} AS p
+WHERE p.period = 'day' AND p.level = 'place'
+GROUP BY p.begin, p.network, p.area
 COMMENT 'Active accounts by municipality, network and local day: an account on several pages counts once. Generation {generation}.';

@@ -8,11 +8,11 @@ CREATE OR REPLACE VIEW gospulse.people_region_day {on_cluster}
 )
 AS
 SELECT
-    day,
-    splitByChar(':', page)[1] AS network,
-    {region_of_place} AS region,
-    uniqCombined64Merge(people) AS accounts
-FROM gospulse_data.people_day_g{generation}
-WHERE page != ''
-GROUP BY day, network, region
+    p.begin AS day,
+    toString(p.network) AS network,
+    nullIf(toString(p.area), '') AS region,
+    uniqCombined64Merge(p.people) AS accounts
+FROM gospulse_data.people_unions_g{generation} AS p
+WHERE p.period = 'day' AND p.level = 'region'
+GROUP BY p.begin, p.network, p.area
 COMMENT 'Active accounts by region, network and local day: an account in several municipalities counts once. Generation {generation}.';

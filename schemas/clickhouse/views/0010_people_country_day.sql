@@ -1,4 +1,4 @@
--- Active accounts of the country by network.
+-- Active accounts by network and local day in the whole country.
 CREATE OR REPLACE VIEW gospulse.people_country_day {on_cluster}
 (
     day Date COMMENT 'Local day of the places',
@@ -7,10 +7,10 @@ CREATE OR REPLACE VIEW gospulse.people_country_day {on_cluster}
 )
 AS
 SELECT
-    day,
-    splitByChar(':', page)[1] AS network,
-    uniqCombined64Merge(people) AS accounts
-FROM gospulse_data.people_day_g{generation}
-WHERE page != ''
-GROUP BY day, network
-COMMENT 'Active accounts of the country by network: days are the local ones of the places. Generation {generation}.';
+    p.begin AS day,
+    toString(p.network) AS network,
+    uniqCombined64Merge(p.people) AS accounts
+FROM gospulse_data.people_unions_g{generation} AS p
+WHERE p.period = 'day' AND p.level = 'country'
+GROUP BY p.begin, p.network, p.area
+COMMENT 'Active accounts by network and local day in the whole country: days are the local ones of the places. Generation {generation}.';

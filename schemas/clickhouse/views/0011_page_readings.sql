@@ -52,22 +52,7 @@ FROM
             source,
             max(latest) AS reading,
             tupleElement(reading, 'place') AS place,
-            arrayFilter(
-                rule -> rule.1 = metric AND startsWith(place, rule.2) AND toDate(period_from) >= rule.4 AND toDate(period_from) < rule.5,
-                (
-                    SELECT groupArray((p.metric, p.place_prefix, p.source, p.valid_from, ifNull(p.valid_to, toDate('2149-06-06')), p.rank))
-                    FROM gospulse.precedence AS p
-                    WHERE p.metric != 'appeals'
-                )
-            ) AS rules,
-            if(
-                empty(rules),
-                1,
-                arrayFirst(
-                    rule -> rule.3 = source AND length(rule.2) = arrayMax(arrayMap(other -> length(other.2), rules)),
-                    rules
-                ).6
-            ) AS rank
+            {precedence_of_levels} AS rank
         FROM gospulse_data.readings_g{generation}
         WHERE metric NOT IN ('appeals', 'source_up')
         GROUP BY metric, object, period_from, period_to, source

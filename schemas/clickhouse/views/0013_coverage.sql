@@ -11,36 +11,24 @@ CREATE OR REPLACE VIEW gospulse.coverage {on_cluster}
 )
 AS
 SELECT
-    day,
-    place,
+    r.day AS day,
+    toString(r.place) AS place,
     {region_of_place} AS region,
-    sum(registered) AS pages_registered,
-    uniqExactIf(page, page != '') AS pages_heard,
-    uniqExactIf(page, page != '' AND known) AS pages_registered_heard,
-    if(pages_registered = 0, NULL, pages_registered_heard / pages_registered) AS coverage
+    r.pages_registered AS pages_registered,
+    r.pages_heard AS pages_heard,
+    r.registered_heard AS pages_registered_heard,
+    if(r.pages_registered = 0, NULL, r.registered_heard / r.pages_registered) AS coverage
 FROM
 (
-    SELECT h.day AS day, h.place AS place, h.page AS page, toUInt64(0) AS registered,
-        arrayExists(span -> h.day >= span.1 AND (span.2 IS NULL OR h.day < span.2), r.spans) AS known
-    FROM (SELECT day, place, assumeNotNull(page) AS page FROM gospulse.page_day WHERE page IS NOT NULL) AS h
-    LEFT JOIN
-    (
-        SELECT page, place, groupArray((valid_from, valid_to)) AS spans
-        FROM gospulse.page_history
-        GROUP BY page, place
-    ) AS r ON h.page = r.page AND h.place = r.place
-    UNION ALL
-    -- Pages with the same validity are counted once for each day, not listed.
-    SELECT days.day, p.place, '', p.pages, false
-    FROM (SELECT DISTINCT day FROM gospulse.place_day) AS days
-    CROSS JOIN
-    (
-        SELECT place, valid_from, valid_to, count() AS pages
-        FROM gospulse.page_history
-        GROUP BY place, valid_from, valid_to
-    ) AS p
-    WHERE days.day >= p.valid_from AND (p.valid_to IS NULL OR days.day < p.valid_to)
-)
-GROUP BY day, place
-SETTINGS join_use_nulls = 0
-COMMENT 'Coverage: how many of the registered pages of a municipality were heard on a local day. NULL where no register is loaded. Generation {generation}.';
+    SELECT * FROM gospulse_data.coverage_day_g{generation} FINAL
+) AS r
+-- Rows below the head of their period belong to an older computation.
+LEFT JOIN
+(
+    SELECT toDate(period, 'UTC') AS day, zone, max(version) AS head
+    FROM gospulse_data.refreshed_g{generation}
+    WHERE rollup = 'page_day'
+    GROUP BY zone, period
+) AS h ON r.day = h.day AND r.zone = h.zone
+WHERE r.version >= h.head
+COMMENT 'Coverage: how many of the registered pages of a municipality were heard on a local day. For larger areas divide the sums. NULL where no register is loaded. It follows page_day, and a change of the register within some ten minutes. Generation {generation}.';

@@ -20,7 +20,7 @@ CREATE OR REPLACE VIEW gospulse.pages {on_cluster}
     administrators_appointed Nullable(Bool) COMMENT 'Sign of the official rating: its administrators are appointed; NULL unknown',
     administrators_trained Nullable(Bool) COMMENT 'Sign of the official rating: its administrators are trained; NULL unknown',
     mini_apps Nullable(Bool) COMMENT 'Sign of the official rating: mini-applications are enabled; NULL unknown',
-    first_day Nullable(Date) COMMENT 'First local day with an event; NULL never',
+    first_day Nullable(Date) COMMENT 'First local day with an event, by whatever copy; NULL never',
     last_day Nullable(Date) COMMENT 'Last local day with an event; NULL never',
     last_post_day Nullable(Date) COMMENT 'Last local day with a post; NULL never',
     subscribers Nullable(UInt64) COMMENT 'Subscribers by the latest reading; NULL unknown',
@@ -57,17 +57,17 @@ FROM
 (
     SELECT
         page,
-        argMax(where, day) AS last_place,
-        min(day) AS first,
-        max(day) AS last,
-        maxIf(day, posts > 0) AS last_post
+        nullIf(max(place), '') AS last_place,
+        nullIf(min(if(begun = toDate(0), toDate('2149-06-06'), begun)), toDate('2149-06-06')) AS first,
+        nullIf(max(ended), toDate(0)) AS last,
+        nullIf(max(posted), toDate(0)) AS last_post
     FROM
     (
-        SELECT assumeNotNull(page) AS page, toNullable(place) AS where, toNullable(day) AS day, post_published AS posts
-        FROM gospulse.page_day
-        WHERE page IS NOT NULL
+        SELECT page, tupleElement(max(s.last), 'place') AS place, min(s.first_day) AS begun, tupleElement(max(s.last), 'day') AS ended, max(s.last_post_day) AS posted
+        FROM gospulse_data.page_spans_g{generation} AS s
+        GROUP BY page
         UNION ALL
-        SELECT page, NULL, NULL, 0
+        SELECT page, '', toDate(0), toDate(0), toDate(0)
         FROM gospulse.page_history
         WHERE in_force
     )
@@ -78,11 +78,26 @@ LEFT JOIN (SELECT * FROM gospulse.organisation_history WHERE in_force) AS n ON r
 LEFT JOIN
 (
     SELECT
-        assumeNotNull(page) AS page,
-        argMax(value, (observed_at, period_to)) AS value,
-        max(observed_at) AS observed
-    FROM gospulse.page_readings
-    WHERE metric = 'subscribers' AND page IS NOT NULL
+        page,
+        argMin(tupleElement(level, 'value'), standing) AS value,
+        argMin(tupleElement(level, 'observed_at'), standing) AS observed
+    FROM
+    (
+        SELECT
+            metric,
+            page,
+            source,
+            max(latest) AS level,
+            tupleElement(level, 'place') AS place,
+            tupleElement(level, 'period_from') AS period_from,
+            {precedence_of_levels} AS rank,
+            -- The latest period; of one period as in page_readings.
+            (-toUnixTimestamp64Milli(tupleElement(level, 'period_to')), rank, -toUnixTimestamp64Milli(tupleElement(level, 'known_at')), source) AS standing
+        FROM gospulse_data.page_levels_g{generation}
+        WHERE metric = 'subscribers'
+        GROUP BY metric, page, source
+    )
+    WHERE rank > 0
     GROUP BY page
 ) AS s ON t.page = s.page
 SETTINGS join_use_nulls = 1

@@ -62,8 +62,9 @@ def test_retention_is_a_setting_and_roll_ups_go_with_their_cells() -> None:
         if (match := re.match(r"CREATE TABLE IF NOT EXISTS gospulse_data\.(\w+)_g3", statement))
     }
     with_ttl = {table for table, statement in made.items() if re.search(r"\nTTL ", statement)}
-    of_cells = {"page_hour", "fact_hours", "place_hour", "place_day", "page_day", "touched"}
-    assert with_ttl == {"appeals", "messages", "lives", "rejected"} | of_cells
+    rollups = {"place_hour", "region_hour", "place_day", "network_day", "page_day", "coverage_day"}
+    of_cells = {"page_hour", "fact_hours", "touched"}
+    assert with_ttl == {"appeals", "messages", "lives", "rejected"} | of_cells | rollups
     assert "TTL toDateTime(tupleElement(first, 'at')) + toIntervalDay(3650)" in made["appeals"]
 
 
@@ -86,7 +87,9 @@ def test_every_statement_can_be_repeated() -> None:
     for scope in ("base", "generation", "views"):
         for file in sql_files(scope):
             for statement in statements(file, Rendering(), 1):
-                assert re.match(r"CREATE (OR REPLACE|\w+ IF NOT EXISTS)", statement.replace("VIEW", "")), statement[:80]
+                assert re.match(
+                    r"CREATE (OR REPLACE VIEW|\w+ IF NOT EXISTS)", re.sub(r"(MATERIALIZED )?VIEW", "VIEW", statement)
+                ), statement[:80]
 
 
 def test_every_view_says_what_it_and_each_column_mean() -> None:

@@ -1,0 +1,70 @@
+"""Roll-ups that are made from days by page, in SQL: networks, and the coverage of the register."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from schemas.clickhouse.expressions import zone_of_place
+from schemas.clickhouse.rollup_columns import COLUMNS
+from streams.refresh.rollups import DATA, DAY_S, ZoneTime
+
+#: A zone and the midnight of a local day's date (seconds UTC) -> the version of that day.
+DayVersions = Mapping[ZoneTime, int]
+#: When the register of pages was written last (ms UTC).
+REGISTER_WRITTEN: Final = f"SELECT toUnixTimestamp64Milli(max(toDateTime64(written_at, 3))) FROM {DATA}.pages"
+
+
+def network_day(generation: int, versions: DayVersions) -> str:
+    """Sum whole local days from ``page_day`` by place and network. ``versions``: those of the days, as recorded."""
+    return (
+        f"INSERT INTO {DATA}.network_day_g{generation} (day, zone, place, network, version, pages, "
+        f"{', '.join(COLUMNS)}) SELECT day, zone, place, splitByChar(':', page)[1] AS network, any(wanted), "
+        f"countIf(page != ''), {', '.join(f'sum({column})' for column in COLUMNS)} "
+        f"FROM ({_page_days(generation, versions, '*')}) GROUP BY day, zone, place, network"
+    )
+
+
+def coverage_day(generation: int, versions: DayVersions, register_ms: int) -> str:
+    """Count the registered and the heard pages of whole local days.
+
+    ``register_ms``: when the register of pages was written last, read before this statement (ms UTC).
+    """
+    # A day may have been heard nowhere in a zone: the register's pages are there all the same.
+    registered = (
+        "SELECT d.day AS day, d.zone AS zone, place, page, d.version AS version, true AS registered, false AS heard "
+        f"FROM (SELECT *, {zone_of_place()} AS place_zone FROM gospulse.page_history) AS p "
+        f"INNER JOIN ({_days(versions)}) AS d ON p.place_zone = d.zone "
+        "WHERE p.valid_from <= d.day AND (p.valid_to IS NULL OR p.valid_to > d.day)"
+    )
+    heard = (
+        "SELECT day, zone, toString(place), page, wanted, false, true "
+        f"FROM ({_page_days(generation, versions, 'day, zone, place, page, version')}) WHERE page != ''"
+    )
+    by_page = (
+        "SELECT day, zone, place, page, any(version) AS version, max(registered) AS registered, max(heard) AS heard "
+        f"FROM ({registered} UNION ALL {heard}) GROUP BY day, zone, place, page"
+    )
+    return (
+        f"INSERT INTO {DATA}.coverage_day_g{generation} "
+        "(day, zone, place, version, computed, pages_registered, pages_heard, registered_heard) "
+        f"SELECT day, zone, place, any(version) AS of, of + {register_ms}, countIf(registered), countIf(heard), "
+        f"countIf(registered AND heard) FROM ({by_page}) GROUP BY day, zone, place"
+    )
+
+
+def _days(versions: DayVersions) -> str:
+    rows = ", ".join(f"({midnight // DAY_S}, '{zone}', {version})" for (zone, midnight), version in versions.items())
+    return (
+        f"SELECT toDate(number) AS day, zone, version FROM values('number UInt16, zone String, version UInt64', {rows})"
+    )
+
+
+def _page_days(generation: int, versions: DayVersions, columns: str) -> str:
+    """Rows of ``page_day`` of these days, as they are or newer, with the version of their day (``wanted``)."""
+    numbers = ", ".join(str(number) for number in sorted({midnight // DAY_S for _, midnight in versions}))
+    return (
+        f"SELECT p.*, d.version AS wanted FROM (SELECT {columns} FROM {DATA}.page_day_g{generation} FINAL "
+        f"WHERE day IN ({numbers})) AS p INNER JOIN ({_days(versions)}) AS d "
+        "ON p.day = d.day AND toString(p.zone) = d.zone WHERE p.version >= d.version"
+    )
