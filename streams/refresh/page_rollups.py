@@ -30,27 +30,34 @@ def coverage_day(generation: int, versions: DayVersions, register_ms: int) -> st
 
     ``register_ms``: when the register of pages was written last, read before this statement (ms UTC).
     """
-    # A day may have been heard nowhere in a zone: the register's pages are there all the same.
+    # Where a zone has no event of that day at all, its pages are registered all the same: under version 0, which loses
+    # against whatever else was computed.
     registered = (
-        "SELECT d.day AS day, d.zone AS zone, place, page, d.version AS version, true AS registered, false AS heard "
-        f"FROM (SELECT *, {zone_of_place()} AS place_zone FROM gospulse.page_history) AS p "
-        f"INNER JOIN ({_days(versions)}) AS d ON p.place_zone = d.zone "
-        "WHERE p.valid_from <= d.day AND (p.valid_to IS NULL OR p.valid_to > d.day)"
+        "SELECT p.day AS day, p.zone AS zone, place, page, d.version AS version, true AS registered, false AS heard "
+        f"FROM (SELECT place, page, valid_from, valid_to, {zone_of_place()} AS zone, "
+        f"arrayJoin([{', '.join(f'toDate({number})' for number in _numbers(versions))}]) AS day "
+        "FROM gospulse.page_history WHERE valid_from <= day AND (valid_to IS NULL OR valid_to > day)) AS p "
+        f"LEFT JOIN ({_days(versions)}) AS d ON p.zone = d.zone AND p.day = d.day"
     )
     heard = (
         "SELECT day, zone, toString(place), page, wanted, false, true "
         f"FROM ({_page_days(generation, versions, 'day, zone, place, page, version')}) WHERE page != ''"
     )
     by_page = (
-        "SELECT day, zone, place, page, any(version) AS version, max(registered) AS registered, max(heard) AS heard "
+        "SELECT day, zone, place, page, max(version) AS version, max(registered) AS registered, max(heard) AS heard "
         f"FROM ({registered} UNION ALL {heard}) GROUP BY day, zone, place, page"
     )
     return (
         f"INSERT INTO {DATA}.coverage_day_g{generation} "
         "(day, zone, place, version, computed, pages_registered, pages_heard, registered_heard) "
-        f"SELECT day, zone, place, any(version) AS of, of + {register_ms}, countIf(registered), countIf(heard), "
+        f"SELECT day, zone, place, max(version) AS of, of + {register_ms}, countIf(registered), countIf(heard), "
         f"countIf(registered AND heard) FROM ({by_page}) GROUP BY day, zone, place"
     )
+
+
+def _numbers(versions: DayVersions) -> list[int]:
+    """The days, since 1970-01-01."""
+    return sorted({midnight // DAY_S for _, midnight in versions})
 
 
 def _days(versions: DayVersions) -> str:
@@ -62,7 +69,7 @@ def _days(versions: DayVersions) -> str:
 
 def _page_days(generation: int, versions: DayVersions, columns: str) -> str:
     """Rows of ``page_day`` of these days, as they are or newer, with the version of their day (``wanted``)."""
-    numbers = ", ".join(str(number) for number in sorted({midnight // DAY_S for _, midnight in versions}))
+    numbers = ", ".join(map(str, _numbers(versions)))
     return (
         f"SELECT p.*, d.version AS wanted FROM (SELECT {columns} FROM {DATA}.page_day_g{generation} FINAL "
         f"WHERE day IN ({numbers})) AS p INNER JOIN ({_days(versions)}) AS d "
