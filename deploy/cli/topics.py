@@ -9,17 +9,21 @@ from datetime import UTC, datetime
 from deploy import topics
 from deploy.cli.tables import show
 from deploy.clickhouse.client import clickhouse
-from deploy.errors import FAILURE, GOOD, UserError
+from deploy.errors import FAILURE, GOOD, WRONG_USE, UserError
+from deploy.key_check import check_keys
 from deploy.machine.stack import own_cluster
 from deploy.settings import Settings
 from schemas.connections import KafkaConnection
 from streams.bookkeeping.logs import recorded_logs
+from streams.bookkeeping.offsets import KafkaUnavailableError
+from streams.verify.recount.log import LogUnreadableError
 
 NAME = "topics"
-HELP = "make Kafka's topics and record their ids (apply), or show them (list)"
+HELP = "make Kafka's topics and record their ids (apply), show them (list), check the keys of producers (check)"
 EXAMPLES = """
   gospulse topics apply     make what is missing; a topic that differs is reported (exit 1), never changed
   gospulse topics list      id, number in the tables, partitions
+  gospulse topics check     do all producers use the keys of the contract and Kafka's partitioner? (exit 1 if not)
 """
 
 
@@ -28,14 +32,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("apply", help="make what is missing, compare the rest, record the ids in ClickHouse")
     actions.add_parser("list", help="show the topics that exist")
+    check = actions.add_parser("check", help="find records whose key or partition is not that of the contract")
+    check.add_argument(
+        "--last", type=int, default=100_000, metavar="N", help="offsets to read of each partition (100,000)"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 1 when a topic differs from the settings."""
+    """Exit code 1 when a topic differs from the settings, or a record from the contract's keys."""
     try:
+        if args.action == "check":
+            return _check(settings, args.last)
         return _apply(settings) if args.action == "apply" else _list(settings)
-    except topics.TopicsError as error:
+    except (topics.TopicsError, KafkaUnavailableError, LogUnreadableError) as error:
         raise UserError(str(error)) from error
+
+
+def _check(settings: Settings, last: int) -> int:
+    if last < 1:
+        raise UserError("--last is at least 1", WRONG_USE)
+    checked = check_keys(settings.kafka, last)
+    if not checked.faults:
+        print(f"{checked.records:,} records checked: every key and partition is that of the contract")
+        return GOOD
+    show(
+        ("topic", "source", "fault", "records", "example"),
+        [(fault.topic, fault.source, fault.fault, f"{fault.records:,}", fault.example) for fault in checked.faults],
+        right=("records",),
+    )
+    print(
+        f"{sum(fault.records for fault in checked.faults):,} of {checked.records:,} records are in the wrong place. "
+        "Copies of a fact in two partitions are merged only later, and engagement may be counted twice. Give the "
+        'producer the key of the contract and the partitioner "murmur2_random" (docs/contract.md, "Kafka keys").'
+    )
+    return FAILURE
 
 
 def _apply(settings: Settings) -> int:

@@ -26,7 +26,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     settings = {"WORKERS": "1", "KAFKA_HEAP_MB": "256", "CLICKHOUSE_MEMORY_MB": "2000"}
     with machine(tmp_path_factory.mktemp("rebuild"), settings) as made:
         prepare(made, CHUNK)
+        # Two workers, by a setting that only this command has: the rebuilds do not know it.
+        made.environ["GOSPULSE_WORKERS"] = "2"
         made.run("up")
+        made.environ["GOSPULSE_WORKERS"] = "1"
         yield made
 
 
@@ -48,7 +51,7 @@ def test_a_rebuild_under_load_that_is_killed_on_the_way(stack: Machine, tmp_path
     said = stack.run("rebuild", "--resume", "--yes", "--workers", "1")
     assert f"the views read generation {number}" in said
     assert feeder.wait(timeout=60) == 0
-    assert set(stack.processes()) == {"kafka", "clickhouse", "worker-1"}
+    assert set(stack.processes()) == {"kafka", "clickhouse", "worker-1", "worker-2"}
     _await(lambda: (stack.folded(number) or 0) >= begun + EVENTS)
     assert _verified(stack, number)["findings"]["compared"]["page_hour"] > 100
     listed = stack.run("rebuild", "list")

@@ -60,7 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the running generation's chunk and window, whatever this release's are",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="workers of the new generation (default: as set)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="workers of the new generation (default: those that run)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the rebuild that is under way")
     parser.add_argument("--yes", action="store_true", help="do not ask before the views are switched")
     parser.add_argument(
@@ -102,13 +104,13 @@ def _rebuild(args: argparse.Namespace, settings: Settings, client: Client, rebui
         print("No rebuild is under way.")
         return GOOD
     number = pair.new.generation
-    local = rebuild.LocalWorkers(settings, number, args.workers or settings.workers, _say)
+    local = rebuild.LocalWorkers(settings, number, args.workers or rebuild.usual_workers(settings), _say)
     keep_up: Callable[[], None] = local.keep_up
     if not rebuild.is_local(settings):
         print(f"Start workers of the new generation now, wherever workers run: gospulse worker --generation {number}")
         keep_up = _nothing
     with _bar() as on_distance:
-        rebuild.catch_up(client, settings, pair, keep_up, on_distance)
+        rebuild.catch_up(client, settings, pair, keep_up, on_distance, _say)
     expected = expected_changes(pair.new, pair.old)
     compared = Compared(pair.old, pair.new, pair.gone_logs)
     comparison = rebuild.patiently(lambda: compare(client, compared))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from msgspec.structs import replace
 
 from deploy.machine import stack, workers
 from deploy.machine.processes import Process, died, find, forget, recorded
 from deploy.settings import Settings
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
+from streams.bookkeeping.partition_state import partition_states, problems
 from streams.bookkeeping.progress import folded_offsets
 from streams.clients import SinkState, state_after
 from streams.positions import Partition
@@ -71,11 +74,12 @@ class LocalWorkers:
                 self._say(f"{name} starts at {started.address} (pid {started.pid})")
 
     def hand_over(self) -> None:
-        """End the old generation's workers, let the stack start its usual ones, end those of the rebuild."""
+        """End the old generation's workers, start as many of the new one, end those of the rebuild."""
+        count = usual_workers(self._settings)
         # An `up` at this moment may still be starting workers of the generation that it found active.
         with stack.alone(self._settings.data, self._say):
             self._end([process for process in recorded(self._run) if process.name.startswith(workers.PREFIX)])
-        stack.up(self._settings, self._say)
+        stack.up(replace(self._settings, workers=count), self._say)
         self._end([process for process in recorded(self._run) if process.name.startswith(PREFIX)])
 
     def give_up(self) -> None:
@@ -87,6 +91,17 @@ class LocalWorkers:
             self._say(f"{process.name} did not end in time and was killed")
         for process in processes:
             forget(self._run, process.name)
+
+
+def usual_workers(settings: Settings) -> int:
+    """How many workers the stack has: those that it runs, whatever the settings of this command say.
+
+    Where a hand-over was interrupted, the workers of the rebuild tell it. Where none runs, the settings do.
+    """
+    run = workers.run_directory(settings.data)
+    names = [process.name for process in recorded(run)] if run.is_dir() else []
+    counts = (sum(name.startswith(prefix) for name in names) for prefix in (workers.PREFIX, PREFIX))
+    return next((count for count in counts if count), settings.workers)
 
 
 def has_leftovers(settings: Settings) -> bool:
@@ -103,12 +118,15 @@ def end_workers_of(settings: Settings, generation: int, say: Say) -> None:
         LocalWorkers(settings, generation, len(found), say).give_up()
 
 
-def catch_up(client: Client, settings: Settings, pair: Pair, keep_up: Callable[[], None], on: OnDistance) -> None:
+def catch_up(
+    client: Client, settings: Settings, pair: Pair, keep_up: Callable[[], None], on: OnDistance, say: Say
+) -> None:
     """Wait until the new generation is as far as the old one; ``keep_up`` is called at every look.
 
     While the log is written to, the old generation moves on: it is followed until a round takes a few seconds only.
-    Kafka or ClickHouse being away only delays it.
+    An outage of Kafka or ClickHouse delays it. ``say`` is told why a partition of the new generation is stopped.
     """
+    said: set[str] = set()
     while True:
         started = time.monotonic()
         targets: dict[Partition, int] | None = None
@@ -119,7 +137,12 @@ def catch_up(client: Client, settings: Settings, pair: Pair, keep_up: Callable[[
                     targets = _targets(client, pair)
                 acknowledged = folded_offsets(client, pair.new.generation)
                 with KafkaOffsets(settings.kafka) as offsets:
+                    states = partition_states(client, offsets, pair.new.generation, pair.logs, datetime.now(UTC))
                     on(distance(pair.new, pair.logs, offsets.ranges(pair.logs), acknowledged))
+                for sentence in problems([state for state in states if state.stopped is not None]):
+                    if sentence not in said:
+                        said.add(sentence)
+                        say(f"{sentence} Add `--generation {pair.new.generation}`: the rebuild waits for it.")
                 if has_reached(acknowledged, targets):
                     break
             except (ClickHouseError, KafkaUnavailableError, OSError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from schemas.connections import KafkaConnection
@@ -50,6 +50,11 @@ class LogReader:
         return int(ends[self._partition])
 
     async def read(self, start: int, end: int) -> AsyncIterator[list[Record]]:
+        """The same as :meth:`records`, without keys."""
+        async for records in self.records(start, end):
+            yield [(record.offset, record.timestamp, record.value) for record in records]
+
+    async def records(self, start: int, end: int) -> AsyncIterator[list[ConsumerRecord]]:
         """The records from ``start`` (inclusive) to ``end`` (exclusive) in lists, in order.
 
         Offsets without a record and records of aborted transactions are passed over. Raises
@@ -71,7 +76,7 @@ class LogReader:
                 raise LogUnreadableError(f"{self._where()} cannot be read: {type(error).__name__}.") from error
             if records:
                 heard = time.monotonic()
-                yield [(r.offset, r.timestamp, r.value) for r in records if r.offset < end]
+                yield [record for record in records if record.offset < end]
             elif time.monotonic() - heard > SILENCE_S:
                 raise LogUnreadableError(f"{self._where()} gave nothing for {SILENCE_S:.0f} s at {position} of {end}.")
 
