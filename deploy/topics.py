@@ -18,7 +18,7 @@ from kafka.admin import ConfigResource
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, refusal, security_settings, wait_for_port
+from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, refusal, wait_for_port
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import TOPICS, Topic
 from streams.bookkeeping.logs import recorded_logs
@@ -154,14 +154,14 @@ def register(client: Client, found: Mapping[str, Existing], now: datetime) -> di
 def _admin(connection: KafkaConnection, patience_s: float) -> Iterator[Any]:
     quiet_library()
     place = ", ".join(connection.bootstrap)
+    options = connection.client_options()
     try:
         wait_for_port(connection.bootstrap, patience_s)
         admin = KafkaAdminClient(
-            bootstrap_servers=list(connection.bootstrap),
+            **options,
             client_id="gospulse-topics",
             bootstrap_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
-            **security_settings(connection),
         )
     except BrokerAwayError as error:
         raise TopicsError(str(error)) from error

@@ -6,7 +6,6 @@ from enum import Enum
 from typing import Any, Final
 
 import clickhouse_connect
-from aiokafka.helpers import create_ssl_context
 from clickhouse_connect.driver.client import Client
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
@@ -30,16 +29,7 @@ class SinkState(Enum):
 def connect(connection: ClickHouseConnection) -> Client:
     """A client without a session, so that its statements may run one beside another; raises ClickHouseError."""
     return clickhouse_connect.get_client(
-        host=connection.host,
-        port=connection.port,
-        username=connection.username,
-        password=connection.password.reveal(),
-        secure=connection.secure,
-        ca_cert=connection.ca_cert,
-        autogenerate_session_id=False,
-        connect_timeout=5,
-        send_receive_timeout=120,
-        query_limit=0,
+        **connection.client_options(), connect_timeout=5, send_receive_timeout=120, query_limit=0
     )
 
 
@@ -51,27 +41,14 @@ def state_after(error: Exception) -> SinkState:
 
 def consumer_options(connection: KafkaConnection) -> dict[str, Any]:
     """The options of an aiokafka consumer that reads without a group and never resets by itself."""
-    ssl_context = None
-    if "SSL" in connection.security_protocol.split("_"):
-        ssl_context = create_ssl_context(
-            cafile=connection.ssl_cafile, certfile=connection.ssl_certfile, keyfile=connection.ssl_keyfile
-        )
-    options: dict[str, Any] = {
-        "bootstrap_servers": list(connection.bootstrap),
+    return connection.client_options() | {
         "client_id": "gospulse-verify",
         "group_id": None,
         "enable_auto_commit": False,
         "auto_offset_reset": "none",
         # Records of aborted transactions do not count.
         "isolation_level": "read_committed",
-        "security_protocol": connection.security_protocol,
-        "ssl_context": ssl_context,
         "max_partition_fetch_bytes": 2 * 1024 * 1024,
-        # At the end of the log the broker would hold every fetch back for half a second, and the last one our leaving.
+        # At the end of the log the broker would delay every answer, and so the end of the reader, by half a second.
         "fetch_max_wait_ms": 20,
     }
-    if connection.sasl_mechanism is not None:
-        options["sasl_mechanism"] = connection.sasl_mechanism
-        options["sasl_plain_username"] = connection.sasl_username
-        options["sasl_plain_password"] = connection.sasl_password.reveal() if connection.sasl_password else None
-    return options

@@ -25,15 +25,7 @@ def clickhouse(connection: ClickHouseConnection, timeout_s: float = 30.0) -> Ite
     place = f"{connection.host}:{connection.port}"
     try:
         client = clickhouse_connect.get_client(
-            host=connection.host,
-            port=connection.port,
-            username=connection.username,
-            password=connection.password.reveal(),
-            secure=connection.secure,
-            ca_cert=connection.ca_cert,
-            autogenerate_session_id=False,
-            connect_timeout=5,
-            send_receive_timeout=timeout_s,
+            **connection.client_options(), connect_timeout=5, send_receive_timeout=timeout_s
         )
     except (ClickHouseError, OSError) as error:
         if getattr(error, "code", None) in _WRONG_LOGIN or "AUTHENTICATION" in str(error):

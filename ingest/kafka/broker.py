@@ -8,8 +8,6 @@ import time
 
 from kafka import errors as kafka_errors
 
-from schemas.connections import KafkaConnection
-
 
 class BrokerAwayError(Exception):
     """No broker answers; the message is one sentence with the way out."""
@@ -49,21 +47,6 @@ def wait_for_port(bootstrap: tuple[str, ...], patience: float) -> None:
                 " GOSPULSE_KAFKA to where it runs."
             )
         time.sleep(0.1)
-
-
-def security_settings(connection: KafkaConnection) -> dict[str, object]:
-    """TLS and SASL in kafka-python's words."""
-    settings: dict[str, object] = {"security_protocol": connection.security_protocol}
-    if connection.sasl_mechanism is not None:
-        settings["sasl_mechanism"] = connection.sasl_mechanism
-        settings["sasl_plain_username"] = connection.sasl_username
-        password = connection.sasl_password
-        settings["sasl_plain_password"] = password.reveal() if password is not None else None
-    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
-        value = getattr(connection, name)
-        if value is not None:
-            settings[name] = value
-    return settings
 
 
 def refusal(address: str, error: BaseException) -> str:

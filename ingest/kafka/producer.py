@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
-from aiokafka.helpers import create_ssl_context
 
 from ingest.kafka.outgoing import Outgoing
 from ingest.kafka.partitioner import Partitioner
@@ -46,15 +45,13 @@ class Producer:
     ) -> None:
         self._connection = connection
         self._timeout = timeout
-        self._options = {
-            "bootstrap_servers": list(connection.bootstrap),
+        self._options = connection.client_options() | {
             "client_id": client_id,
             "acks": "all",
             "compression_type": "lz4",
             "linger_ms": linger_ms,
             "max_batch_size": batch_bytes,
             "request_timeout_ms": max(1, int(timeout * 1000)),
-            **_security(connection),
         }
         self._producer: Any = None
         self._topics: dict[str, tuple[str, Partitioner]] = {}
@@ -185,17 +182,3 @@ def quiet_aiokafka() -> None:
 def _looked_at(future: asyncio.Future[Any]) -> None:
     if not future.cancelled():
         future.exception()
-
-
-def _security(connection: KafkaConnection) -> dict[str, object]:
-    """TLS and SASL in aiokafka's words."""
-    options: dict[str, object] = {"security_protocol": connection.security_protocol}
-    if connection.security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(
-            cafile=connection.ssl_cafile, certfile=connection.ssl_certfile, keyfile=connection.ssl_keyfile
-        )
-    if connection.sasl_mechanism is not None:
-        options["sasl_mechanism"] = connection.sasl_mechanism
-        options["sasl_plain_username"] = connection.sasl_username
-        options["sasl_plain_password"] = connection.sasl_password.reveal() if connection.sasl_password else None
-    return options

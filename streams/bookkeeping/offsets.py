@@ -54,18 +54,12 @@ class KafkaOffsets:
     def __init__(self, connection: KafkaConnection, timeout_s: float = 10.0) -> None:
         self._connection = connection
         self._timeout_ms = int(timeout_s * 1000)
+        options = connection.client_options()
         try:
             self._admin = KafkaAdminClient(
-                bootstrap_servers=list(connection.bootstrap),
+                **options,
                 client_id="gospulse-offsets",
                 bootstrap_timeout_ms=self._timeout_ms,
-                security_protocol=connection.security_protocol,
-                sasl_mechanism=connection.sasl_mechanism,
-                sasl_plain_username=connection.sasl_username,
-                sasl_plain_password=connection.sasl_password.reveal() if connection.sasl_password else None,
-                ssl_cafile=connection.ssl_cafile,
-                ssl_certfile=connection.ssl_certfile,
-                ssl_keyfile=connection.ssl_keyfile,
             )
         except (KafkaError, OSError) as error:
             if _listens(connection.bootstrap):

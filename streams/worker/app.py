@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -123,20 +122,14 @@ def _faust_folder(config: WorkerConfig) -> Path:
 
 
 def credentials(kafka: KafkaConnection) -> CredentialsT | None:
-    """TLS and SASL in Faust's words; None without either."""
-    context = _tls(kafka) if kafka.security_protocol in ("SSL", "SASL_SSL") else None
-    if kafka.sasl_mechanism is not None:
-        return SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password.reveal() if kafka.sasl_password is not None else None,
-            ssl_context=context,
-            mechanism=kafka.sasl_mechanism,
-        )
-    return SSLCredentials(context) if context is not None else None
-
-
-def _tls(kafka: KafkaConnection) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=kafka.ssl_cafile)
-    if kafka.ssl_certfile is not None:
-        context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile)
-    return context
+    """TLS and SASL by Faust's names; None without either."""
+    options = kafka.client_options()
+    context = options["ssl_context"]
+    if kafka.sasl_mechanism is None:
+        return SSLCredentials(context) if context is not None else None
+    return SASLCredentials(
+        username=options["sasl_plain_username"],
+        password=options["sasl_plain_password"],
+        ssl_context=context,
+        mechanism=options["sasl_mechanism"],
+    )

@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 
 from deploy.errors import UserError
-from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, security_settings, wait_for_port
+from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, wait_for_port
 from ingest.simulator.pages import is_synthetic
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
@@ -36,10 +36,9 @@ def real_sources(connection: KafkaConnection, patience_s: float) -> list[str]:
     try:
         wait_for_port(connection.bootstrap, patience_s)
         consumer = KafkaConsumer(
-            bootstrap_servers=list(connection.bootstrap),
+            **connection.client_options(),
             client_id="gospulse-simulate",
             enable_auto_commit=False,
-            **security_settings(connection),
         )
     except BrokerAwayError as error:
         raise UserError(str(error)) from error

@@ -60,16 +60,7 @@ class StoredRows:
     def __init__(self, connection: ClickHouseConnection, generation: int) -> None:
         self.generation = generation
         try:
-            self._client = clickhouse_connect.get_client(
-                host=connection.host,
-                port=connection.port,
-                username=connection.username,
-                password=connection.password.reveal(),
-                secure=connection.secure,
-                ca_cert=connection.ca_cert,
-                autogenerate_session_id=False,
-                send_receive_timeout=3600,
-            )
+            self._client = clickhouse_connect.get_client(**connection.client_options(), send_receive_timeout=3600)
         except (ClickHouseError, OSError) as error:
             raise StoreUnreadableError(
                 f"ClickHouse at {connection.host}:{connection.port} cannot be reached: {_first_line(error)}"
