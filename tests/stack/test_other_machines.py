@@ -69,7 +69,7 @@ def test_a_data_directory_is_moved_and_restored_from_a_copy(stack: Machine, tmp_
     assert figures(stack)[0][0] > before[0][0]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_up_brings_in_a_new_password(stack: Machine) -> None:
     stack.run("up")
     send(stack, 1)
