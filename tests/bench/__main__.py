@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.machine.workers import stop_workers
-from tests.bench import latency, recovery, registers, speed
+from tests.bench import latency, recovery, registers, speed, webhook
 from tests.servers.machine import Machine, machine
 
 MILLION = 1_000_000
@@ -40,6 +40,7 @@ class Report(Struct, frozen=True):
     latency: list[latency.Latency]
     recovery: list[recovery.Recovery]
     registers: list[registers.Registers]
+    webhook: list[webhook.Requests]
 
 
 def main() -> int:
@@ -47,7 +48,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--events", type=int, default=MILLION, help="events of the log (default 1,000,000)")
     parser.add_argument("--large", type=int, default=10 * MILLION, help="events of the large log; 0 leaves it out")
-    parser.add_argument("--only", choices=("speed", "latency", "recovery", "registers"), help="one part only")
+    parser.add_argument(
+        "--only", choices=("speed", "latency", "recovery", "registers", "webhook"), help="one part only"
+    )
     parser.add_argument("--json", type=Path, default=None, help="write the figures here, too")
     given = parser.parse_args()
     speeds: list[speed.Speed] = []
@@ -74,8 +77,12 @@ def main() -> int:
     full: list[registers.Registers] = []
     if given.only in (None, "registers"):
         full.append(registers.measure())
+    requests: list[webhook.Requests] = []
+    if given.only in (None, "webhook"):
+        with tempfile.TemporaryDirectory() as folder, machine(Path(folder), webhook.SETTINGS) as made:
+            requests = webhook.measure(made)
     kind = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    report = Report(kind, speeds, storage, delays, recoveries, full)
+    report = Report(kind, speeds, storage, delays, recoveries, full, requests)
     show(report)
     if given.json is not None:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
@@ -151,6 +158,7 @@ def show(report: Report) -> None:
             f"visible after acknowledged, {delay.rate:,} events/s, {delay.partitions} partitions in all: median "
             f"{delay.median_s:.2f} s, p99 {delay.p99_s:.2f} s of {delay.appeals}; worker {delay.worker_mb:.0f} MB"
         )
+    _show_requests(console, report.webhook)
     for back in report.recovery:
         console.print(
             f"kill -9 of one of two workers at {back.rate:,} events/s: lag as before after {back.seconds:.1f} s "
@@ -163,6 +171,19 @@ def show(report: Report) -> None:
             f"{held.snapshot_s:.2f} s, {held.snapshot_mb:.0f} MB on disk; {held.lookups_per_s:,.0f} look-ups/s; "
             f"view pages {held.views_s[0]:.2f} s, organisations {held.views_s[1]:.2f} s"
         )
+
+
+def _show_requests(console: Console, rows: list[webhook.Requests]) -> None:
+    if not rows:
+        return
+    table = Table("with 64 waiting callers", "requests/s", "CPU µs/request", "median ms", "p99 ms")
+    for row in rows:
+        table.add_row(
+            row.name, f"{row.per_second:,.0f}", f"{row.cpu_us:.0f}", f"{row.median_ms:.1f}", f"{row.p99_ms:.1f}"
+        )
+    console.print(table)
+    service, minimal = rows[:2]
+    console.print(f"the service answers {service.per_second / minimal.per_second:.2f} of what the minimal handler does")
 
 
 def _say(line: str) -> None:
