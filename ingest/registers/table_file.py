@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -146,9 +147,11 @@ def _names(head: Sequence[str], name: str, register: Register, ignored: Collecti
             continue
         field = known.get(folded)
         if field is None:
+            close = get_close_matches(folded, known, 1)
+            near = f"; did you mean {known[close[0]]}?" if close else "."
             raise RegisterFileError(
-                f"{name} has a column {column.strip()!r}, which {register.name} do not have: rename it, or leave it "
-                f"out with --ignore. Columns are {', '.join(field.name for field in fields)}."
+                f"{name} has a column {column.strip()!r}, which {register.name} do not have{near} Rename it, or leave "
+                f"it out with --ignore. Columns are {', '.join(field.name for field in fields)}."
             )
         if field in names:
             raise RegisterFileError(f"{name} has the column {field} twice.")

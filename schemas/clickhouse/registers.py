@@ -60,7 +60,7 @@ def register_statements(client: Client) -> tuple[str, ...]:
 def first_places() -> str:
     """The statement that fills an empty register of places with the municipalities that ship, valid since ever."""
     rows = (
-        (row.code, row.name, row.region, zone_of(row.code), row.population, row.population_year, "Росстат")
+        (row.code, row.name, row.region, zone_of(row.code), *_population(row))
         for row in reference_data.municipalities()
     )
     return (
@@ -90,6 +90,10 @@ def changes(register: Register, in_force: Mapping[Any, tuple[str, Cells]], *, fi
         rows = (f"({since}, NULL, {_cells(row)}, now64(3))" for row in opened)
         statements.append(head + ", ".join(rows))
     return tuple(statements)
+
+
+def _population(row: reference_data.Municipality) -> Cells:
+    return (None, None, None) if row.population is None else (row.population, row.population_year, "Росстат")
 
 
 def _cells(row: Cells) -> str:

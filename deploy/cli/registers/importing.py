@@ -48,9 +48,12 @@ def carry_out(client: Client, register: Register, found: Plan, stored: Histories
     elif found.writes:
         write_points(client, register, found.writes, datetime.now(UTC))
     _show_problems(found.problems)
-    counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in _KINDS if kinds[kind]) or "no change"
-    would = "would be " if dry_run else ""
-    print(f"{register.name}: {found.rows:,} rows read, {found.unchanged:,} unchanged; {would}{counts}.")
+    counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in _KINDS if kinds[kind])
+    if not counts:
+        counts = "nothing would change" if dry_run else "no change"
+    elif dry_run:
+        counts = f"would be {counts}"
+    print(f"{register.name}: {found.rows:,} rows read, {found.unchanged:,} unchanged; {counts}.")
     if found.problems:
         print(f"{len(found.problems):,} rows have a problem and do not count; mend them and import the file again.")
     if found.not_ended:

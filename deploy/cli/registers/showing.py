@@ -15,6 +15,7 @@ from ingest.registers.page_register import SINCE_EVER
 from ingest.registers.plan import Histories
 from ingest.registers.registers import ORGANISATIONS, PAGES, PLACES, Register
 from ingest.registers.store import moscow_today, read_histories
+from ingest.registers.table_file import as_text
 
 
 def show_register(client: Client, register: Register, key: str | None, *, without: bool) -> int:
@@ -39,7 +40,7 @@ def show_register(client: Client, register: Register, key: str | None, *, withou
     columns = [_period(each.valid_from, each.valid_to) for each in validities]
     names = [field.name for field in register.fields]
     values = [register.values(each.entry) for each in validities]
-    show((register.singular, *columns), [(name, *(each.get(name) for each in values)) for name in names])
+    show((register.singular, *columns), [(name, *(as_text(each.get(name)) for each in values)) for name in names])
     if register is ORGANISATIONS:
         kept = sorted(
             e[0] for e in in_force(read_histories(client, PAGES), today) if PAGES.column(e, "organisation") == key

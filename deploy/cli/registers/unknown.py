@@ -82,10 +82,12 @@ def write_stamp_set(client: Client, file: Path) -> int:
         write_stamps(file, [Stamp(page=s.page, from_ms=s.from_ms, to_ms=s.to_ms, place=s.place) for s in stamps])
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}") from error
+    if not stamps:
+        print(f"No stamp is needed: stored places agree with the register. {file} holds its head line only.")
+        return GOOD
     pages = len({stamp.page for stamp in stamps})
     print(f"{len(stamps):,} stamps of {pages:,} pages were written to {file}.")
-    if stamps:
-        print(f"Apply them with `gospulse rebuild --restamp {file}`.")
+    print(f"Apply them with `gospulse rebuild --restamp {file}`.")
     return GOOD
 
 

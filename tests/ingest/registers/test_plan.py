@@ -328,6 +328,7 @@ def test_json_lines(registers: Registers) -> None:
     ("content", "message"),
     [
         (b"network,native_id,titel\n", "'titel'"),
+        (b"network,natve_id\n", r"did you mean native_id\?"),
         (b"network,network\n", "twice"),
         (b"\x98\xff\x98,\n", "neither UTF-8 nor cp1251"),
         (b"\n\n", "no head line"),
