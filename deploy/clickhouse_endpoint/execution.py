@@ -256,18 +256,20 @@ class Execution:
     async def _by_blocks(self, running: Running, lease: Lease, sql: bytes, output_format: str, reply: Reply) -> Outcome:
         parameters = self._wish.parameters
 
-        def start() -> Stream:
+        def start() -> bytes:
             self._blocks = lease.connection.stream(sql, output_format, parameters)
-            return self._blocks
+            return self._blocks.next_block()
 
-        stream = await self._call(running, start)
-        coming = self._services.queries.start(running, stream.next_block)
+        coming = self._services.queries.start(running, start)
         while True:
             # What came first waits a moment: a short result has its summary and its error in the head.
             await asyncio.wait([coming], timeout=reply.patience())
             if not coming.done():
                 await reply.start()
-            if not (block := await asyncio.shield(coming)):
+            block = await asyncio.shield(coming)
+            stream = self._blocks
+            assert stream is not None
+            if not block:
                 return stream.outcome
             await reply.write(block)
             coming = self._services.queries.start(running, stream.next_block)
