@@ -64,9 +64,9 @@ def _places(places: list[Place]) -> Iterator[dict[str, Any]]:
     shipped = {row.code: row for row in reference_data.municipalities()}
     for place in sorted(places, key=lambda place: place.code):
         real = shipped.get(place.code)
-        counted = (place.population, 2024, "синтетические данные")
+        counted: tuple[int | None, int | None, str | None] = (place.population, 2024, "синтетические данные")
         if real is not None:
-            counted = (real.population or place.population, real.population_year or 2024, "Росстат")
+            counted = (real.population, real.population_year, "Росстат") if real.population else (None, None, None)
         yield {
             "place": place.code,
             "name": place.name,
