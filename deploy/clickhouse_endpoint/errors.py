@@ -79,7 +79,9 @@ class ClickHouseError(Exception):
 
 def from_engine(error: BaseException) -> ClickHouseError:
     """The ClickHouse error inside a text that the engine raised; 1002 (UNKNOWN_EXCEPTION) where there is none."""
-    text = _VERSION.sub("", str(error)).strip()
+    # A text that quotes bytes of the SQL need not be UTF-8.
+    said = error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    text = _VERSION.sub("", said).strip()
     found = _ENGINE_TEXT.search(text)
     if found is None:
         return ClickHouseError(1002, text or type(error).__name__, "UNKNOWN_EXCEPTION")

@@ -73,7 +73,7 @@ class Stream:
         """
         try:
             block = self._connection.streaming_fetch_result(self._result)
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:
             self.ended = True
             raise from_engine(error) from None
         data: bytes = b"" if block is None else block.bytes()
@@ -107,7 +107,7 @@ class EngineConnection:
         """
         try:
             result = self._connection.query(sql, output_format, params=dict(parameters or {}))
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise from_engine(error) from None
         return Outcome(
             payload=result.bytes(),
@@ -126,7 +126,7 @@ class EngineConnection:
         """
         try:
             return Stream(self._connection, self._connection.send_query(sql, output_format, params=dict(parameters)))
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise from_engine(error) from None
 
     def classify(self, sql: bytes | str) -> tuple[StatementClass, int]:

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import StreamReader
 from msgspec import Struct
 
-from deploy.clickhouse_endpoint.errors import BAD_ARGUMENTS, SOCKET_TIMEOUT, SYNTAX_ERROR, TOO_LARGE, ClickHouseError
+from deploy.clickhouse_endpoint.errors import SOCKET_TIMEOUT, SYNTAX_ERROR, TOO_LARGE, ClickHouseError
 from deploy.clickhouse_endpoint.sql.statements import Statement, read_statement
 from deploy.clickhouse_endpoint.wire.compression import Decoder, Plain
 
@@ -68,7 +68,6 @@ class Body:
             if len(text) > self._limits.sql and (statement is None or not _takes_data(statement)):
                 problem = f"Syntax error: Max query size exceeded: the SQL is longer than {self._limits.sql} bytes"
                 raise ClickHouseError(SYNTAX_ERROR, problem)
-        _check_encoding(statement.sql)
         self._pending = text[statement.data :] if _takes_data(statement) else b""
         return statement
 
@@ -133,15 +132,6 @@ def _gather(pieces: Iterator[bytes]) -> bytes:
         if size >= _DECODED:
             break
     return b"".join(parts)
-
-
-def _check_encoding(sql: bytes) -> None:
-    # The engine's interface for Python takes UTF-8 only.
-    try:
-        sql.decode()
-    except UnicodeDecodeError as error:
-        problem = f"The SQL is not UTF-8: byte {error.start + 1} is {sql[error.start]:#04x}. Write it as unhex('…')"
-        raise ClickHouseError(BAD_ARGUMENTS, problem) from None
 
 
 def _takes_data(statement: Statement) -> bool:

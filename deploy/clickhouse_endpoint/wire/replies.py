@@ -89,13 +89,12 @@ class Reply:
         await self._put(self._encoder.feed(data) if data else b"")
 
     async def finish(self, outcome: Outcome, elapsed: float) -> web.StreamResponse:
-        """The result is complete."""
+        """The result is complete. Its end goes out when the handler returns: the session must be free by then."""
         if self._response is None and not self._size:
             self._encoding = ""
         else:
             await self._put(self._encoder.end(), last=True)
         if self._response is not None:
-            await self._response.write_eof()
             return self._response
         headers = self._all_headers() | {"X-ClickHouse-Summary": summary(outcome, elapsed)}
         self._held.seek(0)
@@ -105,7 +104,6 @@ class Reply:
         await self._response.prepare(self._request)
         while piece := self._held.read(_PIECE):
             await self._response.write(piece)
-        await self._response.write_eof()
         return self._response
 
     async def fail(self, error: ClickHouseError, version: str) -> web.StreamResponse:

@@ -203,9 +203,9 @@ def test_bad_bytes_have_a_clear_answer(query: Query, writer: ClickHouseConnectio
         answer = query("SELECT 1", **options)
         assert (answer.status, answer.code) == (400, 36), options
         assert "cannot be printed" in answer.text
-    answer = query(b"SELECT '\xff'")
-    assert (answer.status, answer.code) == (400, 36)
-    assert "The SQL is not UTF-8: byte 9 is 0xff" in answer.text
+    assert query(b"SELECT hex('\xff')").text == "FF\n"
+    answer = query(b"SELECT \xff\xfe")
+    assert (answer.status, answer.code) == (400, 62)
     assert (
         query("SELECT 1", query_id="запрос 1").headers["x-clickhouse-query-id"].encode("latin-1").decode() == "запрос 1"
     )
@@ -312,6 +312,12 @@ def test_sessions(query: Query) -> None:
     assert query("SELECT count() FROM x", session_id="s").code == 60
     assert query("SELECT 1", session_id="s", session_timeout="long").code == 36
     assert query("SELECT 1", session_id="s", session_timeout=100000).code == 374
+
+
+def test_a_session_is_free_when_its_result_has_ended(query: Query) -> None:
+    for _ in range(20):
+        assert query("SELECT number FROM numbers(100000) FORMAT TSV", session_id="next").status == 200
+        assert query("SELECT 1", session_id="next").text == "1\n"
 
 
 def test_waiting_for_the_end_holds_everything_back(query: Query) -> None:
