@@ -11,6 +11,7 @@ from deploy.errors import UserError
 #: Everything that Gospulse puts there. Other files are never removed.
 ENTRIES: Final = (
     "clickhouse",
+    "demo-registers",
     "demo-truth",
     "faust",
     "imports",
@@ -22,16 +23,26 @@ ENTRIES: Final = (
     "run",
     "sources",
 )
+#: Directories of ``gospulse verify``; a killed one leaves its own behind.
+TEMPORARY: Final = "verify-"
 
 
 def entries(data: Path) -> list[Path]:
-    """What Gospulse has put into the directory, as paths that exist."""
-    return [data / name for name in ENTRIES if (data / name).exists() or (data / name).is_symlink()]
+    """What Gospulse has put into the directory, sorted."""
+    return [path for path in _content(data) if _is_ours(path)]
 
 
 def others(data: Path) -> list[Path]:
-    """What somebody else has put there."""
-    return sorted(path for path in data.iterdir() if path.name not in ENTRIES) if data.is_dir() else []
+    """What somebody else has put there, sorted."""
+    return [path for path in _content(data) if not _is_ours(path)]
+
+
+def _content(data: Path) -> list[Path]:
+    return sorted(data.iterdir()) if data.is_dir() else []
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name in ENTRIES or path.name.startswith(TEMPORARY)
 
 
 def size(path: Path) -> int:

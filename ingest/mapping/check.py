@@ -1,4 +1,4 @@
-"""Whether a mapping makes sense: its constants are within the contract, its zone and encoding exist."""
+"""Checks of a mapping: constants within the contract, an existing zone, a known encoding."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _check_file(mapping: AppealMapping) -> None:
     encoding = mapping.file.encoding
     try:
         codecs.lookup(encoding)
-        # Lines are cut before they are decoded, so that one bad row stays one bad row.
+        # Lines are split before they are decoded, so that a bad row does not affect others.
         splittable = '\r\n,"{}:'.encode(encoding) == b'\r\n,"{}:' and "\n".encode(encoding) == b"\n"
     except (LookupError, UnicodeError, ValueError):
         raise MappingError(f"key `file.encoding`: {encoding} is not a text encoding.") from None
@@ -99,7 +99,7 @@ def _check_rule(key: str, field: str, rule: Rule) -> None:
     if rule.constant is not None and (rule.values is not None or rule.unlisted is not None or rule.empty):
         raise MappingError(f"key `{key}`: a constant has no values, unlisted or empty.")
     if rule.values is None and rule.unlisted is not None:
-        raise MappingError(f"key `{key}.unlisted` means nothing without `{key}.values`.")
+        raise MappingError(f"key `{key}.unlisted` needs `{key}.values`.")
     fits, form = _FORMS[field]
     for text in sorted(rule.results):
         if text == "":
@@ -117,12 +117,12 @@ def _check_events(mapping: AppealMapping) -> None:
         raise MappingError("key `total` belongs to the shape totals.")
     kinds = [event.kind for event in mapping.events]
     if not kinds:
-        raise MappingError("key `events` is missing: which event is at which column's time?")
+        raise MappingError("key `events` is missing: name each event and the column of its time.")
     for index, event in enumerate(mapping.events):
         if event.responder is not None:
             _check_rule(f"events[{index}].responder", "responder", event.responder)
     if kinds.count("appeal_received") > 1:
-        raise MappingError("key `events`: a row receives its appeal once.")
+        raise MappingError("key `events`: appeal_received may be there once only.")
 
 
 def _check_total(mapping: AppealMapping) -> None:
@@ -130,7 +130,7 @@ def _check_total(mapping: AppealMapping) -> None:
     if mapping.events or mapping.thread:
         raise MappingError("keys `events` and `thread` belong to the shape appeals.")
     if total is None:
-        raise MappingError("key `total` is missing: which column is the period, which the count?")
+        raise MappingError("key `total` is missing: name the columns of the period and of the count.")
     for name in ("responder", "object", "format", "urgent"):
         if getattr(mapping.fields, name) is not None:
             raise MappingError(f"key `fields.{name}` belongs to the shape appeals.")

@@ -1,4 +1,4 @@
-"""Reading a mapping: from a TOML file to a mapping that is known to make sense."""
+"""Reading a mapping: from a TOML file to a checked mapping."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def load_mapping(path: Path) -> AppealMapping:
     """Read and check a mapping.
 
     Raises:
-        MappingError: it is absent, not TOML, or says something that cannot be done.
+        MappingError: it is absent, not TOML, or cannot work.
     """
     try:
         content = path.read_bytes()
@@ -42,7 +42,7 @@ def load_mapping(path: Path) -> AppealMapping:
 
 
 def mapping_from(raw: Mapping[str, Any], name: str, digest: str) -> AppealMapping:
-    """The mapping from its tables, not yet checked for sense.
+    """The mapping from its tables, not yet checked.
 
     Raises:
         MappingError: a key is unknown or missing, or a value has the wrong type.
@@ -56,7 +56,7 @@ def mapping_from(raw: Mapping[str, Any], name: str, digest: str) -> AppealMappin
 
 
 def shipped() -> str:
-    """The names of the mappings that come with the product."""
+    """Names of the mappings that come with Gospulse."""
     return ", ".join(sorted(path.stem for path in SHIPPED.glob("*.toml")))
 
 

@@ -1,4 +1,4 @@
-"""A mapping: a TOML file that says how the columns of a file become appeals, or totals of appeals."""
+"""A mapping: a TOML file that turns the columns of a file into appeals, or totals of appeals."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 
 
 class MappingError(Exception):
-    """The mapping cannot be used; the message is one sentence that names the key."""
+    """The mapping cannot be used. The message is one sentence that names the key."""
 
 
 class _Strict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the mapping: a key that it does not know is an error."""
+    """A table of the mapping: an unknown key is an error."""
 
 
 class Rule(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a field's text comes from: exactly one of ``constant``, ``column`` and ``template``.
+    """The source of a field's text: exactly one of ``constant``, ``column`` and ``template``.
 
-    ``values`` translates the text; ``unlisted`` is the result for a text that it does not list (without it the row is
-    refused). ``empty`` is the result where the column, or one of the template's, is empty. An empty result means
-    unknown: no value, and ``00000000`` for a place.
+    ``values`` translates the text. ``unlisted`` is the result for other texts; without it the row is rejected.
+    ``empty`` is the result where the column, or one of the template's, is empty. An empty result means unknown: no
+    value, and ``00000000`` for a place.
     """
 
     constant: str | None = None
@@ -48,7 +48,7 @@ class Rule(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def results(self) -> set[str]:
-        """The texts that are known without a row: the constant, the translations, and what stands for a gap."""
+        """The texts that are known without a row: the constant, the translations, and the text for an empty cell."""
         known = set(self.values.values()) if self.values else set()
         known.update(text for text in (self.constant, self.unlisted) if text is not None)
         return known if self.constant is not None else known | {self.empty}
@@ -62,7 +62,7 @@ class When(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class EventRule(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One event of a row: its kind and the column of its time. An empty time means that it has not happened."""
+    """One event of a row: its kind and the column of its time. Without a time it has not happened."""
 
     kind: AppealKind
     at: Column
@@ -83,16 +83,16 @@ class FileForm(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class TimeForm(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How times are written, and in which zone those without an offset are local."""
+    """The form of times, and the zone of those without an offset."""
 
     format: str = "iso"
     zone: str = ""
-    #: An event longer ago than this is refused.
+    #: An earlier event is rejected.
     horizon_years: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 class Fields(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The contract's fields that a row fills."""
+    """The fields of the contract that a row gives."""
 
     channel: Rule
     entrance: Rule
@@ -111,7 +111,7 @@ class Fields(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class ObservedAt(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When the counts were true for who counted them: a column, or one time for the whole file."""
+    """The time at which the counts were observed: a column, or one time for the whole file."""
 
     column: Column | None = None
     constant: str | None = None
@@ -120,7 +120,7 @@ class ObservedAt(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class Total(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How rows that are counts become totals: rows of one key and one period are summed."""
 
-    #: The column that says the period.
+    #: The column of the period.
     period: Column
     length: Length = "day"
     format: str | None = None

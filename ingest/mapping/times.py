@@ -13,7 +13,7 @@ Length = Literal["day", "month", "year"]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS: Final = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?", re.ASCII)
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,14}", re.ASCII)
-#: Forms that say the instant themselves; every other needs a zone.
+#: Forms that need no zone.
 ZONELESS: Final = frozenset({"unix", "unix_ms"})
 
 
@@ -24,11 +24,11 @@ def to_ms(moment: datetime) -> int:
 
 
 def time_reader(form: str, zone: ZoneInfo) -> Callable[[str], int]:
-    """A function from a text to milliseconds UTC; it raises ValueError for a text that is not of the form.
+    """A function from a text to milliseconds UTC. It raises ValueError for a text of another form.
 
     ``form`` is ``iso`` (ISO 8601, a date alone meaning its midnight), ``unix`` (seconds), ``unix_ms``, or a pattern of
-    ``datetime.strptime``. A text without an offset of its own is a local time of ``zone``: where clocks are set back it
-    is the first of the two (PEP 495, ``fold=0``), and one that clocks skipped counts by the offset before the gap.
+    ``datetime.strptime``. A text without an offset is a local time of ``zone``. A time that exists twice is the first
+    of the two; a time that does not exist counts by the offset before the change (PEP 495, ``fold=0``).
     """
     if form == "unix":
         return _seconds

@@ -26,7 +26,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data directory with something of Gospulse and a file of somebody else."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / ".gospulse"
-    for name in ("kafka/log", "keys", "run"):
+    for name in ("kafka/log", "keys", "run", "verify-x1"):
         (folder / name).mkdir(parents=True)
     (folder / "keys" / "identity").write_bytes(b"x" * 32)
     (folder / "notes.txt").write_text("mine")
