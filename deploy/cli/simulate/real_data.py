@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 
 from deploy.errors import UserError
-from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, wait_for_port
+from ingest.kafka.broker import BrokerAwayError, plain, quiet_library, refusal, wait_for_port
 from ingest.simulator.pages import is_synthetic
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
@@ -43,7 +43,7 @@ def real_sources(connection: KafkaConnection, patience_s: float) -> list[str]:
     except BrokerAwayError as error:
         raise UserError(str(error)) from error
     except (KafkaError, OSError) as error:
-        raise UserError(f"Kafka at {', '.join(connection.bootstrap)}: {plain(error)}") from error
+        raise UserError(refusal(", ".join(connection.bootstrap), error)) from error
     try:
         return sorted(source for source in _sources(consumer, connection.topic(EVENTS)) if _is_real(source))
     except KafkaError as error:
