@@ -23,7 +23,7 @@ ASK_CLICKHOUSE = (
     "report",
     "verify",
     "partitions list",
-    "partitions resume --log 1 --partition 3 --from 65536 --why x",
+    "partitions resume --log 1 --partition 3 --from 65536 --why x --yes",
     "rejected list",
     "rejected show 1:3:4711",
     "rebuild --yes",
