@@ -10,7 +10,7 @@ from typing import Final
 from ingest.secret_files import SecretFileError, read_secret_file, write_secret_file
 
 _KEY_BYTES: Final = 32
-_IDENTITY_HEX: Final = 32
+_IDENTITY_BYTES: Final = 16
 
 
 class IdentityKeyError(Exception):
@@ -38,7 +38,7 @@ class IdentityKey:
 
     def digest(self, message: bytes) -> str:
         """HMAC-SHA-256 (RFC 2104, FIPS 198-1) of ``message``, its first 128 bits as 32 lower-case hex digits."""
-        return hmac.digest(self._raw, message, "sha256").hex()[:_IDENTITY_HEX]
+        return hmac.digest(self._raw, message, "sha256")[:_IDENTITY_BYTES].hex()
 
 
 def identity(key: IdentityKey, *parts: str) -> str:
@@ -48,12 +48,16 @@ def identity(key: IdentityKey, *parts: str) -> str:
     The first part should say what is named (``"appeal"``, ``"event"``, ``"thread"``): equal source ids of
     different things then never meet.
     """
-    message = bytearray()
+    return key.digest(framed(*parts))
+
+
+def framed(*parts: str) -> bytes:
+    """Parts with the length of each before it, as :func:`identity` hashes them; such texts may be joined."""
+    message = b""
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
-        message += len(encoded).to_bytes(4, "big")
-        message += encoded
-    return key.digest(bytes(message))
+        message += len(encoded).to_bytes(4, "big") + encoded
+    return message
 
 
 def load_identity_key(path: Path) -> IdentityKey:

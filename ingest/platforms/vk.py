@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from ingest.identities import IdentityKey
 from ingest.platforms import vk_meaning as meaning
 from ingest.platforms.naming import PageNames
 from ingest.platforms.platform import Accepted, Denied, Knowledge, Request
@@ -186,7 +188,7 @@ class Vk:
             return Accepted(UNKNOWN, page, OK, rejections=(_rejection("type", reason, name, at_ms),))
         if kind.read is None:
             return Accepted(call.type, page, OK)
-        names = PageNames(known.identity, f"vk:{page}")
+        names = _names(known.identity, page)
         call_id = meaning.call_id(known, call.group_id, call.type, call.event_id, call.object)
         try:
             events = kind.read(meaning.Call(call.group_id, call.object, call_id, at_ms, known, names))
@@ -201,6 +203,11 @@ class Vk:
             return Accepted(call.type, page, OK, events=events)
         # Acknowledged all the same: VK would send it again for hours, and then stop calling.
         return Accepted(call.type, page, OK, rejections=(rejection,))
+
+
+@lru_cache(maxsize=4_096)
+def _names(key: IdentityKey, page: str) -> PageNames:
+    return PageNames(key, f"vk:{page}")
 
 
 def _confirm(call: Envelope, page: str, source: Source) -> Accepted | Denied:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Final
@@ -80,8 +79,11 @@ class WebhookService:
         if not self._bucket.take(self._monotonic()):
             return self._refused(platform, self._later(429, 1), "rate")
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
+            if request.content.is_eof():
                 body = await request.read()
+            else:
+                async with asyncio.timeout(READ_TIMEOUT_S):
+                    body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             response = _plain(413, "too large")
             response.force_close()
@@ -146,11 +148,10 @@ class WebhookService:
         began = self._monotonic()
         await self._gate.deliver(records)
         self._metrics.add("kafka_seconds_total", self._monotonic() - began)
-        for kind, count in Counter(event.kind for event in received.events).items():
-            self._metrics.add("events_total", count, name, kind)
-        unplaced = sum(event.place == UNKNOWN_PLACE for event in received.events)
-        if unplaced:
-            self._metrics.add("unplaced_total", unplaced, name)
+        for event in received.events:
+            self._metrics.add("events_total", 1, name, event.kind)
+            if event.place == UNKNOWN_PLACE:
+                self._metrics.add("unplaced_total", 1, name)
         if received.rejections:
             self._metrics.add("rejections_total", len(received.rejections), name)
 

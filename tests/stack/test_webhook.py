@@ -224,3 +224,17 @@ def test_every_acknowledged_appeal_is_there_once_whatever_dies(stack: Machine, c
     assert expected_appeals(stack, acknowledged) <= {appeal for appeal, _ in rows}
     code, report = stack.outcome("verify")
     assert code == 0, report
+
+
+@pytest.mark.timeout(180)
+def test_a_synthetic_federation_comes_through_the_webhook(stack: Machine) -> None:
+    # The stack holds calls of a page that is not synthetic.
+    options = ("--seed", "9", "--events", "800", "--pages", "60", "--appeals", "0.4", "--no-readings")
+    told = stack.run("simulate", *options, "--through", "webhook", "--force")
+    assert "Calls acknowledged" in told
+    until(lambda: is_folded(stack), "everything is folded")
+    own = "match(page, '^vk:9000009[0-9]{7}$')"
+    ((appeals, pages),) = stack.query(f"SELECT count(), uniqExact(page) FROM gospulse.appeals WHERE {own}")
+    assert appeals > 50 and pages > 10
+    ((others,),) = stack.query("SELECT count() FROM gospulse.appeals WHERE source = 'synthetic:9'")
+    assert others > 20

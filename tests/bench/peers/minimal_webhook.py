@@ -27,9 +27,13 @@ def application(bootstrap: str) -> web.Application:
         await producer.start(10)
         await producer.reach(EVENTS)
 
+    async def stop(_: web.Application) -> None:
+        await producer.close()
+
     made = web.Application()
     made.router.add_post("/vk", answer)
     made.on_startup.append(start)
+    made.on_cleanup.append(stop)
     return made
 
 
