@@ -256,7 +256,10 @@ def _record(run: Path, name: str) -> Path:
 
 
 def _detach(command: Sequence[str], environ: Mapping[str, str], descriptors: Mapping[int, int]) -> int:
-    actions = [(os.POSIX_SPAWN_DUP2, source, target) for target, source in descriptors.items()]
+    actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_DUP2, source, target) for target, source in descriptors.items()]
+    # What our caller left open is not the process's: a lock of flock(1) would be held for as long as the stack runs.
+    opened = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    actions += [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in opened if descriptor > 2]
     return os.posix_spawnp(command[0], list(command), dict(environ), file_actions=actions, setsid=True)
 
 

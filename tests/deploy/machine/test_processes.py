@@ -53,6 +53,16 @@ def test_a_process_is_found_again_by_its_record_and_ended_by_sigterm(tmp_path: P
     assert recorded(tmp_path / "run") == []
 
 
+def test_a_process_holds_nothing_that_its_starter_has_open(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        process = _spawn(tmp_path, "import time; print('ready'); time.sleep(60)")
+        _until(tmp_path / "thing.log", "ready")
+        held = [str(path.readlink()) for path in Path(f"/proc/{process.pid}/fd").iterdir()]
+    stop([process], 10.0)
+    assert str(tmp_path / "lock") not in held
+
+
 def test_a_process_that_does_not_heed_sigterm_is_killed_and_named(tmp_path: Path) -> None:
     script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); time.sleep(60)"
     process = _spawn(tmp_path, script)
