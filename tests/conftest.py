@@ -6,8 +6,9 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -18,13 +19,15 @@ from deploy.clickhouse.client import clickhouse as open_clickhouse
 from deploy.machine.clickhouse_process import STOP_PATIENCE_S as CLICKHOUSE_PATIENCE_S
 from deploy.machine.clickhouse_process import start_clickhouse
 from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.machine.processes import Process, stop
+from deploy.machine.processes import PortLostError, Process, stop
 from deploy.settings_sources import load
 from schemas.connections import ClickHouseConnection, KafkaConnection, Secret
 from tests.servers.ports import free_port
 from tests.servers.prepared_tables import PreparedTables, drop
 
 HOST = "127.0.0.1"
+
+Started = TypeVar("Started")
 
 
 #: What the engine's and the broker's files take at most while all tests run side by side, and memory to spare.
@@ -149,13 +152,25 @@ def cache() -> Path:
     return load({}, Path.cwd()).cache
 
 
+def _on_another_port(start: Callable[[], Started]) -> Started:
+    """Start a server again where another test run has taken its port between choosing and binding."""
+    for _ in range(4):
+        with suppress(PortLostError):
+            return start()
+    return start()
+
+
 @pytest.fixture(scope="session")
 def kafka_broker(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """The session's broker. A test that kills it must start one of its own instead."""
-    folder = tmp_path_factory.mktemp("kafka")
-    process = start_broker(
-        folder / "kafka", HOST, free_port(), cache=cache, run=folder / "run", log=folder / "kafka.log", heap_mb=384
-    )
+
+    def start() -> Process:
+        folder = tmp_path_factory.mktemp("kafka")
+        return start_broker(
+            folder / "kafka", HOST, free_port(), cache=cache, run=folder / "run", log=folder / "kafka.log", heap_mb=384
+        )
+
+    process = _on_another_port(start)
     yield process
     stop([process], STOP_PATIENCE_S)
 
@@ -180,7 +195,7 @@ def clickhouse_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         started.append(server)
         return server
 
-    yield start
+    yield lambda: _on_another_port(start)
     stop([server.process for server in started], CLICKHOUSE_PATIENCE_S)
 
 

@@ -8,7 +8,7 @@ from dashboards.boards import parts
 from dashboards.boards.filters import CHANNEL, KIND, REGION_MANY, covering
 from dashboards.boards.summary import HEADING, summary
 from dashboards.builders.board import Board
-from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, drill, to_board
+from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, SPIKES, drill, to_board
 from dashboards.builders.panels import Column, Panel, Place, row, table, tiles
 from dashboards.builders.units import SHARE
 from dashboards.queries import pages, share, territories
@@ -26,7 +26,7 @@ COUNTRY_BOARD: Final = Board(
     "идёт через госпаблики, как быстро отвечают и сколько страниц за этими цифрами стоит.",
     since="now-24h",
     variables=(REGION_MANY, CHANNEL, KIND, covering(_FILTERS)),
-    links=(to_board("Регион", REGION), to_board("Муниципалитет", MUNICIPALITY)),
+    links=(to_board("Регион", REGION), to_board("Муниципалитет", MUNICIPALITY), to_board("Всплески", SPIKES)),
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),

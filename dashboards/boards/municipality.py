@@ -8,7 +8,7 @@ from dashboards.boards import parts
 from dashboards.boards.filters import CHANNEL, KIND, PLACE_ONE, REGION_ONE, TOPIC, covering
 from dashboards.boards.summary import HEADING, summary
 from dashboards.builders.board import Board
-from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, drill, outside, to_board
+from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, SPIKES, drill, outside, to_board
 from dashboards.builders.panels import Place, row
 from dashboards.queries.filters import Filters
 
@@ -20,7 +20,7 @@ MUNICIPALITY_BOARD: Final = Board(
     question="На что ответить сегодня: темы, состояние сообщений, госпаблики и записи, под которыми пишут жители.",
     since="now-30d",
     variables=(REGION_ONE, PLACE_ONE, CHANNEL, KIND, TOPIC, covering(_FILTERS)),
-    links=(to_board("Страна сегодня", COUNTRY), to_board("Регион", REGION)),
+    links=(to_board("Страна сегодня", COUNTRY), to_board("Регион", REGION), to_board("Всплески", SPIKES)),
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),

@@ -8,7 +8,7 @@ from dashboards.boards import parts
 from dashboards.boards.filters import CHANNEL, KIND, PLACE_MANY, REGION_ONE, covering
 from dashboards.boards.summary import HEADING, summary
 from dashboards.builders.board import Board
-from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, drill, outside, to_board
+from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, SPIKES, drill, outside, to_board
 from dashboards.builders.panels import Panel, Place, bars, row
 from dashboards.builders.units import ACCENT, CONTEXT
 from dashboards.queries import share, territories
@@ -24,7 +24,7 @@ REGION_BOARD: Final = Board(
     question="Где в регионе болит и кому отвечать: муниципалитеты, темы, госпаблики и сообщения, которые ждут ответа.",
     since="now-7d",
     variables=(REGION_ONE, PLACE_MANY, CHANNEL, KIND, covering(_FILTERS)),
-    links=(to_board("Страна сегодня", COUNTRY), to_board("Муниципалитет", MUNICIPALITY)),
+    links=(to_board("Страна сегодня", COUNTRY), to_board("Муниципалитет", MUNICIPALITY), to_board("Всплески", SPIKES)),
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),

@@ -7,6 +7,7 @@ from typing import Any, Final
 COUNTRY: Final = "gospulse-country"
 REGION: Final = "gospulse-region"
 MUNICIPALITY: Final = "gospulse-municipality"
+SPIKES: Final = "gospulse-spikes"
 
 #: Filters that every board has, so that a link can hand them on.
 SHARED: Final = ("channel", "kind")

@@ -17,6 +17,9 @@ GRAFANA_UNITS: Final[dict[Unit, str]] = {
     "per_page": "suffix: на стр.",
     "moment": "dateTimeAsIso",
     "text": "none",
+    "minutes": "suffix: мин",
+    "ratio": "none",
+    "expected": "locale",
 }
 DECIMALS: Final[dict[Unit, int]] = {
     "count": 0,
@@ -28,6 +31,9 @@ DECIMALS: Final[dict[Unit, int]] = {
     "per_page": 1,
     "moment": 0,
     "text": 0,
+    "minutes": 0,
+    "ratio": 2,
+    "expected": 1,
 }
 
 NO_DATA: Final = "нет данных"
