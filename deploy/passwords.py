@@ -1,4 +1,4 @@
-"""Passwords: generated into files that only their owner can read, or read from files that the operator names."""
+"""Passwords: generate them into files of mode 0600, or read them from files that the operator names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def passwords_directory(data: Path) -> Path:
 
 
 def generate(data: Path) -> None:
-    """Makes the passwords of both logins that do not exist yet: files of mode 0600 in a folder of mode 0700."""
+    """Generate the missing passwords of both logins: files of mode 0600 in a folder of mode 0700."""
     folder = passwords_directory(data)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)

@@ -52,15 +52,15 @@ def main(arguments: list[str] | None = None) -> int:
         )
         serve(options, passwords)
     except PasswordFileError as error:
-        return _sorry(str(error), 2)
+        return _report(str(error), 2)
     except (PortInUseError, DataDirectoryLockedError) as error:
-        return _sorry(str(error), 1)
+        return _report(str(error), 1)
     except ClickHouseError as error:
-        return _sorry(f"the engine does not start: {error}", 1)
+        return _report(f"the engine does not start: {error}", 1)
     return 0
 
 
-def _sorry(message: str, code: int) -> int:
+def _report(message: str, code: int) -> int:
     print(f"clickhouse-endpoint: {message}", file=sys.stderr)
     return code
 

@@ -1,4 +1,4 @@
-"""The web application: paths, errors as answers, and what happens when a client goes away."""
+"""The web application: its paths, and errors as answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def _answered(
     except ClickHouseError as error:
         return _error(request, error, version)
     except (ConnectionResetError, web.RequestPayloadError):
-        # The client has gone; nobody reads this.
+        # The client has gone, so this answer is not read.
         return _error(request, ClickHouseError(NETWORK_ERROR, "The client closed the connection"), version)
     except Exception as error:
         _LOG.exception("unexpected %s", type(error).__name__)

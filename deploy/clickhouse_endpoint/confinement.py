@@ -1,7 +1,7 @@
-"""Confines the process with Linux's Landlock: its data, its libraries and nothing else, no outgoing connection.
+"""Confine the process with Linux's Landlock to its data and libraries, without outgoing connections.
 
-The rules bind every thread that starts after `confine`, so it comes before the engine is loaded. They hold whatever
-SQL says, for both logins. (kernel: Documentation/userspace-api/landlock.rst, include/uapi/linux/landlock.h)
+The rules apply to threads that start after `confine`, so call it before the engine is loaded. They hold for any SQL of
+both logins. (kernel: Documentation/userspace-api/landlock.rst, include/uapi/linux/landlock.h)
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _SYSTEM_FOLDERS: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/shar
 
 
 def confine(writable: Iterable[Path]) -> str | None:
-    """Confine this process for good: no reading but libraries, no writing but below ``writable``, no connecting.
+    """Confine this process: read libraries and ``writable``, write below ``writable``, connect to nobody.
 
     Sockets and files that are open already stay usable. Core dumps are switched off as well.
 

@@ -1,4 +1,4 @@
-"""ClickHouse errors as clients know them: a number, a name, a text, and the HTTP status that goes with them."""
+"""ClickHouse errors: number, name, text and HTTP status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a request to the engine and back: one request, one statement, one connection."""
+"""Execute a request: one statement on one connection."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Services(Struct):
 
 
 class Execution:
-    """One request. ``run`` answers it; ``end`` must follow, whatever happened."""
+    """One request. ``run`` answers it. Always ``end`` it."""
 
     def __init__(self, services: Services, request: web.Request, wish: Wish) -> None:
         self._services = services
@@ -78,7 +78,7 @@ class Execution:
         self._externals_made: list[ExternalTable] = []
 
     async def run(self) -> web.StreamResponse:
-        """Carry it out.
+        """Execute it and answer.
 
         Raises:
             ClickHouseError: before anything was answered.

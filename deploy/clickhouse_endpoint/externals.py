@@ -1,4 +1,4 @@
-"""External tables: small tables that a client sends along with its query, in a form (multipart/form-data)."""
+"""External tables: small tables that a client sends with its query in a form (multipart/form-data)."""
 
 from __future__ import annotations
 

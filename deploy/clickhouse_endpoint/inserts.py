@@ -1,4 +1,4 @@
-"""INSERTs whose data come with the request, in any format: the data first, whole, then the engine."""
+"""INSERTs with data in the request: collect all data first, then run the statement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0", b"b": b"\b", b"f
 
 
 class Insert:
-    """One INSERT with data: ``take`` the data, then ``run``. ``close`` must follow, whatever happened."""
+    """One INSERT with data: ``take`` the data, then ``run``. Always ``close`` it."""
 
     def __init__(self, scratch: Path) -> None:
         self._spool = Spool(scratch)

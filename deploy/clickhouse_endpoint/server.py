@@ -1,4 +1,4 @@
-"""The process: opens the engine, listens, and stops without losing anything."""
+"""The server process: start the engine, listen, stop cleanly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class EndpointOptions(Struct, frozen=True, kw_only=True):
 
 
 class PortInUseError(Exception):
-    """Somebody else listens on the port."""
+    """Another process listens on the port."""
 
 
 def serve(options: EndpointOptions, passwords: Passwords) -> None:
@@ -83,7 +83,7 @@ def _bind(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        # Listening only when the engine is there, but nobody else may take the port meanwhile.
+        # It listens later, when the engine is ready. Binding now reserves the port.
     except OSError as error:
         listening.close()
         raise PortInUseError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None

@@ -1,4 +1,4 @@
-"""The process of the one-machine ClickHouse: starts the endpoint and waits until it listens."""
+"""Start the process of the one-machine ClickHouse and wait until it listens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start_clickhouse(
     command += ["--data", str(data), "--host", host, "--port", str(port), "--passwords", str(passwords)]
     command += [] if memory_mb is None else ["--memory", str(memory_mb * 1024 * 1024)]
     command += [] if fsync else ["--no-fsync"]
-    # The engine needs no setting of ours, and some are secrets.
+    # The endpoint reads no settings from the environment, and some of them are secrets.
     environ = {name: value for name, value in environ.items() if not name.startswith("GOSPULSE_")}
     process = spawn("clickhouse", command, run=run, log=log, environ=environ, address=f"{host}:{port}")
     try:

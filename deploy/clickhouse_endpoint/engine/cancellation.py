@@ -1,4 +1,4 @@
-"""Running queries: threads for them, and how a query is stopped when its client has gone.
+"""Run queries in threads, and stop a query when its client disconnects.
 
 A thread inside the engine cannot be interrupted and must not be abandoned. So a query is tagged (its `log_comment`
 names it), killed by that tag from another connection in a pool of its own, and then waited for.
@@ -30,7 +30,7 @@ class Running:
     """A request that works in the engine.
 
     ``tag`` is its `log_comment`, ``sql`` the beginning of its text; ``hang_up`` closes the connection to the client.
-    ``killed``: somebody asked the engine to stop it. Its result may lack rows then without any error (seen in chDB
+    ``killed``: the query was killed. Its result may then lack rows without an error (seen in chDB
     4.4.0 when a query is killed whose last rows wait for a slow client), so it must not be taken for complete.
     """
 
@@ -185,7 +185,7 @@ class Queries:
         if drained is not None:
             await drained
         if not future.cancelled():
-            future.exception()  # nobody else asks for it
+            future.exception()  # mark it as retrieved
 
     async def _kill(self, running: Running, by_text: bool) -> None:
         condition = f"Settings['log_comment'] = {literal(running.tag)}"

@@ -1,4 +1,4 @@
-"""The engine's configuration: what a server reads from config.xml and users.xml, generated into the data directory."""
+"""Generate the engine's configuration, config.xml and users.xml, in the data directory."""
 
 from __future__ import annotations
 

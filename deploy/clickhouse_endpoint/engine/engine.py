@@ -85,7 +85,7 @@ class Stream:
         return data
 
     def cancel(self) -> None:
-        """Give the rest up. It waits for the engine: kill the query as well."""
+        """Discard the rest. It waits for the engine, so kill the query as well."""
         with contextlib.suppress(RuntimeError):
             self._connection.streaming_cancel_query(self._result)
         self.ended = True
@@ -103,7 +103,7 @@ class EngineConnection:
         """Run a statement to its end and give its whole result. ``parameters`` are in TSV escaping, as over HTTP.
 
         Raises:
-            ClickHouseError: the engine refused or failed.
+            ClickHouseError: the engine rejected the statement or failed.
         """
         try:
             result = self._connection.query(sql, output_format, params=dict(parameters or {}))

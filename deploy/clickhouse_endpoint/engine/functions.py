@@ -1,4 +1,4 @@
-"""The functions that the login `analyst` may call: the lists in functions.toml, applied to what the engine knows."""
+"""Functions that the login `analyst` may call: the lists in functions.toml, applied to the engine's functions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class FunctionRules:
         self.learn(connection)
 
     def learn(self, connection: EngineConnection) -> None:
-        """Read the functions again, after somebody has made or dropped one."""
+        """Read the functions again, after CREATE or DROP FUNCTION."""
         rows = connection.run("SELECT name, alias_to, is_aggregate FROM system.functions", "TSVRaw").payload.decode()
         denied: set[str] = set()
         for row in rows.splitlines():

@@ -1,4 +1,4 @@
-"""What the login `analyst` may do: read the database `gospulse` and a few system tables, within limits.
+"""Rights of the login `analyst`: read the database `gospulse` and some system tables, within limits.
 
 The engine enforces most of it. A connection of the login takes the role `analyst` (rights on tables) and the profile
 `analyst` (which settings may change, and how far); both stand in ``configuration``. The engine has no rights on
@@ -29,7 +29,7 @@ _ROOTS: Final = re.compile(
     r"(SelectWithUnionQuery|SelectIntersectExceptQuery|Explain|ShowTables|ShowColumns|ShowFunctions|DescribeQuery"
     r"|ShowCreate(?:Table|View|Database)Query|Exists(?:Table|View|Database)Query)\b"
 )
-# All their names are children, which the tree shows.
+# Kinds of nodes whose names are all in the tree.
 _NODES: Final = re.compile(
     "SelectWithUnionQuery|SelectIntersectExceptQuery|SelectQuery|Subquery|WithElement|ExpressionList|Function|Literal"
     "|Identifier|TableIdentifier|TablesInSelectQuery|TablesInSelectQueryElement|TableExpression|TableJoin|ArrayJoin"
@@ -37,7 +37,7 @@ _NODES: Final = re.compile(
     "|Asterisk|QualifiedAsterisk|ColumnsRegexpMatcher|ColumnsListMatcher|QualifiedColumnsRegexpMatcher"
     "|QualifiedColumnsListMatcher|ColumnsTransformerList|ColumnsExceptTransformer|ColumnsReplaceTransformer"
 )
-# They have names that the tree does not show.
+# Kinds of nodes with names that the tree does not show.
 _HIDING: Final = re.compile("ColumnsApplyTransformer|ShowTables|ShowColumns|ShowFunctions")
 _STRUCTURED: Final = frozenset(("values", "sqlstandardvalues", "null", "generaterandom"))
 _DEFAULTS: Final = re.compile(r"\b(default|materialized|alias|ephemeral)\b", re.IGNORECASE)
@@ -47,7 +47,7 @@ _SUFFIX: Final = re.compile(r"(?: \(alias [^\n]*\))?(?: \(children \d+\))?$")
 _MAYBE_FILE: Final = re.compile(rb"file|python|\\\\|identifier", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
 
-# Drivers send these with every request; for who only reads they mean nothing.
+# Drivers send these with every request. They do not affect reading.
 _IDLE_SETTINGS: Final = re.compile(r"async_insert\w*|wait_for_async_insert\w*|insert_\w+|input_format_\w+")
 
 
@@ -109,7 +109,7 @@ class AnalystGuard:
         connection.run("SET readonly = 2")
 
     def check(self, connection: EngineConnection, asked: bytes, sql: bytes, parameters: Mapping[str, str]) -> None:
-        """Let the statement pass or reject it. Blocks in the engine.
+        """Reject a statement that the login may not run. Blocks in the engine.
 
         Args:
             connection: with the request's database and settings applied.
@@ -157,7 +157,7 @@ class AnalystGuard:
                 _check_table(database, table)
 
     def _check_words(self, connection: EngineConnection, sql: bytes) -> None:
-        # The engine writes the statement anew, without comments and escapes; then any word counts, wherever it stands.
+        # The engine prints the statement without comments and escapes. Every word of it counts, in any place.
         whole = sql.decode("utf-8", "surrogateescape")
         canonical = connection.run(f"SELECT formatQuerySingleLine({literal(whole)})", "TSVRaw").payload.decode(
             "utf-8", "replace"
@@ -190,7 +190,7 @@ def _check_paths(nodes: list[Node]) -> None:
 def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> None:
     """Reject what reads files of the machine or objects of this process, for the login that writes. Blocks.
 
-    The confinement of the process is what keeps files away; this stands in where the kernel has none.
+    The confinement of the process protects files. This check is for kernels without Landlock.
 
     Raises:
         ClickHouseError: 497.

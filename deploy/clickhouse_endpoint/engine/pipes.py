@@ -1,4 +1,4 @@
-"""Results, in any format, with flat memory.
+"""Stream results of any format with flat memory.
 
 The engine streams a result into a file (INTO OUTFILE … APPEND); the file is a pipe that is read here.
 """
@@ -50,7 +50,7 @@ class Pipe:
                 loop.remove_reader(self._reader)
 
     async def drain(self, writing: asyncio.Future[Any]) -> None:
-        """Read and forget until the query has ended: an engine that waits for room in the pipe cannot be killed."""
+        """Read and discard until the query ends: an engine that waits for room in the pipe cannot be killed."""
         while await self.read(writing):
             pass
 

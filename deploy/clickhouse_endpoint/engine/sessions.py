@@ -1,4 +1,4 @@
-"""Sessions: which connection of the engine a request runs on, and what must be put back behind it."""
+"""Sessions: choose the engine's connection for a request and restore its settings afterwards."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Lease:
         self._restore: list[str] = []
 
     def prepare(self, settings: Mapping[str, str], database: str, leaves_database: bool) -> None:
-        """Apply a request's settings and database. In a named session they are put back by ``give_back``.
+        """Apply a request's settings and database. In a named session ``give_back`` restores them.
 
         Args:
-            leaves_database: the request itself says USE, so the session's database is not put back.
+            leaves_database: the statement is USE, so ``give_back`` keeps the new database.
 
         Raises:
             ClickHouseError: an unknown setting or database, a value out of bounds.
@@ -68,7 +68,7 @@ class Lease:
         return float(self.connection.run("SELECT toFloat64(getSetting('max_execution_time'))", "TSVRaw").payload)
 
     def give_back(self) -> None:
-        """End of the request: a fresh connection is closed, a session is put back as it was and unlocked."""
+        """End the request: close a fresh connection, or restore and unlock the session."""
         if self._session is None:
             self.connection.close()
             return

@@ -1,8 +1,7 @@
-"""Whether a result that ended without an error is complete.
+"""Check that a result which ended without an error is complete.
 
-The engine hands rows over one block after another. If it is told to stop while computed rows still wait for a slow
-reader, it ends without an error and without these rows (seen in chDB 4.4.0: after KILL QUERY, and when
-`max_execution_time` went by). So a result that may have been cut off like this must not be taken for complete.
+The engine returns rows block by block. When it is stopped while computed rows wait for a slow reader, it drops them and
+reports no error (seen in chDB 4.4.0: after KILL QUERY, and when `max_execution_time` passed).
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ _LIMIT = "max_execution_time"
 
 
 def check_complete(sql: bytes, settings: dict[str, str], session_limit: float, seconds: float, killed: bool) -> None:
-    """Refuse a result that may lack rows.
+    """Reject a result that may lack rows.
 
     Args:
         sql: the statement, whose SETTINGS count, too.
         settings: those of the request.
         session_limit: `max_execution_time` of its session in seconds, 0 for none.
         seconds: how long the engine worked, measured from outside (so not less than the engine's own count).
-        killed: somebody asked the engine to stop it.
+        killed: the query was killed.
 
     Raises:
         ClickHouseError: 394 for killed ones, 159 when a limit of time has passed.

@@ -1,4 +1,4 @@
-"""Text as SQL: string literals and identifiers."""
+"""Quote texts as SQL literals and identifiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of statement a request carries, where its SQL ends and where the data of an INSERT begin."""
+"""The kind of a statement, the end of its SQL and the start of an INSERT's data."""
 
 from __future__ import annotations
 

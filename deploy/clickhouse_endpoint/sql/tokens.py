@@ -1,6 +1,6 @@
-"""The lexical level of ClickHouse's SQL: words, quoted names, strings, heredocs, comments.
+"""Tokens of ClickHouse's SQL: words, quoted names, strings, heredocs, comments.
 
-After ClickHouse's own lexer (src/Parsers/Lexer.cpp). Works on bytes, since an INSERT's data may follow its SQL.
+It follows ClickHouse's own lexer (src/Parsers/Lexer.cpp). It works on bytes: data of an INSERT may follow the SQL.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A request's body, decoded piece by piece: at its head perhaps SQL, behind it perhaps the data of an INSERT."""
+"""Read and decode the body of a request within limits: first SQL, then perhaps the data of an INSERT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies that are compressed, in both directions: HTTP content encodings and ClickHouse's own block framing."""
+"""Compress and decompress bodies: HTTP content encodings and ClickHouse's own blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first answer that clickhouse-go needs: who the server is, and that it speaks revision 0 of the Native format.
+"""The first answer to clickhouse-go: names of the server, and revision 0 of the Native format.
 
 clickhouse-go opens with `SELECT displayName(), version(), revision(), timezone()` and reads the answer as revision
 54460 writes it (block information before the columns, a byte of serialization kind behind each type); whatever comes

@@ -1,4 +1,4 @@
-"""Who may log in: two logins with passwords from files, and how a request says who it is."""
+"""The two logins: read their passwords from files and authenticate requests."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Passwords:
         """The login that a request proves: by HTTP Basic, X-ClickHouse-User and -Key, or ``user`` and ``password``.
 
         Raises:
-            ClickHouseError: 516, whatever was wrong.
+            ClickHouseError: 516, for any wrong user or password.
         """
         user, password = _credentials(headers, query)
         expected = self._digests.get(_LOGINS.get(user, Login.GOSPULSE), b"")

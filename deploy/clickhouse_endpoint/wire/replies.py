@@ -1,4 +1,4 @@
-"""The HTTP answer to a query: held back until it is clear that it is one, then streamed."""
+"""The HTTP answer to a query: held for a moment, so that an early error has a status of its own, then streamed."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Reply:
         return response
 
     def close(self) -> None:
-        """Forget what was held back."""
+        """Drop the bytes that were held back."""
         self._held.close()
 
     async def _put(self, wire: bytes, last: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a request asks besides its SQL: the parameters of ClickHouse's HTTP interface, sorted by their meaning."""
+"""Parameters of a request, as ClickHouse's HTTP interface defines them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Wish(Struct, kw_only=True):
     """The parameters of one request.
 
     Attributes:
-        sql: the part of the SQL that stands in the URL; the body follows it.
+        sql: the part of the SQL in the URL; the body follows it.
         settings: for the engine, for this request only. parameters: query parameters, in TSV escaping.
         hold: send nothing before the query has ended (``wait_end_of_query``).
         block_answer, block_body: ClickHouse's own compressed framing (``compress``, ``decompress``).

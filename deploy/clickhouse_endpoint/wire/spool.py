@@ -1,7 +1,7 @@
-"""Data of an INSERT, held until all of it has arrived: in memory, or in a nameless file when there is much of it.
+"""Hold the data of an INSERT until all of it has arrived: in memory, or beyond 16 MB in a file without a name.
 
 The engine reads them as a file of a client (FROM INFILE). Its streaming insert (`send_insert`) must not be used: in
-chDB 4.4.0 it reports success for rows that the table then refused, be it a full disk, a constraint, too many parts.
+chDB 4.4.0 it reports success for rows that the table then rejects (a full disk, a constraint, too many parts).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Spool:
         return f" FROM INFILE '/dev/fd/{self._file}' COMPRESSION 'none' ".encode()
 
     def close(self) -> None:
-        """Forget the data."""
+        """Drop the data."""
         os.close(self._file)
 
     def _move(self) -> None:
