@@ -14,7 +14,13 @@ from deploy.errors import UserError
 from deploy.settings_sources import load
 from tests.servers.machine import Machine, machine
 
-SETTINGS = {"WORKERS": "1", "KAFKA_HEAP_MB": "256", "CLICKHOUSE_MEMORY_MB": "2000"}
+SETTINGS = {
+    "WORKERS": "1",
+    "SPIKES": "false",
+    "WEBHOOK_PROCESSES": "0",
+    "KAFKA_HEAP_MB": "256",
+    "CLICKHOUSE_MEMORY_MB": "2000",
+}
 COUNTED = (
     "SELECT count(), countIf(first_answer_at IS NOT NULL), uniqExact(place), min(received_at) FROM gospulse.appeals"
 )

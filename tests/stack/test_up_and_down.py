@@ -66,6 +66,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         monkeypatch.setenv(f"GOSPULSE_{name}", str(min(first, 64_000) + 100 * offset))
     monkeypatch.setenv("GOSPULSE_WORKERS", "1")
     monkeypatch.setenv("GOSPULSE_WEBHOOK_PROCESSES", "0")
+    monkeypatch.setenv("GOSPULSE_SPIKES", "false")
     monkeypatch.setenv("GOSPULSE_KAFKA_HEAP_MB", "256")
     monkeypatch.setenv("GOSPULSE_CLICKHOUSE_MEMORY_MB", "2000")
     stack = Stack(tmp_path, capsys)
