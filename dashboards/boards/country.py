@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import parts
-from dashboards.boards.filters import CHANNEL, KIND, REGION_MANY, covering
+from dashboards.boards.filters import CHANNEL, KIND, REGION_MANY, TOPIC, covering
 from dashboards.boards.summary import HEADING, summary
 from dashboards.builders.board import Board
 from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, SPIKES, drill, to_board
@@ -15,7 +15,7 @@ from dashboards.queries import pages, share, territories
 from dashboards.queries.filters import Filters
 from schemas.metric_catalogue import metric
 
-_FILTERS: Final = Filters(many=("region", "channel", "kind"))
+_FILTERS: Final = Filters(many=("region", "channel", "kind", "topic"))
 _TO_REGION: Final = drill("Открыть регион", REGION, region="Код")
 _ENGAGEMENT: Final = ("posts", "interactions", "er_views", "subscribers", "reach")
 
@@ -25,7 +25,7 @@ COUNTRY_BOARD: Final = Board(
     question="Что происходит в стране за последние сутки и куда смотреть: сколько сообщений, где, о чём, какая доля "
     "идёт через госпаблики, как быстро отвечают и сколько страниц за этими цифрами стоит.",
     since="now-24h",
-    variables=(REGION_MANY, CHANNEL, KIND, covering(_FILTERS)),
+    variables=(REGION_MANY, CHANNEL, KIND, TOPIC, covering(_FILTERS)),
     links=(to_board("Регион", REGION), to_board("Муниципалитет", MUNICIPALITY), to_board("Всплески", SPIKES)),
     parts=(
         row(101, 0, HEADING),
@@ -44,7 +44,12 @@ COUNTRY_BOARD: Final = Board(
             body=tiles("share", SHARE, name="Плитка", value=metric("share").title, links=[_TO_REGION]),
         ),
         row(102, 12, "Где и о чём · ${coverage}"),
-        parts.topics(9, Place(0, 13, 7, 8), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, topic="Код темы")]),
+        parts.topics(
+            9,
+            Place(0, 13, 7, 8),
+            _FILTERS,
+            [drill("Только эта тема", COUNTRY, ("region", "channel", "kind"), topic="Код темы")],
+        ),
         parts.territories(
             10, Place(7, 13, 11, 8), territories.regions(_FILTERS), "Регионы", "Регион", [_TO_REGION], per_head=False
         ),

@@ -34,6 +34,7 @@ MUNICIPALITY_BOARD: Final = Board(
             [drill("Только эта тема", MUNICIPALITY, ("region", "place", "channel", "kind"), topic="Код темы")],
         ),
         parts.ages(10, Place(8, 12, 6, 8), _FILTERS),
-        parts.page_table(11, Place(14, 12, 10, 8), _FILTERS, [outside("Открыть страницу", "Адрес")]),
+        parts.posts(11, Place(14, 12, 10, 8), _FILTERS),
+        parts.page_table(12, Place(0, 20, 24, 6), _FILTERS, [outside("Открыть страницу", "Адрес")]),
     ),
 )

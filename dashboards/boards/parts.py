@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dashboards.builders.links import outside
 from dashboards.builders.panels import Column, Panel, Place, bars, lines, table
 from dashboards.builders.units import ACCENT, BAD, CONTEXT, GOOD, IN_TIME, OVERDUE, SHARE, WATCH, thresholds
 from dashboards.queries import answers, messages, pages
@@ -124,6 +125,30 @@ def territories(
     )
 
 
+def posts(number: int, at: Place, filters: Filters) -> Panel:
+    """The public posts behind the messages."""
+    keys = ("post_messages", "post_waiting", "post_latest")
+    return Panel(
+        id=number,
+        at=at,
+        title="Записи, под которыми пишут",
+        what="Публичные записи, под которыми жители писали в периоде; тема и площадка выбираются сверху.",
+        to_do="откройте запись и ответьте на сообщения без ответа, начиная с верхних.",
+        queries=(pages.posts_behind(filters),),
+        metrics=keys,
+        body=table(
+            [
+                Column(name="Запись", links=(outside("Открыть запись", "Адрес"),)),
+                Column(name="Госпаблик"),
+                Column(name=metric("post_messages").title, metric="post_messages", gauge=True, width=100),
+                Column(name=metric("post_waiting").title, metric="post_waiting", colours=OVERDUE, width=75),
+                Column(name=metric("post_latest").title, metric="post_latest", width=105),
+                Column(name="Адрес", hidden=True),
+            ]
+        ),
+    )
+
+
 def page_table(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str, Any]]) -> Panel:
     """Public pages with what they did."""
     keys = ("share_numerator", "posts", "interactions", "subscribers", "last_post")
@@ -139,14 +164,14 @@ def page_table(number: int, at: Place, filters: Filters, links: Sequence[Mapping
             [
                 Column(name="Госпаблик", links=tuple(links)),
                 *(
-                    Column(name=metric(key).title, metric=key, gauge=key == "share_numerator", width=150)
+                    Column(name=metric(key).title, metric=key, gauge=key == "share_numerator", width=105)
                     for key in keys[:-1]
                 ),
-                Column(name=metric("last_post").title, metric="last_post", width=150),
+                Column(name=metric("last_post").title, metric="last_post", width=95),
                 Column(name="Адрес", hidden=True),
             ]
         ),
     )
 
 
-__all__ = ["ACCENT", "GOOD", "against_usual", "ages", "page_table", "states", "territories", "topics"]
+__all__ = ["ACCENT", "GOOD", "against_usual", "ages", "page_table", "posts", "states", "territories", "topics"]

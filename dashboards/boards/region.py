@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import parts
-from dashboards.boards.filters import CHANNEL, KIND, PLACE_MANY, REGION_ONE, covering
+from dashboards.boards.filters import CHANNEL, KIND, PLACE_MANY, REGION_ONE, TOPIC, covering
 from dashboards.boards.summary import HEADING, summary
 from dashboards.builders.board import Board
 from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, SPIKES, drill, outside, to_board
@@ -15,15 +15,15 @@ from dashboards.queries import share, territories
 from dashboards.queries.filters import Filters
 from schemas.metric_catalogue import metric
 
-_FILTERS: Final = Filters(one=("region",), many=("place", "channel", "kind"))
-_KEEP: Final = ("region", "channel", "kind")
+_FILTERS: Final = Filters(one=("region",), many=("place", "channel", "kind", "topic"))
+_KEEP: Final = ("region", "channel", "kind", "topic")
 
 REGION_BOARD: Final = Board(
     uid=REGION,
     title="Регион",
     question="Где в регионе болит и кому отвечать: муниципалитеты, темы, госпаблики и сообщения, которые ждут ответа.",
     since="now-7d",
-    variables=(REGION_ONE, PLACE_MANY, CHANNEL, KIND, covering(_FILTERS)),
+    variables=(REGION_ONE, PLACE_MANY, CHANNEL, KIND, TOPIC, covering(_FILTERS)),
     links=(to_board("Страна сегодня", COUNTRY), to_board("Муниципалитет", MUNICIPALITY), to_board("Всплески", SPIKES)),
     parts=(
         row(101, 0, HEADING),
@@ -45,18 +45,21 @@ REGION_BOARD: Final = Board(
         ),
         row(102, 11, "Где и о чём · ${coverage}"),
         parts.topics(
-            9, Place(0, 12, 7, 8), _FILTERS, [drill("Где пишут на эту тему", MUNICIPALITY, _KEEP, topic="Код темы")]
+            9,
+            Place(0, 12, 6, 8),
+            _FILTERS,
+            [drill("Только эта тема", REGION, ("region", "place", "channel", "kind"), topic="Код темы")],
         ),
         parts.territories(
             10,
-            Place(7, 12, 11, 8),
+            Place(6, 12, 9, 8),
             territories.municipalities(_FILTERS),
             "Муниципалитеты",
             "Муниципалитет",
             [drill("Открыть муниципалитет", MUNICIPALITY, _KEEP, place="Код")],
             per_head=True,
         ),
-        parts.ages(11, Place(18, 12, 6, 8), _FILTERS),
+        parts.posts(11, Place(15, 12, 9, 8), _FILTERS),
         parts.page_table(12, Place(0, 20, 24, 6), _FILTERS, [outside("Открыть страницу", "Адрес")]),
     ),
 )

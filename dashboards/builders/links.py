@@ -10,7 +10,7 @@ MUNICIPALITY: Final = "gospulse-municipality"
 SPIKES: Final = "gospulse-spikes"
 
 #: Filters that every board has, so that a link can hand them on.
-SHARED: Final = ("channel", "kind")
+SHARED: Final = ("channel", "kind", "topic")
 
 
 def to_board(title: str, uid: str) -> dict[str, Any]:

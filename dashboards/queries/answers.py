@@ -13,8 +13,8 @@ from dashboards.queries.filters import BEFORE, BY_ALL, FROM, TO, Filters, label
 from schemas.metric_catalogue import metric
 
 #: Ages of waiting: name and upper end in hours.
-AGES = (("до 4 ч", 4), ("4–9 ч", 9), ("9–24 ч", 24), ("1–3 дн.", 72), ("3–7 дн.", 168), ("7–30 дн.", 720))
-OLDEST = "> 30 дн."
+AGES = (("< 4 ч", 4), ("4–9 ч", 9), ("9–24 ч", 24), ("1–3 д", 72), ("3–7 д", 168), ("7–30 д", 720))
+OLDEST = "> 30 д"
 DUE = "+ toIntervalSecond(limit_s)"
 
 

@@ -10,8 +10,7 @@ from schemas.metric_catalogue import metric
 
 def ratio(condition: str = "1") -> str:
     """The coverage over the rows of `coverage` that fulfil a condition."""
-    heard = f"sumIf(coverage * pages_registered, pages_registered > 0 AND {condition})"
-    return f"{heard} / nullIf(sumIf(pages_registered, {condition}), 0)"
+    return f"sumIf(pages_registered_heard, {condition}) / nullIf(sumIf(pages_registered, {condition}), 0)"
 
 
 def coverage(filters: Filters) -> Query:
@@ -39,17 +38,12 @@ SELECT concat(
 ) AS line
 FROM
 (
-  SELECT toUInt64(max(day_heard)) AS heard, max(day_registered) AS registered
-  FROM
-  (
-    SELECT
-      day,
-      sum(round(coalesce(coverage, 0) * pages_registered)) AS day_heard,
-      sum(pages_registered) AS day_registered
-    FROM gospulse.coverage
-    WHERE {DAYS}
-    {filters.where(BY_PLACE)}
-    GROUP BY day
-  )
+  SELECT
+    uniqExactIf(day, pages_registered > 0) AS days,
+    if(days = 0, 0, round(sum(pages_registered_heard) / days)) AS heard,
+    if(days = 0, 0, round(sum(pages_registered) / days)) AS registered
+  FROM gospulse.coverage
+  WHERE {DAYS}
+  {filters.where(BY_PLACE)}
 )
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.builders.targets import Query
-from dashboards.queries.filters import BY_PAGE, DAYS, LAST_DAY, Filters, label
+from dashboards.queries.filters import BY_ALL, BY_PAGE, DAYS, FROM, LAST_DAY, TO, Filters, label
 from schemas.metric_catalogue import metric
 
 ACTIONS = (
@@ -60,7 +60,8 @@ FROM
   GROUP BY network
 )
 GROUP BY network
-ORDER BY {label("interactions")} DESC
+HAVING network != ''
+ORDER BY {label("subscribers")} DESC
 LIMIT 20
 """
     keys = ("posts", "interactions", "er_views", "subscribers", "reach")
@@ -112,4 +113,58 @@ SETTINGS join_use_nulls = 1
             ("Адрес", "text"),
         ),
         filters=filters.obeyed(BY_PAGE),
+    )
+
+
+def posts_behind(filters: Filters, limit: int = 100) -> Query:
+    """Public posts under which citizens wrote in the period, the most messages first, with their addresses."""
+    number = "splitByChar('_', m.post)[-1]"
+    sql = f"""
+SELECT
+  concat({NETWORKS.replace("network", "m.network")}, ', запись ', {number}) AS "Запись",
+  coalesce(p.name, m.page) AS "Госпаблик",
+  m.messages AS {label("post_messages")},
+  m.waiting AS {label("post_waiting")},
+  m.latest AS {label("post_latest")},
+  multiIf(
+    m.network = 'vk', concat('https://vk.com/wall-', m.page_id, '_', {number}),
+    m.network = 'ok', concat('https://ok.ru/group/', m.page_id, '/topic/', {number}),
+    m.network = 'tg', concat('https://t.me/', m.page_id, '/', {number}),
+    ''
+  ) AS "Адрес"
+FROM
+(
+  SELECT
+    assumeNotNull(post) AS post,
+    any(assumeNotNull(page)) AS page,
+    splitByChar(':', page)[1] AS network,
+    splitByChar(':', page)[2] AS page_id,
+    count() AS messages,
+    countIf(first_answer_at IS NULL AND withdrawn_at IS NULL AND closed_at IS NULL) AS waiting,
+    max(received_at) AS latest
+  FROM
+  (
+    SELECT post, page, first_answer_at, withdrawn_at, closed_at, received_at
+    FROM gospulse.appeals
+    WHERE received_at >= {FROM} AND received_at < {TO} AND post IS NOT NULL AND page IS NOT NULL
+    {filters.where(BY_ALL)}
+  )
+  GROUP BY post
+) AS m
+LEFT JOIN gospulse.page_history AS p ON m.page = p.page AND p.in_force
+ORDER BY m.messages DESC, m.latest DESC, "Запись"
+LIMIT {limit}
+SETTINGS join_use_nulls = 1
+"""
+    return Query(
+        sql=sql,
+        columns=(
+            ("Запись", "text"),
+            ("Госпаблик", "text"),
+            (metric("post_messages").title, "number"),
+            (metric("post_waiting").title, "number"),
+            (metric("post_latest").title, "time"),
+            ("Адрес", "text"),
+        ),
+        filters=filters.obeyed(BY_ALL),
     )

@@ -34,8 +34,14 @@ export function lines(panel, frames, now, body) {
   draw(body, traces, {
     margin: { l: 52, r: 14, t: 6, b: 46 }, hovermode: 'x unified',
     xaxis: { type: 'date', gridcolor: '#23262d', ...ticks(frame.rows.map((row) => row[0]), now.zone, body.clientWidth) },
-    yaxis: { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', nticks: 6 },
+    yaxis: { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', ...whole(frame, 6) },
   });
+}
+
+// Few counts: whole numbers only, each once.
+function whole(frame, most) {
+  const highest = Math.max(...frame.rows.flatMap((row) => row.filter((cell, i) => frame.columns[i].kind === 'number')), 0);
+  return highest < most ? { dtick: 1 } : { nticks: most };
 }
 
 // Hours of a day or days of a longer period, in Russian.
@@ -73,7 +79,7 @@ export function bars(panel, frames, now, body) {
       hovertemplate: '%{' + (along ? 'y' : 'x') + '}<br>' + name + ': %{customdata}<extra></extra>', customdata: texts,
     };
   });
-  const value = { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', nticks: 5 };
+  const value = { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', ...whole(frame, 5) };
   const category = { type: 'category', automargin: true, ticks: '' };
   draw(body, traces, {
     margin: { l: along ? 8 : 46, r: along ? 50 : 10, t: 18, b: numbers.length > 1 ? 46 : 28 }, bargap: 0.25, barmode: 'group',

@@ -60,4 +60,7 @@ export function moment(ms, zone) {
 
 export const change = (before, now) => (!before || now === null || now === undefined ? null : now / before - 1);
 
-export const signed = (ratio) => (ratio > 0 ? '+' : ratio < 0 ? '−' : '') + number(Math.abs(ratio) * 100, 0) + ' %';
+export function signed(ratio) {
+  const rounded = Math.round(ratio * 100);
+  return (rounded > 0 ? '+' : rounded < 0 ? '−' : '') + number(Math.abs(rounded), 0) + ' %';
+}

@@ -35,7 +35,7 @@ export function stat(panel, frames, now, body) {
     if (panel.options.showPercentChange) {
       const ratio = change(values[0], last);
       const good = { standard: 1, inverted: -1 }[panel.options.percentChangeColorMode] ?? 0;
-      const tint = !ratio || !good ? '' : ratio * good > 0 ? '#56A64B' : '#E0524A';
+      const tint = !good || Math.abs(ratio ?? 0) < 0.005 ? '' : ratio * good > 0 ? '#56A64B' : '#E0524A';
       if (known) children.push(element('div', { class: 'change', style: { color: tint },
         text: ratio === null ? 'сравнить не с чем' : signed(ratio) + ' к прошлому периоду' }));
     }
