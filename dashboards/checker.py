@@ -35,9 +35,17 @@ class Finding(Struct, frozen=True):
 
 
 def check(
-    board: Board, window: Window, ask: Ask, *, rows_needed: bool = True, clock: Callable[[], float] = time.perf_counter
+    board: Board,
+    window: Window,
+    ask: Ask,
+    *,
+    rows_needed: bool = True,
+    each_variable: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Finding]:
-    """Every query of a board, with every variable at «Все», with each at one value, and with all at one value.
+    """Every query of a board, with every variable at «Все», and with all at one value.
+
+    ``each_variable`` also runs them with each variable in turn at one value.
 
     ``rows_needed`` also wants at least one row of each query, where everything is chosen.
     """
@@ -52,7 +60,7 @@ def check(
         yield Finding(
             board.uid, "all", f"variable {name}", len(chosen.options), 0.0, "It gives no option." if empty else None
         )
-    for selection, variables in selections(full):
+    for selection, variables in selections(full, each_variable=each_variable):
         for panel in board.panels:
             for query, target in zip(panel.queries, panel.json([])["targets"], strict=True):
                 began = clock()
@@ -68,14 +76,15 @@ def check(
                 yield Finding(board.uid, selection, _name(panel.id, panel.title), len(answer.rows), taken, problem)
 
 
-def selections(full: Mapping[str, Chosen]) -> Iterator[tuple[str, Variables]]:
+def selections(full: Mapping[str, Chosen], *, each_variable: bool) -> Iterator[tuple[str, Variables]]:
     """What people choose: everything, one value of each variable in turn, one value of all."""
     yield "all", full
     single: dict[str, Chosen] = dict(full)
     for name, chosen in full.items():
         if chosen.values == (ALL,) and chosen.options:
             single[name] = Chosen(chosen.options, (chosen.options[0].value,), chosen.many)
-            yield f"one {name}", {**full, name: single[name]}
+            if each_variable:
+                yield f"one {name}", {**full, name: single[name]}
     yield "one of each", single
 
 
