@@ -36,7 +36,8 @@ def against_usual(filters: Filters) -> Query:
     return _against_usual(
         filters,
         ("messages", "usual", "usual_low", "usual_high"),
-        source="gospulse.place_hour",
+        # Fewer rows where no municipality is chosen.
+        source="gospulse.place_hour" if "place" in filters.one + filters.many else "gospulse.region_hour",
         column="hour",
         at=at,
         begin=begin,

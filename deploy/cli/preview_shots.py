@@ -19,7 +19,9 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 WITHOUT_BROWSER: Final = (
     "there is no Chromium on this machine: install it (Debian: apt-get install chromium), then try again"
 )
-PATIENCE_MS: Final = 60_000
+#: As root, which a container often is, Chromium has no sandbox; it opens our own page only.
+BROWSER_ARGUMENTS: Final = ("--no-sandbox", "--disable-dev-shm-usage")
+PATIENCE_MS: Final = 120_000
 
 
 def browser_path() -> str | None:
@@ -60,7 +62,7 @@ async def _write(folder: Path, ask: Ask, zone: str, uids: Sequence[str], browser
         await web.TCPSite(runner, HOST, 0).start()
         port = runner.addresses[0][1]
         async with async_playwright() as drive:
-            chromium = await drive.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+            chromium = await drive.chromium.launch(executable_path=browser, args=list(BROWSER_ARGUMENTS))
             for uid in uids:
                 for width, height in SIZES:
                     page = await chromium.new_page(viewport={"width": width, "height": height})

@@ -84,7 +84,7 @@ def test_a_query_that_fails_or_gives_other_columns_is_found(ask: Ask) -> None:
 
 
 def test_messages_and_their_change(ask: Ask) -> None:
-    # Now: 13 of today and two around midnight in Moscow. Before: the ten that are due, and four around midnight farther east.
+    # Now: 13 of today, two around midnight in Moscow. Before: the ten that are due, four around midnight farther east.
     assert values(rows(COUNTRY, 1, ask)) == [10 + 4, 13 + 2]
     assert values(rows(COUNTRY, 1, ask, region="65000000")) == [2, 3]
 

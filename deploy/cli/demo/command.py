@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Runs the demonstration; the exit code is that of the verification."""
+    from deploy.cli.demo.screen import screen
     from deploy.machine import stack
 
     settings = demo_settings(settings)
@@ -50,13 +51,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 outcome = stack.up(settings, _say)
             if outcome.differences:
                 raise UserError("the topics differ from the settings: `gospulse topics list` shows them")
-            code = _course(settings)
-            _say_addresses(settings)
-            if sys.stdout.isatty() and not args.no_wait:
-                print("\nThe stack stays up until Ctrl-C.")
-                with contextlib.suppress(KeyboardInterrupt):
-                    while True:
-                        time.sleep(3600)
+            with screen(settings, _say):
+                code = _course(settings)
+                _say_addresses(settings)
+                if sys.stdout.isatty() and not args.no_wait:
+                    print("\nThe stack and its screen stay up until Ctrl-C.")
+                    with contextlib.suppress(KeyboardInterrupt):
+                        while True:
+                            time.sleep(3600)
             return code
         finally:
             print("taking the stack down ...", flush=True)
