@@ -125,7 +125,8 @@ def test_a_board_draws_data(board: Board, served: Served, chromium: Browser) -> 
     assert page.locator('.panel[data-state="failed"]').count() == 0
     assert page.locator(".panel .none").count() == 0, "every panel has data"
     assert page.locator(".js-plotly-plot .main-svg").count() > 0
-    assert page.locator(".row").first.inner_text().startswith("Сейчас · учтено 1 из")
+    covered = "3 из 4" if board.uid == "gospulse-country" else "1 из 2"
+    assert page.locator(".row").first.inner_text().startswith(f"Сейчас · учтено {covered} госпабликов · данные полны")
     assert "предпросмотр" in page.locator("header").inner_text()
     page.hover("#panel-1 h2 button")
     assert "Что делать:" in page.locator(".tip").inner_text()
