@@ -22,7 +22,15 @@ from deploy.settings import Settings
 from schemas.clickhouse.generations import NoGenerationError, active_generation
 from schemas.contract.topics import EVENTS, READINGS, REJECTED
 from streams.bookkeeping.offsets import KafkaOffsets, KafkaUnavailableError
-from streams.bookkeeping.partition_state import PartitionState, missing_topics, notes, partition_states, problems
+from streams.bookkeeping.partition_state import (
+    SILENCE_S,
+    PartitionState,
+    missing_topics,
+    notes,
+    partition_states,
+    problems,
+    unheard,
+)
 
 _TOPICS = (EVENTS, READINGS, REJECTED)
 
@@ -71,8 +79,15 @@ def read_status(settings: Settings, clock: Callable[[], datetime] = lambda: date
         generation, states = _partitions(settings, clock)
     except (UserError, KafkaUnavailableError, NoGenerationError) as error:
         return Status(None, tuple(parts), (), (), (), str(error))
-    troubles = missing_topics(states, _TOPICS) + problems(states)
-    return Status(generation, tuple(parts), tuple(states), tuple(troubles), tuple(notes(states)), None)
+    troubles, explained = missing_topics(states, _TOPICS) + problems(states), notes(states)
+    (explained if _workers_start(parts, clock()) else troubles).extend(unheard(states))
+    return Status(generation, tuple(parts), tuple(states), tuple(troubles), tuple(explained), None)
+
+
+def _workers_start(parts: list[Part], now: datetime) -> bool:
+    """Whether a worker of this machine was started so lately that it may not have said anything yet."""
+    started = [part.since for part in parts if part.name.startswith(workers.PREFIX) and part.since is not None]
+    return any((now - since).total_seconds() < SILENCE_S for since in started)
 
 
 def _part(process: Process) -> Part:

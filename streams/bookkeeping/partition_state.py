@@ -108,13 +108,18 @@ def problems(states: Collection[PartitionState]) -> list[str]:
             f"No worker has said anything about {listed(state.name for state in silent)} for {longest:,.0f} s: nothing "
             "of it is counted. See the logs of the workers; `gospulse up` starts workers that died."
         )
-    unheard = [state.name for state in states if state.heartbeat_age_s is None and state.log is not None]
-    if unheard:
-        sentences.append(
-            f"No worker has said anything about {listed(unheard)} yet: it starts, or it waits for Kafka or ClickHouse. "
-            "Its log says more."
-        )
     return sentences
+
+
+def unheard(states: Iterable[PartitionState]) -> list[str]:
+    """A sentence about partitions of which no worker has said anything yet: soon after its start that is no trouble."""
+    names = [state.name for state in states if state.heartbeat_age_s is None and state.log is not None]
+    if not names:
+        return []
+    return [
+        f"No worker has said anything about {listed(names)} yet: it starts, or it waits for Kafka or ClickHouse. "
+        "Its log says more."
+    ]
 
 
 def notes(states: Iterable[PartitionState]) -> list[str]:

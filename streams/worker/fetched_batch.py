@@ -40,8 +40,10 @@ def read_batch(records: Any) -> Batch:
         if records._check_crcs and not block.validate_crc():
             raise CorruptRecordException(f"Invalid CRC - {records._tp}")
         next_offset = block.next_offset
-        # A fetch gives whole record batches: the first may begin below the offset that was asked for.
-        read: Sequence[Any] = () if _is_absent(records, block) else [r for r in block if r.offset >= position]
+        read: Sequence[Any] = () if _is_absent(records, block) else list(block)
+        if read and read[0].offset < position:
+            # A fetch gives whole record batches: the first may begin below the offset that was asked for.
+            read = [record for record in read if record.offset >= position]
         begins = _base_offset(block, read)
         if begins > position:
             if values:

@@ -16,7 +16,14 @@ from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.contract.topics import EVENTS, READINGS
 from streams.bookkeeping.offsets import KafkaOffsets
-from streams.bookkeeping.partition_state import PartitionState, missing_topics, notes, partition_states, problems
+from streams.bookkeeping.partition_state import (
+    PartitionState,
+    missing_topics,
+    notes,
+    partition_states,
+    problems,
+    unheard,
+)
 from streams.positions import TopicPartition
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -62,7 +69,7 @@ def test_a_topic_that_was_created_again_is_a_problem(client: Client, kafka: Kafk
     assert sentence.startswith("Stopped events 0-7: The topic events")
     assert "`gospulse topics apply`" in sentence
     topics.register(client, topics.existing(kafka), NOW)
-    (sentence,) = problems(_states(client, kafka))
+    (sentence,) = unheard(_states(client, kafka))
     assert "No worker has said anything about events 0-7 yet" in sentence
 
 
@@ -88,7 +95,7 @@ def test_partitions_that_stopped_for_one_reason_are_one_sentence(client: Client,
 def test_partitions_without_any_heartbeat_are_a_problem(client: Client, kafka: KafkaConnection) -> None:
     topics.apply(kafka, 1)
     topics.register(client, topics.existing(kafka), NOW)
-    (sentence,) = problems(_states(client, kafka, EVENTS, READINGS))
+    (sentence,) = unheard(_states(client, kafka, EVENTS, READINGS))
     assert sentence.startswith("No worker has said anything about events 0-7, readings 0")
 
 
