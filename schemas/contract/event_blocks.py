@@ -144,7 +144,7 @@ class BlockValidator(EventValidator):
             self._channels.holds_all({event.channel for event in events})
             and are_labels([event.object for event in events if event.object is not None])
             and self._rest_passes(_with_more(events))
-            and all(fact_refusal(event) is None for event in facts)
+            and not any(map(fact_refusal, _with_conditions(facts)))
         ):
             return None
         zero_halves = np.flatnonzero(np.frombuffer(author_words, np.uint64)[::2] == 0).tolist()
@@ -177,6 +177,11 @@ class BlockValidator(EventValidator):
             and are_hex32([event.reply_to for event in events if event.reply_to is not None])
             and are_labels([event.responder for event in events if event.responder is not None])
         )
+
+
+def _with_conditions(facts: list[Event]) -> list[Event]:
+    """The facts that may lack what their kind needs; most name their appeal and have nothing else to show."""
+    return [event for event in facts if event.appeal is None or event.amount != 1 or event.kind == "appeal_rated"]
 
 
 def _with_more(events: list[Event]) -> list[Event]:

@@ -82,7 +82,7 @@ class EventFold(PartitionFold):
             list(self._judge.sources), events.sources, events.offsets, events.appended, events.at
         )
         of_facts = np.flatnonzero(events.kinds < len(FACT_KINDS))
-        self._facts.add(judged.facts, events.offsets[of_facts], events.appended[of_facts])
+        self._facts.add(judged.facts, events.kinds[of_facts], events.offsets[of_facts], events.appended[of_facts])
 
     def _judged(self, part: Batch) -> Judged:
         judged = self._judge.judge(part)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from msgspec import Struct
 
-from schemas.contract.events import ANSWER_KINDS, CHANGE_KINDS, Event
+from schemas.contract.events import ANSWER_KINDS, CHANGE_KINDS, FACT_KINDS, Event
 from streams.fold.columns import Times
 from streams.fold.rows import TABLES
 from streams.zones import HOUR_MS
 
-#: What travels of a fact beside its own members.
+#: Columns of fact tables that are not members of the event, or are numbers already.
 _DERIVED: Final = frozenset({"hours", "names", "log", "part", "off", "at", "appended"})
 
 
@@ -25,10 +27,6 @@ class FactTable(Struct, frozen=True):
     key: str
     names: tuple[str, ...] = ()
 
-    def holds(self, event: Event) -> bool:
-        """Whether an event is a fact of this table."""
-        return event.kind in self.kinds and getattr(event, self.key) is not None
-
 
 FACT_TABLES: Final = {
     "appeals": FactTable(frozenset({"appeal_received"}), "appeal", ("thread",)),
@@ -38,89 +36,108 @@ FACT_TABLES: Final = {
     "posts": FactTable(frozenset({"post_published"}), "object"),
     "post_removals": FactTable(frozenset({"post_removed"}), "object"),
 }
+#: By the number of a kind whether a table keeps it.
+_KEPT: Final = {
+    table: np.array([kind in facts.kinds for kind in FACT_KINDS], np.bool_) for table, facts in FACT_TABLES.items()
+}
+_NAMED: Final = {name: pl.String() for facts in FACT_TABLES.values() for name in facts.names}
+#: The event's own members among each table's columns.
+_MEMBERS: Final = {table: [name for name in TABLES[table] if name not in _DERIVED] for table in FACT_TABLES}
+
+
+_ABSENT: Final = pl.Series([None], dtype=pl.Null)
+
+
+class _Copies(Struct, gc=False):
+    """Copies of facts of one table, in the order of the log; times in ms UTC, hours in seconds UTC."""
+
+    events: list[Event]
+    keys: list[str]
+    offsets: Times
+    at: Times
+    appended: Times
+    hours: npt.NDArray[np.uint32]
+
+    def told(self, member: str) -> list[Any] | pl.Series:
+        """A member of all events; a column without values is made at once."""
+        values = list(map(attrgetter(member), self.events))
+        return _ABSENT.new_from_index(0, len(values)) if values.count(None) == len(values) else values
 
 
 class FactRows:
     """Collects the facts of one partition between two flushes.
 
-    Copies with the same identity, hour and names are one row, the earliest. Others stay: the table keeps the hours and
-    names of all copies. A copy that the window knows is a fact row all the same: facts need no window.
+    Each copy is a row, and the tables merge them: they keep the hours and names of all copies. A copy that the window
+    knows is a fact row all the same: facts need no window.
     """
 
     def __init__(self, log: int, partition: int) -> None:
         self._position = (log, partition)
-        self._taken: list[tuple[list[Event], Times, Times]] = []
+        self._taken: list[tuple[list[Event], npt.NDArray[np.uint8], Times, Times]] = []
 
-    def add(self, events: list[Event], offsets: Times, appended: Times) -> None:
-        """Accepted events of the fact kinds, in the order of the log; ``appended`` in milliseconds UTC."""
+    def add(self, events: list[Event], kinds: npt.NDArray[np.uint8], offsets: Times, appended: Times) -> None:
+        """Accepted events of the fact kinds, in the order of the log, with the numbers of their kinds.
+
+        ``appended`` in milliseconds UTC.
+        """
         if events:
-            self._taken.append((events, offsets, appended))
+            self._taken.append((events, kinds, offsets, appended))
 
     def drain(self) -> tuple[dict[str, pl.DataFrame], dict[int, int]]:
         """The rows since the last call by table; and the hours they fall in (since 1970, UTC) with the next offset."""
         if not self._taken:
             return {}, {}
-        events = [event for part, _, _ in self._taken for event in part]
-        offsets, appended = (np.concatenate([part[i] for part in self._taken]) for i in (1, 2))
+        events = [event for part, *_ in self._taken for event in part]
+        kinds, offsets, appended = (np.concatenate([part[i] for part in self._taken]) for i in (1, 2, 3))
         self._taken = []
-        at = np.array([event.at for event in events], np.int64)
+        at = np.fromiter((event.at for event in events), np.int64, len(events))
         hours = at // HOUR_MS
         frames: dict[str, pl.DataFrame] = {}
-        in_hours: list[pl.DataFrame] = []
+        in_hours: list[tuple[str, _Copies]] = []
         for table, facts in FACT_TABLES.items():
-            rows = [row for row, event in enumerate(events) if facts.holds(event)]
-            if rows:
-                copies = self._copies(facts, [events[row] for row in rows], offsets[rows], at[rows], appended[rows])
-                frames[table] = _fact_rows(table, facts, copies)
-                in_hours.append(_hour_rows(table, facts, copies))
-        if in_hours:
-            frames["fact_hours"] = pl.concat(in_hours)
+            rows = np.flatnonzero(_KEPT[table][kinds])
+            if table == "messages":
+                rows = rows[[events[row].message is not None for row in rows.tolist()]]
+            if not len(rows):
+                continue
+            chosen = [events[row] for row in rows.tolist()]
+            keys = list(map(attrgetter(facts.key), chosen))
+            in_hour = (hours[rows] * (HOUR_MS // 1000)).astype(np.uint32)
+            copies = _Copies(chosen, keys, offsets[rows], at[rows], appended[rows], in_hour)
+            frames[table] = self._fact_rows(table, facts, copies)
+            in_hours.append((table, copies))
+        frames["fact_hours"] = self._hour_rows(in_hours)
         # Records stand in the order of the log: the last of an hour stays.
         return frames, dict(zip(hours.tolist(), (offsets + 1).tolist(), strict=True))
 
-    def _copies(
-        self, facts: FactTable, events: list[Event], offsets: Times, at: Times, appended: Times
-    ) -> pl.DataFrame:
-        """The members of events as columns; copies that differ neither in hour nor in names are one."""
-        log, part = self._position
-        columns: dict[str, object] = {name: list(map(attrgetter(name), events)) for name in _MEMBERS}
-        columns |= {
-            "hour": at // HOUR_MS * (HOUR_MS // 1000),
-            "log": np.full(len(events), log, np.uint16),
-            "part": np.full(len(events), part, np.uint16),
-            "off": offsets,
-            "at": at,
-            "appended": appended,
+    def _fact_rows(self, table: str, facts: FactTable, copies: _Copies) -> pl.DataFrame:
+        columns: dict[str, object] = {name: copies.told(name) for name in _MEMBERS[table]}
+        columns[facts.key] = copies.keys
+        columns["hours"] = pl.Series(copies.hours).reshape((-1, 1)).arr.to_list()
+        if facts.names:
+            named = pl.DataFrame({name: columns[name] for name in facts.names}, schema_overrides=_NAMED)
+            columns["names"] = named.select(pl.concat_list(*facts.names).list.drop_nulls()).to_series()
+        columns |= {**self._positions(copies.offsets), "at": copies.at, "appended": copies.appended}
+        return pl.DataFrame({name: columns[name] for name in TABLES[table]}, schema=TABLES[table])
+
+    def _hour_rows(self, tables: Sequence[tuple[str, _Copies]]) -> pl.DataFrame:
+        def every(member: str) -> list[Any]:
+            told = attrgetter(member)
+            return [told(event) for _, copies in tables for event in copies.events]
+
+        columns = {
+            "hour": np.concatenate([copies.hours for _, copies in tables]).astype(np.int64) * 1000,
+            "fact": [table for table, copies in tables for _ in copies.keys],
+            "key": [key for _, copies in tables for key in copies.keys],
+            **self._positions(np.concatenate([copies.offsets for _, copies in tables])),
+            "place": every("place"),
+            "page": [page or "" for page in every("page")],
+            "kind": every("kind"),
+            "entrance": every("entrance"),
         }
-        copies = pl.DataFrame(columns, schema_overrides=_SCHEMA)
-        return copies.unique([facts.key, "hour", *facts.names], keep="first", maintain_order=True)
+        return pl.DataFrame(columns, schema=TABLES["fact_hours"])
 
-
-def _fact_rows(table: str, facts: FactTable, copies: pl.DataFrame) -> pl.DataFrame:
-    unions = [pl.concat_list("hour").alias("hours")]
-    if facts.names:
-        unions.append(pl.concat_list(*facts.names).list.drop_nulls().alias("names"))
-    return copies.with_columns(*unions).select(*TABLES[table])
-
-
-def _hour_rows(table: str, facts: FactTable, copies: pl.DataFrame) -> pl.DataFrame:
-    first = copies.unique([facts.key, "hour"], keep="first", maintain_order=True)
-    return first.select(
-        (pl.col("hour").cast(pl.Int64) * 1000).cast(pl.Datetime("ms", "UTC")),
-        pl.lit(table).alias("fact"),
-        pl.col(facts.key).alias("key"),
-        "log",
-        "part",
-        "off",
-        "place",
-        pl.col("page").fill_null(""),
-        "kind",
-        "entrance",
-    )
-
-
-_FLAT: Final = {name: dtype for table in FACT_TABLES for name, dtype in TABLES[table].items() if name not in _DERIVED}
-#: The event's own members among the columns of all fact tables, and what the hours of facts say.
-_MEMBERS: Final = tuple(dict.fromkeys([*_FLAT, "kind", "entrance"]))
-_TIMES: Final = {name: TABLES["appeals"][name] for name in ("log", "part", "off", "at", "appended")}
-_SCHEMA: Final = {**_FLAT, **_TIMES, "hour": pl.UInt32()}
+    def _positions(self, offsets: Times) -> dict[str, object]:
+        log, part = self._position
+        count = len(offsets)
+        return {"log": np.full(count, log, np.uint16), "part": np.full(count, part, np.uint16), "off": offsets}

@@ -12,6 +12,7 @@ from streams.fold.batch import Batch, ColdWindowError, GapError
 from streams.fold.events import EventFold
 from streams.fold.rows import TABLES, Rows
 from tests.streams.builders.records import APPENDED, HOUR, T0, batch, definition, event, hex32
+from tests.streams.builders.tables import Tables
 
 RULES = definition(chunk=100)
 
@@ -102,9 +103,29 @@ def test_a_repeat_in_the_window_is_not_counted_but_its_facts_are_written_at_any_
     assert [row["high"] for row in rows_of(rows, "touched")] == [3]
 
 
-def test_of_copies_in_one_flush_the_earliest_is_the_fact() -> None:
-    rows = folded([event(1, "appeal_received", place=place) for place in ("45382000", "45383000")])
-    assert [(row["off"], row["place"]) for row in rows_of(rows, "appeals")] == [(0, "45382000")]
+def test_a_fact_keeps_the_hours_and_names_of_all_copies_and_the_contents_of_the_earliest() -> None:
+    copies = [
+        event(1, "appeal_received", at=T0 + n * HOUR, place=place, thread=hex32(n), message=hex32(("m", n)))
+        for n, place in enumerate(("45382000", "45383000"))
+    ]
+    tables = Tables()
+    tables.insert(folded(copies))
+    key = hex32(("appeal", 1))
+    (fact,) = tables.facts["appeals"].values()
+    assert "45382000" in fact
+    assert tables.unions["appeals", "hours", key] == {T0 // 1000, T0 // 1000 + 3600}
+    assert tables.unions["appeals", "names", key] == {hex32(0), hex32(1)}
+    assert set(tables.facts["messages"]) == {(hex32(("m", 0)),), (hex32(("m", 1)),)}
+    assert sum(table == "appeals" for _, table, _ in tables.facts["fact_hours"]) == 2
+
+
+def test_a_post_is_a_fact_and_counted() -> None:
+    post = {"page": "vk:1", "object": "vk:1_7"}
+    rows = folded([event(1, "post_published", format="photo", **post), event(2, "post_removed", **post)])
+    assert [(row["object"], row["format"]) for row in rows_of(rows, "posts")] == [("vk:1_7", "photo")]
+    assert [row["object"] for row in rows_of(rows, "post_removals")] == ["vk:1_7"]
+    (cell,) = rows_of(rows, "page_hour")
+    assert (cell["post_published"], cell["post_removed"]) == (1, 1)
 
 
 def test_a_fact_carries_what_its_record_said() -> None:
