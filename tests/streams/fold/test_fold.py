@@ -104,7 +104,7 @@ def test_a_repeat_in_the_window_is_not_counted_but_its_facts_are_written_at_any_
 
 
 def test_a_fact_keeps_the_hours_and_names_of_all_copies_and_the_contents_of_the_earliest() -> None:
-    copies = [
+    copies: list[bytes | None] = [
         event(1, "appeal_received", at=T0 + n * HOUR, place=place, thread=hex32(n), message=hex32(("m", n)))
         for n, place in enumerate(("45382000", "45383000"))
     ]
