@@ -77,9 +77,11 @@ def read_statement(text: bytes, complete: bool) -> Statement | None:
         return _read_insert(text, complete, 0)
     if opening.keyword == "WITH":
         # WITH … INSERT … may have data behind it, WITH … SELECT has none.
-        verb = next((t for t in tokens(text) if t.depth == 0 and t.keyword in ("INSERT", "SELECT")), None)
-        if verb is not None and verb.keyword == "INSERT" and (complete or verb.end < len(text)):
-            return _read_insert(text, complete, verb.start)
+        verb: Token | None = None
+        for token in tokens(text):
+            if verb is not None and token.keyword == "INTO":
+                return _read_insert(text, complete, verb.start)
+            verb = token if token.depth == 0 and token.keyword == "INSERT" else None
     return _read_whole(text, opening) if complete else None
 
 

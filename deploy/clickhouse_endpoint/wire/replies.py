@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import string
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -60,6 +61,7 @@ class Reply:
         self._hold = hold
         self._held: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(_IN_MEMORY, dir=str(scratch))  # noqa: SIM115
         self._size = 0
+        self._until = float("inf")
         self._response: web.StreamResponse | None = None
         self._tag = "".join(secrets.choice(string.ascii_lowercase) for _ in range(16))
 
@@ -70,7 +72,7 @@ class Reply:
 
     def patience(self) -> float | None:
         """How many seconds to wait for more before ``start``; None for as long as it takes."""
-        return None if self.started or self._hold or not self._size else _HELD_S
+        return None if self.started or self._hold or not self._size else max(0.0, self._until - time.monotonic())
 
     async def start(self) -> None:
         """Send what was held back, and from now on every piece as it comes."""
@@ -130,7 +132,8 @@ class Reply:
             return
         self._held.write(wire)
         self._size += len(wire)
-        if self._size > _HELD and not self._hold and not last:
+        self._until = min(self._until, time.monotonic() + _HELD_S)
+        if (self._size > _HELD or time.monotonic() > self._until) and not self._hold and not last:
             await self.start()
 
     def _all_headers(self) -> dict[str, str]:

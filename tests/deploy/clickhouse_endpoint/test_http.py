@@ -131,6 +131,7 @@ def test_comments_semicolons_and_words_that_look_like_clauses(query: Query) -> N
     assert query("/* a */ SELECT 1 -- FORMAT JSON\n;").text == "1\n"
     assert query("SELECT 'FORMAT JSON; SELECT 2'").text == "FORMAT JSON; SELECT 2\n"
     assert query("SELECT 1 AS format, 2 AS `INTO OUTFILE`").text == "1\t2\n"
+    assert query("WITH 13 AS insert SELECT insert").text == "13\n"
     assert query("(SELECT 1)").text == "1\n"
     assert query("WITH x AS (SELECT 3 AS n) SELECT n FROM x FORMAT JSONEachRow").text == '{"n":3}\n'
     assert query("SELECT {x:String} FORMAT TSVRaw", param_x="a\\tb").text == "a\tb\n"
