@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from dashboards.alerts.rules import GROUP, group
 from dashboards.builders.targets import DATASOURCE_TYPE, DATASOURCE_UID
 from dashboards.grafana.wanted import (
     FOLDER_TITLE,
@@ -20,12 +21,14 @@ from dashboards.grafana.wanted import (
     compare_board,
     compare_datasource,
     compare_folder,
+    compare_rules,
     datasource,
     version_of,
 )
 
 PATIENCE_S: Final = 20.0
 MESSAGE: Final = "gospulse grafana apply"
+_RULES: Final = f"/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{GROUP}"
 
 
 class GrafanaProblemError(Exception):
@@ -84,6 +87,7 @@ class Grafana:
                 ),
                 compare_folder(self._or_none(lambda: self._api.client.GET(f"/folders/{FOLDER_UID}"))),
                 *(compare_board(board, self._stored(str(board["uid"]))) for board in boards),
+                compare_rules(group(FOLDER_UID), self._or_none(lambda: self._api.client.GET(_RULES))),
             ]
 
     def apply(self, boards: Sequence[Mapping[str, Any]], reached: Reached, password: str) -> list[Change]:
@@ -94,7 +98,7 @@ class Grafana:
         changes = self.compare(boards, reached)
         if any(change.action == "refused" for change in changes):
             return changes
-        source, folder, *of_boards = changes
+        source, folder, *of_boards, of_rules = changes
         wanted = datasource(reached) | {"secureJsonData": {"password": password}}
         with self._sentences():
             if source.action == "create":
@@ -108,6 +112,9 @@ class Grafana:
                     self._api.dashboard.update_dashboard(
                         {"dashboard": dict(board), "folderUid": FOLDER_UID, "overwrite": True, "message": MESSAGE}
                     )
+            if of_rules.action in ("create", "update"):
+                # Unchanged rules are not sent: Grafana resets the state of rules that it gets again.
+                self._api.client.PUT(_RULES, json=group(FOLDER_UID))
         return changes
 
     def _stored(self, uid: str) -> Mapping[str, Any] | None:

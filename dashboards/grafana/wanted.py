@@ -110,6 +110,32 @@ def compare_board(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) ->
     return Change(thing, "update", lines)
 
 
+def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> Change:
+    """What to do with a group of alert rules; ``found`` is the group in Grafana, None without one."""
+    thing = f"alert rules {wanted['title']}"
+    if found is None:
+        return Change(thing, "create")
+    stored = {each.get("uid"): each for each in found.get("rules", [])}
+    kept = {
+        "title": found.get("title"),
+        "folderUid": found.get("folderUid"),
+        "interval": found.get("interval"),
+        # Grafana adds fields of its own to a rule: only those that we set are compared.
+        "rules": [
+            {key: stored[rule["uid"]].get(key) for key in rule} if rule["uid"] in stored else None
+            for rule in wanted["rules"]
+        ],
+    }
+    lines = _lines(wanted, kept)
+    extra = sorted(str(uid) for uid in set(stored) - {rule["uid"] for rule in wanted["rules"]})
+    lines = (*lines, *(f"- rule {uid}" for uid in extra))
+    if not lines:
+        return Change(thing, "same")
+    if any(each.get("provenance") == "file" for each in stored.values()):
+        return Change(thing, "refused", lines, "a file provisions them: update that file instead")
+    return Change(thing, "update", lines)
+
+
 def version_of(text: str) -> tuple[int, int]:
     """Major and minor of a version such as ``12.3.0-pre``; (0, 0) where it cannot be read."""
     parts = text.split(".")

@@ -19,6 +19,8 @@ class PretendedGrafana:
         self.datasources: dict[str, dict[str, Any]] = {}
         self.folders: dict[str, dict[str, Any]] = {}
         self.boards: dict[str, dict[str, Any]] = {}
+        #: Groups of alert rules by their path.
+        self.rules: dict[str, dict[str, Any]] = {}
         self.refuse: dict[str, int] = {}
         self.writes: list[str] = []
         outer = self
@@ -92,6 +94,12 @@ class PretendedGrafana:
                 return 200, body
             uid = path.removeprefix("/api/folders/")
             return (200, self.folders[uid]) if uid in self.folders else missing
+        if path.startswith("/api/v1/provisioning/folder/"):
+            if method == "PUT":
+                rules = [rule | {"id": 1 + n, "provenance": "api"} for n, rule in enumerate(body["rules"])]
+                self.rules[path] = body | {"rules": rules}
+                return 200, self.rules[path]
+            return (200, self.rules[path]) if path in self.rules else missing
         if path == "/api/dashboards/db":
             uid = body["dashboard"]["uid"]
             before = self.boards.get(uid)

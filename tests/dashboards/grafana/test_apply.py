@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.alerts.rules import RULES
 from dashboards.boards import BOARDS
 from tests.dashboards.builders.pretended_grafana import TOKEN, PretendedGrafana
 
@@ -62,12 +63,14 @@ def test_applying_twice_changes_nothing_the_second_time(grafana: PretendedGrafan
     code, out, _ = run(tmp_path, grafana.url, "apply")
     assert code == 0, out
     assert set(grafana.boards) == {board.uid for board in BOARDS}
+    (rules,) = grafana.rules.values()
+    assert len(rules["rules"]) == len(RULES)
     assert grafana.datasources["gospulse-ch"]["jsonData"]["defaultDatabase"] == "gospulse"
     assert grafana.datasources["gospulse-ch"]["secureJsonFields"] == {"password": True}
     written = list(grafana.writes)
     code, out, _ = run(tmp_path, grafana.url, "apply")
     assert (code, grafana.writes) == (0, written)
-    assert out.count("is as it should be") == 2 + len(BOARDS)
+    assert out.count("is as it should be") == 3 + len(BOARDS)
     assert run(tmp_path, grafana.url, "diff")[0] == 0
 
 
