@@ -8,7 +8,7 @@ from dashboards.boards import parts
 from dashboards.boards.filters import CHANNEL, KIND, REGION_MANY, TOPIC, covering
 from dashboards.boards.summary import HEADING, summary
 from dashboards.builders.board import Board
-from dashboards.builders.links import COUNTRY, MUNICIPALITY, REGION, SPIKES, drill, to_board
+from dashboards.builders.links import COUNTRY, MUNICIPALITY, POSTS, REGION, SHARED, SPIKES, drill, to_board
 from dashboards.builders.panels import Column, Panel, Place, row, table, tiles
 from dashboards.builders.units import SHARE
 from dashboards.queries import pages, share, territories
@@ -53,7 +53,7 @@ COUNTRY_BOARD: Final = Board(
         parts.territories(
             10, Place(7, 13, 11, 8), territories.regions(_FILTERS), "Регионы", "Регион", [_TO_REGION], per_head=False
         ),
-        parts.ages(11, Place(18, 13, 6, 8), _FILTERS),
+        parts.ages(11, Place(18, 13, 6, 8), _FILTERS, [drill(POSTS, REGION, (*SHARED, "region"), view=11)]),
         Panel(
             id=12,
             at=Place(0, 21, 24, 5),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.builders.links import outside
+from dashboards.builders.links import POSTS, outside
 from dashboards.builders.panels import Column, Panel, Place, bars, lines, table
 from dashboards.builders.units import ACCENT, BAD, CONTEXT, GOOD, IN_TIME, OVERDUE, SHARE, WATCH, thresholds
 from dashboards.queries import answers, messages, pages
@@ -68,21 +68,21 @@ def topics(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str
     )
 
 
-def ages(number: int, at: Place, filters: Filters) -> Panel:
+def ages(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str, Any]]) -> Panel:
     """Who waits, by how long."""
     return Panel(
         id=number,
         at=at,
         title="Ждут ответа: сколько времени",
         what="Сообщения без ответа по времени ожидания.",
-        to_do="правые столбцы — забытые сообщения: передайте их исполнителю или закройте с ответом.",
+        to_do="правые столбцы — забытые сообщения: нажмите на столбец, чтобы увидеть записи, под которыми их написали.",
         queries=(answers.waiting_by_age(filters),),
         metrics=("waiting",),
-        body=bars("waiting", "Ждут"),
+        body=bars("waiting", "Ждут", links=links),
     )
 
 
-def states(number: int, at: Place, filters: Filters) -> Panel:
+def states(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str, Any]]) -> Panel:
     """What became of the messages."""
     return Panel(
         id=number,
@@ -92,7 +92,7 @@ def states(number: int, at: Place, filters: Filters) -> Panel:
         to_do="много «Новое» — некому разбирать; много «Без ответа» — закрывают, не ответив.",
         queries=(messages.states(filters),),
         metrics=("status",),
-        body=bars("status", "Состояние", horizontal=True),
+        body=bars("status", "Состояние", horizontal=True, links=links),
     )
 
 
@@ -131,7 +131,7 @@ def posts(number: int, at: Place, filters: Filters) -> Panel:
     return Panel(
         id=number,
         at=at,
-        title="Записи, под которыми пишут",
+        title=POSTS,
         what="Публичные записи, под которыми жители писали в периоде; тема и площадка выбираются сверху.",
         to_do="откройте запись и ответьте на сообщения без ответа, начиная с верхних.",
         queries=(pages.posts_behind(filters),),

@@ -12,6 +12,9 @@ SPIKES: Final = "gospulse-spikes"
 #: Filters that every board has, so that a link can hand them on.
 SHARED: Final = ("channel", "kind", "topic")
 
+#: What a bar leads to: the panel with the public posts behind it.
+POSTS: Final = "Записи, под которыми пишут"
+
 
 def to_board(title: str, uid: str) -> dict[str, Any]:
     """A link in the head of a board: keeps time and variables."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.machine.workers import stop_workers
-from tests.bench import latency, recovery, registers, speed, webhook
+from tests.bench import latency, recovery, registers, screen, speed, webhook
 from tests.servers.machine import Machine, machine
 
 MILLION = 1_000_000
@@ -41,6 +41,7 @@ class Report(Struct, frozen=True):
     recovery: list[recovery.Recovery]
     registers: list[registers.Registers]
     webhook: list[webhook.Requests]
+    screen: list[screen.Screen]
 
 
 def main() -> int:
@@ -49,7 +50,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=MILLION, help="events of the log (default 1,000,000)")
     parser.add_argument("--large", type=int, default=10 * MILLION, help="events of the large log; 0 leaves it out")
     parser.add_argument(
-        "--only", choices=("speed", "latency", "recovery", "registers", "webhook"), help="one part only"
+        "--only", choices=("speed", "latency", "recovery", "registers", "webhook", "screen"), help="one part only"
     )
     parser.add_argument("--json", type=Path, default=None, help="write the figures here, too")
     given = parser.parse_args()
@@ -81,8 +82,13 @@ def main() -> int:
     if given.only in (None, "webhook"):
         with tempfile.TemporaryDirectory() as folder, machine(Path(folder), webhook.SETTINGS) as made:
             requests = webhook.measure(made)
+    screens: list[screen.Screen] = []
+    if given.only in (None, "screen"):
+        with tempfile.TemporaryDirectory() as folder, machine(Path(folder), screen.SETTINGS) as made:
+            screens.append(screen.measure(made))
+            _say(f"from the webhook's acknowledgement to a panel: {screens[-1]}")
     kind = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    report = Report(kind, speeds, storage, delays, recoveries, full, requests)
+    report = Report(kind, speeds, storage, delays, recoveries, full, requests, screens)
     show(report)
     if given.json is not None:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")

@@ -1,6 +1,7 @@
 // Panels that the charting library draws: lines over time, bars.
 
 import { fieldConfig, format, local } from './format.js';
+import { allowed, follow } from './links.js';
 import { none } from './panels.js';
 
 const LAYOUT = {
@@ -87,6 +88,16 @@ export function bars(panel, frames, now, body) {
     xaxis: along ? { ...value, showticklabels: false } : { ...category, tickangle: names.length > 16 ? -45 : 0 },
     yaxis: along ? { ...category, autorange: 'reversed', ticksuffix: '  ' } : value,
   });
+  // A bar leads where its link says, with the fields of its row.
+  const link = panel.fieldConfig.defaults.links?.[0];
+  body.firstChild.removeAllListeners('plotly_click');
+  if (!link) return;
+  body.firstChild.on('plotly_click', ({ points: [{ pointNumber }] }) => {
+    const fields = Object.fromEntries(frame.columns.map((column, i) => [column.name, frame.rows[pointNumber][i]]));
+    const to = allowed(follow(link.url, fields, now));
+    if (to) location.assign(to);
+  });
+  for (const bar of body.querySelectorAll('.bars path')) bar.style.cursor = 'pointer';
 }
 
 function draw(body, traces, layout) {

@@ -167,6 +167,25 @@ def test_two_filters_and_a_link_work(served: Served, chromium: Browser) -> None:
     page.close()
 
 
+def test_a_bar_leads_to_the_posts_behind_it(served: Served, chromium: Browser) -> None:
+    opened = Opened(chromium, served, f"/d/gospulse-municipality?refresh=&var-region=45000000&var-place={MOSCOW}")
+    page = opened.page
+    bar = page.locator("#panel-8 .bars path").first.bounding_box()
+    assert bar is not None
+    x, y = bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2
+    # The charting library notes what lies under the pointer, then takes the click.
+    page.mouse.move(x, y)
+    page.wait_for_selector("#panel-8 .hoverlayer .hovertext")
+    page.mouse.click(x, y)
+    page.wait_for_url("**viewPanel=11**")
+    opened.drawn()
+    assert f"var-place={MOSCOW}" in page.url
+    assert page.locator(".panel").count() == 1
+    assert page.locator("#panel-11 td a").first.get_attribute("href") == "https://vk.com/wall-1_77"
+    assert opened.complaints == []
+    page.close()
+
+
 def test_a_panel_that_fails_says_so_and_the_others_stand(served: Served, chromium: Browser) -> None:
     served.broken = True
     opened = Opened(chromium, served, "/d/gospulse-country?refresh=")
