@@ -172,4 +172,5 @@ class WebhookService:
 
 
 def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=text, headers=headers)
+    # Without the header aiohttp would tell its version to everybody.
+    return web.Response(status=status, text=text, headers={"Server": "gospulse", **(headers or {})})

@@ -38,6 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with machine(tmp_path_factory.mktemp("webhook"), SETTINGS) as made:
         said = made.run("up")
         assert "webhook-1 is up" in said and "webhook-2 is up" in said
+        assert made.run("up") == "everything is up already\n"
         (made.folder / "code.txt").write_text("1a2b3c4d\n")
         told = made.run("sources", "add", "vk", str(GROUP), "--confirmation-file", "code.txt")
         assert secret(made) in told and "message_new" in told
