@@ -18,7 +18,8 @@ from schemas.contract.identifiers import UNKNOWN_PLACE
 SOURCE: Final = "vk-callback"
 CLERK: Final = "Администратор страницы"
 #: Chats of several people have these numbers (``peer_id``): 2,000,000,000 and the number of the chat.
-_GROUP_CHATS: Final = range(2_000_000_000, 2_100_000_000)
+_FIRST_CHAT: Final = 2_000_000_000
+_LAST_CHAT: Final = 2_100_000_000
 _YEAR_MS: Final = 366 * 86_400_000
 _HORIZON_MS: Final = 20 * _YEAR_MS
 #: A reply in a discussion begins with the address of what it replies to: ``[id55501:bp-123_77|…], text``.
@@ -297,7 +298,7 @@ def _decoded(kind: type[Read], raw: Raw) -> Read:
 
 
 def _in_group_chat(message: vk.Message) -> bool:
-    return message.peer_id in _GROUP_CHATS
+    return message.peer_id is not None and _FIRST_CHAT <= message.peer_id <= _LAST_CHAT
 
 
 def _in_dialogue(citizen: int, message: vk.Message | vk.RepliedMessage) -> tuple[str, ...]:

@@ -123,6 +123,7 @@ IN_TOPIC = f"[id{CITIZEN}:bp-{GROUP}_3|Имя], сделано"
 EVERY_CASE: tuple[tuple[str, str, Any], ...] = (
     ("a citizen writes to the page", "message_new", message()),
     ("in a chat of several people", "message_new", message(peer_id=2_000_000_001)),
+    ("a citizen writes, in an old form", "message_new", message(peer_id=None)),
     ("a service message", "message_new", message(action={"type": "chat_invite_user"})),
     ("a clerk answers", "message_reply", reply()),
     ("a clerk answers one message", "message_reply", reply(reply_message={"conversation_message_id": 12, "text": "…"})),

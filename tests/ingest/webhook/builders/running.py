@@ -98,7 +98,7 @@ async def running(
     stop = asyncio.Event()
     register = LiveRegister(read_register, folder / "pages.snapshot")
     task = asyncio.create_task(serve(config, platforms, load_identity_key(folder / "identity"), register, stop))
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         service = Service(config, session)
         try:
             await _listening(config.web_port, task)
