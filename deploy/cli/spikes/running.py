@@ -45,20 +45,24 @@ def run(settings: Settings, *, once: bool, at: datetime | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    away = False
+    troubled = False
     while not stop.is_set():
         try:
             with clickhouse(settings.clickhouse, timeout_s=120) as client:
                 detector = Detector(client, active_generation, knobs)
-                if away:
+                if troubled:
                     log.info("ClickHouse answers again.")
-                away = False
+                troubled = False
                 _evaluate_until(stop, detector)
         except UserError as error:
-            if not away:
+            if not troubled:
                 log.warning("%s. Evaluations wait.", error)
-            away = True
+            troubled = True
             stop.wait(RETRY_S)
+        except Exception:
+            # A detector that is gone raises no alert: say what failed and try the next moment.
+            log.exception("An evaluation failed (a mistake in the program). The next one is in %s s.", STEP_S)
+            stop.wait(STEP_S)
     log.info("The detector has ended.")
     return GOOD
 

@@ -34,10 +34,10 @@ FROM
         max(t.population_year) AS population_year,
         max(t.population_source) AS population_source,
         max(t.register_zone) AS register_zone,
-        max(t.zone) AS known_zone
+        max(t.event_zone) AS known_zone
     FROM
     (
-        SELECT place, toNullable(name) AS name, population, population_year, population_source, toNullable(zone) AS register_zone, CAST(NULL, 'Nullable(String)') AS zone
+        SELECT place, toNullable(name) AS name, population, population_year, population_source, toNullable(zone) AS register_zone, CAST(NULL, 'Nullable(String)') AS event_zone
         FROM gospulse.place_history
         WHERE in_force
         UNION ALL

@@ -179,3 +179,9 @@ def test_an_account_counts_once_at_every_level(log: Shown) -> None:
         ("ok", 1),
         ("vk", 2),
     ]
+
+
+def test_places_without_any_event_have_the_zone_of_the_register(log: Shown) -> None:
+    (zone,) = log.rows("SELECT zone FROM gospulse.places WHERE place = '05701000'")
+    assert zone == ("Asia/Vladivostok",)
+    assert "" not in {zone for (zone,) in log.rows("SELECT zone FROM gospulse.places")}
