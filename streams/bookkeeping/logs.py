@@ -1,6 +1,6 @@
 """Logs: the recorded number of each topic's id. A topic deleted and created again is another log.
 
-aiokafka fetches by name and would not notice; the ids are asked of the broker at every assignment and before every
+aiokafka fetches by name and does not notice it: workers ask the broker for the ids at every assignment and before every
 flush.
 """
 

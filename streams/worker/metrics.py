@@ -42,7 +42,7 @@ METRICS: Final = (
     Metric("insert_seconds_total", "counter", (), "Seconds spent in acknowledged inserts."),
     Metric("insert_failures_total", "counter", (), "Attempts to insert that were not acknowledged; each is repeated."),
     Metric("lag_records", "gauge", ("topic", "partition"), "Records of the log that are not acknowledged yet."),
-    Metric("stopped", "gauge", ("topic", "partition"), "1 while the partition stands still; the log says why."),
+    Metric("stopped", "gauge", ("topic", "partition"), "1 while the partition is stopped; the log says why."),
     Metric("partitions", "gauge", ("state",), "Partitions that this worker owns, by state."),
     Metric("held_records", "gauge", (), "Records in memory that are not acknowledged yet."),
     Metric("flush_age_seconds", "gauge", (), "Seconds since the last acknowledged flush."),

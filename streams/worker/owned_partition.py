@@ -20,7 +20,7 @@ class State(Enum):
     STARTING = "starting"
     #: Records are read ahead or folded.
     FOLDING = "folding"
-    #: It stands still until the reason is gone or a decision was recorded.
+    #: It is not folded until the reason is gone or a decision is recorded.
     STOPPED = "stopped"
     #: Another worker owns it, or will soon.
     LOST = "lost"
@@ -63,7 +63,7 @@ class OwnedPartition:
         self.topic = topic
         self.part = part
         self.state = State.STARTING
-        #: Why it stands still, while it does.
+        #: Why it is stopped, while it is.
         self.reason = ""
         self.log: int | None = None
         self.topic_id: str | None = None
@@ -106,7 +106,7 @@ class OwnedPartition:
         return TopicPartition(self.topic, self.part)
 
     def adopt(self, log: int, topic_id: str) -> None:
-        """The partition is one of this log from now on; what was known of another log under its name is forgotten."""
+        """The partition belongs to this log from now on; forget what was known of another log under its name."""
         self.log, self.topic_id = log, topic_id
         self.acknowledged = self.complete = 0
         self.end = LogEnd(0, 0, 0)
@@ -127,12 +127,12 @@ class OwnedPartition:
         return self.delivered
 
     def stop(self, reason: str, hold: Hold | None = None) -> None:
-        """Stand still. The fold is discarded: what of it is not in the tables will be folded again."""
+        """Stop. The fold is discarded; its rows that are not in the tables are folded again."""
         self.state, self.reason, self.hold, self.fold = State.STOPPED, reason, hold, None
         self._forget()
 
     def restart(self) -> None:
-        """Discard the fold; where to begin is found out again: at the chunk."""
+        """Discard the fold; the starter decides again where to start: at the chunk."""
         self.state, self.reason, self.fold = State.STARTING, "", None
         self._forget()
 
@@ -142,7 +142,7 @@ class OwnedPartition:
         self._forget()
 
     def keep(self) -> None:
-        """After a rebalance that left it here: where to go on is found out, the fold is kept."""
+        """Keep the fold after a rebalance; the starter decides where to go on."""
         self.state = State.STARTING
         self._forget()
 

@@ -1,4 +1,4 @@
-"""Ownership: the partitions that this worker owns, and what becomes of each batch, gap, error and rebalance."""
+"""Ownership: the partitions that this worker owns; handles each batch, gap, error and rebalance."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Ownership:
     # What the transport asks.
 
     def assigned(self, partitions: Iterable[TP]) -> None:
-        """A rebalance ended: lost partitions are forgotten, new and kept ones wait to be started."""
+        """A rebalance ended: forget lost partitions; new and kept ones wait for the starter."""
         now = {TP(*tp) for tp in partitions}
         for tp in [tp for tp in self.partitions if tp not in now]:
             self.partitions.pop(tp).lose()
@@ -83,7 +83,7 @@ class Ownership:
         }
 
     def deliver(self, tp: TP, epoch: int, batch: Batch) -> Delivery | None:
-        """A batch came from Kafka: on to the fold, unless it is of a former read or begins too far ahead."""
+        """Pass a batch on to the fold, unless it is of a former read or begins beyond the expected offset."""
         partition = self.partitions.get(tp)
         if partition is None or partition.epoch != epoch or partition.state is not State.FOLDING:
             return None
@@ -104,12 +104,14 @@ class Ownership:
         if partition is None or partition.epoch != epoch:
             return
         if isinstance(error, OffsetOutOfRangeError):
-            # The log was trimmed, cut off or made anew: what is known of it now decides.
+            # The log was trimmed or truncated, or the topic was created again: the starter decides.
             self._restart(partition, f"offset {partition.delivered} is not in the log")
         elif error.retriable:
             self._seek(tp, partition)
         else:
-            partition.stop(f"Kafka does not give its records ({type(error).__name__}): restart the worker when mended.")
+            partition.stop(
+                f"Kafka does not give its records ({type(error).__name__}): restart the worker when that is mended."
+            )
             partition.hold = Hold("failure", partition.delivered)
             log.error("Stopped %r: %s", partition, partition.reason)
 
@@ -137,7 +139,7 @@ class Ownership:
     # What the agents ask.
 
     async def take(self, delivery: Delivery) -> None:
-        """Fold a batch. Never raises: a fold that fails is thrown away and begun again at its chunk."""
+        """Fold a batch. Never raises: a fold that fails is discarded and started again at its chunk."""
         partition, epoch = delivery.partition, delivery.epoch
         if partition.epoch != epoch:
             return
@@ -183,7 +185,7 @@ class Ownership:
         return sum(partition.queued for partition in self.partitions.values())
 
     def fold_failed(self, partition: OwnedPartition, error: Exception) -> None:
-        """An error that no data should cause: the fold begins again at its chunk, and stops when that does not help."""
+        """Handle an error that no data should cause: start the fold again at its chunk; stop after some attempts."""
         partition.failures += 1
         log.error("Folding %r failed.", partition, exc_info=error)
         if partition.failures < FAILURES:
@@ -191,19 +193,19 @@ class Ownership:
             return
         partition.stop(
             f"Folding failed {FAILURES} times at the same place ({type(error).__name__}): this is a mistake in the "
-            "program; nothing is lost, restart the worker with a release that mends it.",
+            "program. Nothing is lost: restart the worker with a release that mends it.",
             Hold("failure", partition.delivered),
         )
         log.error("Stopped %r: %s", partition, partition.reason)
 
     def discard(self, partitions: Iterable[OwnedPartition], why: str) -> None:
-        """Throw folds away; each begins again at its chunk."""
+        """Discard folds; each starts again at its chunk."""
         for partition in partitions:
             if partition.fold is not None:
                 self._restart(partition, why)
 
     async def seek(self, targets: Mapping[TP, tuple[int, int]]) -> bool:
-        """Read on elsewhere; False where a rebalance came between, whose end starts everything anew."""
+        """Read on elsewhere; False where a rebalance came between: its end starts every partition again."""
         if self.seeker is None:
             return False
         try:
@@ -241,8 +243,8 @@ class Ownership:
             return
         at = partition.position
         partition.stop(
-            f"At least {LIMIT} of the {LATEST} records before offset {at} are refused: the deployment is wrong rather "
-            "than the data. Restart the workers with a release that reads them, or accept the refusals with "
+            f"At least {LIMIT} of the {LATEST} records before offset {at} are rejected: the deployment is wrong rather "
+            "than the data. Restart the workers with a release that accepts them, or accept the rejections with "
             f"`gospulse partitions resume --log {partition.log} --partition {partition.part} "
             f"--accept-refusals-until {max(at, partition.end.end)}`.",
             Hold("refusals", at),
@@ -250,7 +252,7 @@ class Ownership:
         log.error("Stopped %r: %s", partition, partition.reason)
 
     def _restart(self, partition: OwnedPartition, why: str) -> None:
-        log.warning("%r begins again at its chunk: %s.", partition, why)
+        log.warning("%r starts again at its chunk: %s.", partition, why)
         self._metrics.add("discards_total", 1, partition.topic)
         partition.restart()
         self.waiting.set()

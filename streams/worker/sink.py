@@ -28,7 +28,7 @@ DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "in
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 10.0
-#: A refusal waits for a person; asking every few seconds is often enough.
+#: A rejected insert waits for a person: a retry every few seconds is enough.
 REFUSED_PAUSE_S: Final = 5.0
 #: Statements side by side: an insert mostly waits for the disk.
 THREADS: Final = 4
@@ -39,7 +39,7 @@ class StoppedError(Exception):
 
 
 class Sink:
-    """ClickHouse for one worker: inserts that are tried until they are acknowledged, and questions."""
+    """ClickHouse for one worker: inserts that are retried until they are acknowledged, and queries."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Sink:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_client, question)
 
     def stop(self) -> None:
-        """Give up what is not acknowledged at its next failure: it will be folded again."""
+        """Give up inserts at their next failure: their rows are folded again."""
         self._stop.set()
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ class Sink:
             log.warning("%s does not take rows (%s). Folding waits; the same rows are sent again.", where, why)
         else:
             log.error(
-                "%s refuses rows for %s: %s. Nothing is skipped and nothing is committed until this is mended "
+                "%s rejects rows for %s: %s. Nothing is skipped and nothing is committed until this is mended "
                 "(see `gospulse migrate` and the login).",
                 where,
                 table,

@@ -1,7 +1,7 @@
-"""The starter: finds out for each assigned partition where to begin, begins, or says why it must stand still.
+"""The starter: decides for each assigned partition where its fold starts, or says why the partition must stop.
 
-It runs beside the folding, after every rebalance, after a fold was thrown away, and looks every two seconds whether
-what stands still may go on and whether the topics are still the same. Kafka or ClickHouse being away only delays it.
+It runs beside the folds: after every rebalance, after a fold was discarded, and every two seconds for stopped
+partitions and for topics that were created again. An outage of Kafka or ClickHouse delays it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from streams.worker.start_rule import Known, Start, Stop, decide_start
 log = logging.getLogger(__name__)
 
 FOLDS: Final[Mapping[str, type[PartitionFold]]] = {EVENTS: EventFold, READINGS: ReadingFold, REJECTED: RejectionFold}
-#: How often a partition that stands still is looked at again.
+#: How often a stopped partition is looked at again.
 RECHECK_S: Final = 2.0
 RETRY_S: Final = 0.5
 
 
 class KafkaFacts(Struct, frozen=True):
-    """What the broker says: topic ids by topic, ranges and commits by partition, and when it was asked (ms UTC)."""
+    """The answer of the broker: topic ids by topic, ranges and commits by partition, and when it was asked (ms UTC)."""
 
     asked_at: int
     ids: dict[str, str]
@@ -54,7 +54,7 @@ class KafkaFacts(Struct, frozen=True):
 
 
 class Records(Struct, frozen=True):
-    """What ClickHouse says: log numbers by topic id, progress and decisions by (log, partition)."""
+    """The answer of ClickHouse: log numbers by topic id, progress and decisions by partition."""
 
     logs: dict[str, int]
     folded: dict[Partition, int]
@@ -83,7 +83,7 @@ class Starter:
         self._sink_answers = True
 
     async def run(self) -> None:
-        """Start what waits, for ever."""
+        """Start waiting partitions, for ever."""
         waiting = self._ownership.waiting
         while True:
             try:
@@ -95,7 +95,7 @@ class Starter:
                 if await self.start_all():
                     continue
             except Exception:
-                log.exception("Partitions could not be started; they are tried again.")
+                log.exception("Partitions could not be started; trying again.")
             await asyncio.sleep(RETRY_S)
             waiting.set()
 
@@ -114,17 +114,17 @@ class Starter:
             return False
         except (ClickHouseError, OSError) as error:
             if self._sink_answers:
-                log.warning("ClickHouse does not say where to begin (%s); asking again.", _first_line(error))
+                log.warning("ClickHouse does not say where to start (%s); asking again.", _first_line(error))
             self._sink_answers = False
             return False
 
     async def _watch(self) -> None:
-        """While nothing has to be started: a topic that was made anew is noticed although nothing comes from it."""
+        """Notice a topic that was created again, although no record comes from it."""
         ids = await self._broker.ask(lambda offsets: offsets.topic_ids(FOLDS))
         owned = list(self._ownership.partitions.values())
         self._ownership.discard(
             [partition for partition in owned if partition.topic_id != ids.get(partition.topic)],
-            "its topic was deleted or made anew",
+            "its topic was deleted or created again",
         )
 
     def _ask_kafka(self, offsets: KafkaOffsets) -> KafkaFacts:
@@ -137,7 +137,7 @@ class Starter:
         return Records(recorded_logs(client), folded_offsets(client, generation), allowed(client, generation))
 
     async def _go_on(self, kept: Mapping[TP, OwnedPartition], kafka: KafkaFacts) -> bool:
-        """Partitions that a rebalance left here go on where they are, unless somebody else had them in between."""
+        """Let partitions that a rebalance left here go on, unless another worker had them in between."""
         targets = {}
         for tp, partition in kept.items():
             if partition.state is not State.STARTING or partition.fold is None:
@@ -217,7 +217,7 @@ class Starter:
 
 
 def _still_held(partition: OwnedPartition, decided: Allowed) -> bool:
-    """Whether a partition that stopped for a reason that time does not heal has not been decided on yet."""
+    """Whether a partition still waits for a decision: it stopped for a reason that time does not heal."""
     hold = partition.hold
     if hold is None:
         return False

@@ -11,7 +11,7 @@ committed although the sink raised) and, after a rebalance, reads on at the comm
 ``Consumer._add_gap``     nothing: a batch covers its own offsets
 ``Thread._fetch_records`` makes batches where the records are read, without an object a record
 ``Fetcher`` (aiokafka)    reads committed records only; each answer notes the end of the log and when it was asked for
-``Thread.commit``         waits while the group is joined; one that came too late is no reason to crash
+``Thread.commit``         waits while the group rebalances; a commit that comes too late is no reason to crash
 ========================  ====================================================================================
 
 Faust and aiokafka are pinned; a test fails when a signature or the body of what is replaced or leaned on changes.
@@ -67,7 +67,7 @@ class Owner(Protocol):
         """Partitions that may be fetched now, each with the epoch of its last seek."""
 
     def deliver(self, tp: TP, epoch: int, batch: Batch) -> Delivery | None:
-        """A batch came; None where it is not wanted any more."""
+        """Take a batch; None where it is no longer wanted."""
 
     def fetch_failed(self, tp: TP, epoch: int, error: KafkaError) -> None:
         """The fetcher has an error instead of records."""
@@ -76,7 +76,7 @@ class Owner(Protocol):
         """Ends of the logs, as the last answers to fetches told them."""
 
     def assigned(self, partitions: Iterable[TP]) -> None:
-        """A rebalance ended with these partitions; where to begin in each is found out afterwards."""
+        """A rebalance ended with these partitions; the application decides afterwards where to start each."""
 
     def committable(self) -> Mapping[TP, int]:
         """Acknowledged offsets that are not committed yet."""
@@ -102,7 +102,6 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher
         fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes = FETCH_WAIT_MS, FETCH_BYTES
-        # Faust offers this only together with its own transactions.
         fetcher._isolation_level = READ_COMMITTED
         fetch = fetcher._proc_fetch_request
 
@@ -114,10 +113,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 state.timestamp = None
             result = await fetch(assignment, node, request)
             # An answer to a fetch sets the time; the end is then at least as new as the question.
-            told = {tp: state for tp, state in states.items() if state.timestamp is not None}
             self.ends = self.ends | {
                 tp: LogEnd(state.highwater, state.highwater if state.lso is None else state.lso, asked_at)
-                for tp, state in told.items()
+                for tp, state in states.items()
+                if state.timestamp is not None
             }
             return result
 
@@ -152,7 +151,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 await asyncio.sleep(IDLE_S)
                 return {}
             waiter = fetcher._create_fetch_waiter()
-            # Nobody tells when a partition has room again, and while its records wait aiokafka fetches no others.
+            # Nothing signals that a partition has room again, and while its records wait aiokafka fetches no others.
             await asyncio.wait([waiter], timeout=IDLE_S if fetcher._records else timeout)
             if not waiter.done():
                 waiter.cancel()
@@ -292,7 +291,7 @@ class BatchConsumer(driver.Consumer):
         return True
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: Faust would call a partition dead that waits for ClickHouse; lag and heartbeat tell the truth."""
+        """Nothing: Faust would call a partition dead that waits for ClickHouse."""
 
 
 class BatchTransport(driver.Transport):

@@ -183,7 +183,7 @@ def await_drained(machine: Machine, events: int) -> None:
     """Until the log holds ``events`` events and all of it is acknowledged. Raises AssertionError when it takes long."""
     deadline = time.monotonic() + DRAIN_PATIENCE_S
     for asked in itertools.count(1):
-        # The cheap question first; the whole status tells of other topics and of partitions that stand still.
+        # The cheap question first; the whole status tells of other topics and of stopped partitions.
         if (machine.folded(active(machine)) or 0) < events and asked % 50 != 0:
             time.sleep(0.2)
             continue
@@ -191,7 +191,7 @@ def await_drained(machine: Machine, events: int) -> None:
         rows = status["partitions"]
         stopped = [f"{row['topic']}/{row['partition']}: {row['stopped']}" for row in rows if row["stopped"]]
         if stopped:
-            raise AssertionError(f"partitions stand still: {stopped}")
+            raise AssertionError(f"partitions are stopped: {stopped}")
         lag = sum(row["lag"] for row in rows)
         if rows and lag == 0 and sum(row["end"] for row in rows if row["topic"] == "events") >= events:
             return

@@ -90,7 +90,10 @@ def test_it_does_not_start_on_tables_that_may_lose_acknowledged_rows(folding: Fo
     finally:
         ended([worker])
     client = folding.client
-    tables = client.query("SELECT name FROM system.tables WHERE database = 'gospulse_data' AND endsWith(name, '_g1')")
+    tables = client.query(
+        "SELECT name FROM system.tables WHERE database = 'gospulse_data' AND endsWith(name, '_g1') "
+        "AND engine LIKE '%MergeTree'"
+    )
     for (name,) in tables.result_rows:
         assert unsynced(client, FIRST) is not None
         client.command(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 
+from deploy.errors import GOOD
 from deploy.settings import Settings
 
 NAME = "worker"
@@ -30,6 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit code 0 after SIGTERM or Ctrl-C at any moment, 1 when it cannot run or crashed."""
+    # Until the worker listens to signals itself. An exception would not do: a library that is being imported may
+    # swallow it, and Python may report the signal as its own end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: os._exit(GOOD))
     # A second of imports: `gospulse --help` does not need them.
     from deploy.cli.worker.process import run_in_this_process
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import time
+from types import FrameType
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -54,15 +56,20 @@ def run_in_this_process(
         group_instance_id=group_instance_id,
         insert_quorum=settings.insert_quorum or None,
     )
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        addresses.forget(settings.data, name)
+        os._exit(GOOD)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Nothing is folded yet; the worker replaces these handlers by its own.
+        signal.signal(number, leave)
     addresses.write(settings.data, name, f"{config.web_host}:{config.web_port}")
     refresher = Refresher(client, definition.generation)
     memory.prepare()
     code = FAILURE
     try:
         code = asyncio.new_event_loop().run_until_complete(run_worker(lambda: Worker(config, definition, refresher)))
-    except KeyboardInterrupt:
-        # A signal before the worker listens to it: nothing is folded yet.
-        code = GOOD
     finally:
         addresses.forget(settings.data, name)
         logging.shutdown()

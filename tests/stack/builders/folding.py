@@ -163,7 +163,7 @@ class Folding:
         return sum(offset for (topic, _), offset in found.items() if topic == EVENTS)
 
     def stopped(self) -> dict[int, str]:
-        """Partitions of the log that stand still, with the reason that their worker gave last."""
+        """Stopped partitions of the log, with the reason that their worker gave last."""
         rows = self.client.query(
             "SELECT part, max(latest) AS last, last.stopped FROM gospulse_data.progress_g1 "
             f"WHERE log = {self.log} GROUP BY part HAVING last.stopped != ''"

@@ -45,6 +45,7 @@ GUARDED: Final[dict[Any, str]] = {
     driver.AIOKafkaConsumerThread.getmany: "311d10b0c5de",
     driver.AIOKafkaConsumerThread._fetch_records: "cd58cbe15d26",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "7600357bde06",
+    fetcher.Fetcher._proc_fetch_request: "aaf4277d783f",
     fetcher.Fetcher.fetched_records: "4207bd1d2804",
     fetcher.Fetcher._get_actions_per_node: "289603c7859c",
     fetcher.Fetcher.seek_to: "48b6d971136f",
