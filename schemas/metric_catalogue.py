@@ -12,7 +12,19 @@ from msgspec import Struct
 
 #: How a value is written: a number with separators of thousands, a share of 1 as per cent, hours, days, a moment.
 Unit = Literal[
-    "count", "share", "change", "hours", "days", "per_10k", "per_page", "moment", "text", "minutes", "ratio", "expected"
+    "count",
+    "share",
+    "change",
+    "hours",
+    "days",
+    "per_10k",
+    "per_1k",
+    "per_page",
+    "moment",
+    "text",
+    "minutes",
+    "ratio",
+    "expected",
 ]
 
 UNIT_NAMES: Final[dict[Unit, str]] = {
@@ -22,6 +34,7 @@ UNIT_NAMES: Final[dict[Unit, str]] = {
     "hours": "часы",
     "days": "дни",
     "per_10k": "на 10 тыс. жителей",
+    "per_1k": "на 1000 просмотров",
     "per_page": "на страницу",
     "moment": "дата и время",
     "text": "слово",
@@ -312,10 +325,10 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         key="er_views",
-        title="Действия на просмотр",
-        definition="Сколько действий жителей приходится на просмотр.",
-        formula="сумма действий / сумма просмотров по одним и тем же страницам и дням; пусто без просмотров",
-        unit="share",
+        title="Действий на 1000 просмотров",
+        definition="Сколько действий жителей приходится на тысячу просмотров.",
+        formula="сумма действий / сумма просмотров × 1000 по одним и тем же страницам и дням; пусто без просмотров",
+        unit="per_1k",
         zone=LOCAL_DAY,
         view="page_day",
         columns=("day", "page"),
@@ -377,15 +390,15 @@ METRICS: Final[tuple[Metric, ...]] = (
         not_for="для прошлых периодов: состояние — нынешнее",
     ),
     Metric(
-        key="post_latest",
-        title="Последнее сообщение",
-        definition="Когда под записью написали в последний раз за период.",
-        formula="наибольшее received_at",
+        key="post_published",
+        title="Опубликована",
+        definition="Когда госпаблик опубликовал запись.",
+        formula="published_at; пусто, если запись вышла до периода",
         unit="moment",
         zone=MOSCOW,
-        view="appeals",
-        columns=("received_at",),
-        not_for="как время публикации записи",
+        view="posts",
+        columns=("published_at", "removed_at"),
+        not_for="как время последнего сообщения под записью",
     ),
     Metric(
         key="status",

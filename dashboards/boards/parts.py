@@ -127,12 +127,12 @@ def territories(
 
 def posts(number: int, at: Place, filters: Filters) -> Panel:
     """The public posts behind the messages."""
-    keys = ("post_messages", "post_waiting", "post_latest")
+    keys = ("post_messages", "post_waiting", "post_published")
     return Panel(
         id=number,
         at=at,
         title=POSTS,
-        what="Публичные записи, под которыми жители писали в периоде; тема и площадка выбираются сверху.",
+        what="Публичные записи периода и сообщения жителей под ними, сначала те, под которыми пишут больше всего.",
         to_do="откройте запись и ответьте на сообщения без ответа, начиная с верхних.",
         queries=(pages.posts_behind(filters),),
         metrics=keys,
@@ -142,7 +142,7 @@ def posts(number: int, at: Place, filters: Filters) -> Panel:
                 Column(name="Госпаблик"),
                 Column(name=metric("post_messages").title, metric="post_messages", gauge=True, width=100),
                 Column(name=metric("post_waiting").title, metric="post_waiting", colours=OVERDUE, width=75),
-                Column(name=metric("post_latest").title, metric="post_latest", width=105),
+                Column(name=metric("post_published").title, metric="post_published", width=105),
                 Column(name="Адрес", hidden=True),
             ]
         ),

@@ -13,7 +13,7 @@ SPIKES: Final = "gospulse-spikes"
 SHARED: Final = ("channel", "kind", "topic")
 
 #: What a bar leads to: the panel with the public posts behind it.
-POSTS: Final = "Записи, под которыми пишут"
+POSTS: Final = "Записи и сообщения под ними"
 
 
 def to_board(title: str, uid: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ BY_ALL: Final = ("region", "place", "channel", "kind", "topic")
 BY_REGION: Final = ("region",)
 BY_PLACE: Final = ("region", "place")
 BY_PAGE: Final = ("region", "place", "kind")
+BY_POST: Final = ("region", "place", "channel", "kind")
 
 
 class Filters(Struct, frozen=True):

@@ -42,7 +42,7 @@ def against_usual(filters: Filters) -> Query:
         at=at,
         begin=begin,
         complete=f"at + toIntervalHour(1) <= {TO}",
-        fill="toIntervalHour(1)",
+        step="toIntervalHour",
     )
 
 
@@ -56,7 +56,7 @@ def against_usual_day(filters: Filters) -> Query:
         at="day + 7 * week",
         begin=FIRST_DAY,
         complete=f"at < {LAST_DAY}",
-        fill="toIntervalDay(1)",
+        step="toIntervalDay",
     )
 
 
@@ -69,9 +69,10 @@ def _against_usual(
     at: str,
     begin: str,
     complete: str,
-    fill: str,
+    step: str,
 ) -> Query:
     end = TO if column == "hour" else f"{LAST_DAY} + 1"
+    steps = f"toUInt32(dateDiff('{column}', {begin}, {end}) + 1)"
     time = "at" if column == "hour" else "toDateTime(at, 'Europe/Moscow')"
     fact, middle, low, high = (label(key) for key in keys)
     sql = f"""
@@ -88,16 +89,21 @@ FROM
     if(weeks = 0, NULL, arrayReduce('quantileExactInclusive(0.75)', before)) AS high
   FROM
   (
-    SELECT arrayJoin(range(0, 9)) AS week, {at} AS at, sum(appeals) AS n
-    FROM {source}
-    WHERE {column} >= {begin} - toIntervalDay(56) AND {column} < {end}
-    {filters.where(BY_PLACE)}
+    SELECT week, at, sum(n) AS n
+    FROM
+    (
+      SELECT arrayJoin(range(0, 9)) AS week, {at} AS at, appeals AS n
+      FROM {source}
+      WHERE {column} >= {begin} - toIntervalDay(56) AND {column} < {end}
+      {filters.where(BY_PLACE)}
+      UNION ALL
+      SELECT 0, arrayJoin(arrayMap(i -> {begin} + {step}(i), range({steps}))), 0
+    )
+    WHERE at >= {begin} AND at < {end}
     GROUP BY week, at
-    HAVING at >= {begin} AND at < {end}
   ) AS n
   CROSS JOIN (SELECT min({column}) AS first FROM {source}) AS f
   GROUP BY at, first
-  ORDER BY at WITH FILL FROM {begin} TO {end} STEP {fill}
 )
 ORDER BY time
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.builders.targets import Query
-from dashboards.queries.filters import BY_ALL, BY_PAGE, DAYS, FROM, LAST_DAY, TO, Filters, label
+from dashboards.queries.filters import BY_ALL, BY_PAGE, BY_POST, DAYS, FROM, LAST_DAY, TO, Filters, label
 from schemas.metric_catalogue import metric
 
 ACTIONS = (
@@ -28,7 +28,7 @@ SELECT
   {NETWORKS} AS "Площадка",
   any(posts) AS {label("posts")},
   any(actions) AS {label("interactions")},
-  if(any(views) = 0, NULL, any(actions) / any(views)) AS {label("er_views")},
+  if(any(views) = 0, NULL, any(actions) / any(views) * 1000) AS {label("er_views")},
   nullIf(any(subscribers), 0) AS {label("subscribers")},
   nullIf(any(reach), 0) AS {label("reach")}
 FROM
@@ -117,15 +117,19 @@ SETTINGS join_use_nulls = 1
 
 
 def posts_behind(filters: Filters, limit: int = 100) -> Query:
-    """Public posts under which citizens wrote in the period, the most messages first, with their addresses."""
+    """Public posts of the period, those with most messages under them first, with their addresses.
+
+    Where a topic is chosen only posts with such messages are listed.
+    """
     number = "splitByChar('_', m.post)[-1]"
+    any_topic = "$__conditionalAll(1 = 0, $topic)" if "topic" in filters.many else "1 = 1"
     sql = f"""
 SELECT
   concat({NETWORKS.replace("network", "m.network")}, ', запись ', {number}) AS "Запись",
   coalesce(p.name, m.page) AS "Госпаблик",
   m.messages AS {label("post_messages")},
   m.waiting AS {label("post_waiting")},
-  m.latest AS {label("post_latest")},
+  m.published AS {label("post_published")},
   multiIf(
     m.network = 'vk', concat('https://vk.com/wall-', m.page_id, '_', {number}),
     m.network = 'ok', concat('https://ok.ru/group/', m.page_id, '/topic/', {number}),
@@ -135,24 +139,40 @@ SELECT
 FROM
 (
   SELECT
-    assumeNotNull(post) AS post,
-    any(assumeNotNull(page)) AS page,
+    post,
+    any(page) AS page,
     splitByChar(':', page)[1] AS network,
     splitByChar(':', page)[2] AS page_id,
-    count() AS messages,
-    countIf(first_answer_at IS NULL AND withdrawn_at IS NULL AND closed_at IS NULL) AS waiting,
-    max(received_at) AS latest
+    sum(written) AS messages,
+    sum(open) AS waiting,
+    max(at) AS published
   FROM
   (
-    SELECT post, page, first_answer_at, withdrawn_at, closed_at, received_at
+    SELECT post, page, at, 0 AS written, 0 AS open
+    FROM
+    (
+      SELECT post, page, region, place, published_at AS at, if(network = 'tg', 'telegram', network) AS channel
+      FROM gospulse.posts
+      WHERE published_at >= {FROM} AND published_at < {TO} AND removed_at IS NULL
+    )
+    WHERE 1
+    {filters.where(BY_POST)}
+    UNION ALL
+    SELECT
+      assumeNotNull(post),
+      assumeNotNull(page),
+      NULL,
+      1,
+      toUInt8(first_answer_at IS NULL AND withdrawn_at IS NULL AND closed_at IS NULL)
     FROM gospulse.appeals
     WHERE received_at >= {FROM} AND received_at < {TO} AND post IS NOT NULL AND page IS NOT NULL
     {filters.where(BY_ALL)}
   )
   GROUP BY post
+  HAVING messages > 0 OR {any_topic}
 ) AS m
 LEFT JOIN gospulse.page_history AS p ON m.page = p.page AND p.in_force
-ORDER BY m.messages DESC, m.latest DESC, "Запись"
+ORDER BY m.messages DESC, m.published DESC, "Запись"
 LIMIT {limit}
 SETTINGS join_use_nulls = 1
 """
@@ -163,7 +183,7 @@ SETTINGS join_use_nulls = 1
             ("Госпаблик", "text"),
             (metric("post_messages").title, "number"),
             (metric("post_waiting").title, "number"),
-            (metric("post_latest").title, "time"),
+            (metric("post_published").title, "time"),
             ("Адрес", "text"),
         ),
         filters=filters.obeyed(BY_ALL),

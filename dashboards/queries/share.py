@@ -51,8 +51,8 @@ def share_by_day_counts(filters: Filters) -> Query:
     sql = f"""
 SELECT
   formatDateTime(day, '%d.%m') AS "День",
-  sumIf(numerator, others_heard) AS {label("share_numerator")},
-  sumIf(denominator, others_heard) AS {label("share_denominator")}
+  if(countIf(others_heard) = 0, NULL, sumIf(numerator, others_heard)) AS {label("share_numerator")},
+  if(countIf(others_heard) = 0, NULL, sumIf(denominator, others_heard)) AS {label("share_denominator")}
 FROM {source}
 WHERE {DAYS}
   {filters.where(by)}

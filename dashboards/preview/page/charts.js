@@ -81,7 +81,8 @@ export function bars(panel, frames, now, body) {
     };
   });
   const value = { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', ...whole(frame, 5) };
-  const category = { type: 'category', automargin: true, ticks: '' };
+  const size = along ? 12 : Math.max(8, Math.min(12, body.clientWidth / names.length / 4.4));
+  const category = { type: 'category', automargin: true, ticks: '', tickfont: { size } };
   draw(body, traces, {
     margin: { l: along ? 8 : 46, r: along ? 50 : 10, t: 18, b: numbers.length > 1 ? 46 : 28 }, bargap: 0.25, barmode: 'group',
     showlegend: numbers.length > 1,

@@ -124,7 +124,7 @@ export function tiles(panel, frames, now, body) {
       },
     }, element('span', { text: row[name] }),
     ...(known && height > 34 ? [element('span', { text: Math.round(row[value] * 100) + ' %' })] : []));
-  })));
+  }), legend(config, layer.config.style.color.fixed, now.zone)));
 
   function grid(columns, rows) {
     const all = { x: steps(columns), y: steps(rows) };
@@ -138,3 +138,12 @@ export function tiles(panel, frames, now, body) {
 }
 
 const mercator = (latitude) => (Math.log(Math.tan(Math.PI / 4 + (latitude * Math.PI) / 360)) * 180) / Math.PI;
+
+// What the colours of the tiles say, from the thresholds.
+function legend(config, quiet, zone) {
+  const steps = config.thresholds.steps, text = (value) => format(value, { ...config, decimals: 0 }, zone);
+  const names = steps.map(({ value, color }, i) => [color, i === 0 ? 'меньше ' + text(steps[1].value)
+    : i + 1 < steps.length ? text(value) + ' – ' + text(steps[i + 1].value) : text(value) + ' и больше']);
+  return element('div', { class: 'legend' }, ...[...names, [quiet, config.noValue]].map(([color, name]) =>
+    element('div', {}, element('i', { style: { background: color } }), name)));
+}
