@@ -88,7 +88,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers:
 
 #: Files of tests/stack that take longest, the longest first: side by side they begin before all that needs servers, so
 #: that no process is left alone with one of them at the end.
-LONGEST = ("test_chaos", "test_real_data", "test_faults_of_servers", "test_worker_starts", "test_rebuild_live")
+LONGEST = (
+    "test_chaos",
+    "test_webhook",
+    "test_real_data",
+    "test_faults_of_servers",
+    "test_worker_starts",
+    "test_rebuild_live",
+)
 
 
 def _weight(item: pytest.Item, *, parallel: bool) -> int:

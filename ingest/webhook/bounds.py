@@ -8,6 +8,8 @@ from msgspec import Struct
 
 #: Payloads of the platforms have a few kilobytes; one with many attachments or forwarded messages has more.
 MAX_BODY_BYTES: Final = 1 << 20
+#: Bodies of all requests under way in one process.
+MAX_HELD_BYTES: Final = 64 << 20
 #: A request line and each header field, in bytes, and the number of fields.
 MAX_FIELD_BYTES: Final = 8 << 10
 MAX_FIELDS: Final = 64

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from ingest.kafka.outgoing import Outgoing
 from ingest.platforms.platform import Accepted, Denied, Platform, Request
-from ingest.webhook.bounds import READ_TIMEOUT_S, Bounds, TokenBucket
+from ingest.webhook.bounds import MAX_BODY_BYTES, MAX_HELD_BYTES, READ_TIMEOUT_S, Bounds, TokenBucket
 from ingest.webhook.deliveries import Deliveries
 from ingest.webhook.gate import KafkaAwayError, KafkaGate
 from ingest.webhook.knowledge import KnowledgeKeeper
@@ -58,6 +58,8 @@ class WebhookService:
         self._monotonic = monotonic
         self._bucket = TokenBucket(bounds.rate, monotonic())
         self._deliveries = Deliveries()
+        #: Bytes of the bodies of requests under way.
+        self._held = 0
         self.stopping = False
 
     @property
@@ -78,20 +80,28 @@ class WebhookService:
             return self._refused(platform, _plain(405, "POST is expected", {"Allow": "POST"}), "method")
         if not self._bucket.take(self._monotonic()):
             return self._refused(platform, self._later(429, 1), "rate")
+        length = request.content_length
+        if length is None:
+            return self._refused(platform, _closing(411, "a length is expected"), "no_length")
+        if length > MAX_BODY_BYTES:
+            return self._refused(platform, _closing(413, "too large"), "too_large")
+        if self._held + length > MAX_HELD_BYTES:
+            return self._refused(platform, self._later(503, _AGAIN_S), "too_much")
+        self._held += length
+        try:
+            return await self._answer(platform, request)
+        finally:
+            self._held -= length
+
+    async def _answer(self, platform: Platform, request: web.BaseRequest) -> web.Response:
         try:
             if request.content.is_eof():
                 body = await request.read()
             else:
                 async with asyncio.timeout(READ_TIMEOUT_S):
                     body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            response = _plain(413, "too large")
-            response.force_close()
-            return self._refused(platform, response, "too_large")
         except TimeoutError:
-            response = _plain(408, "too slow")
-            response.force_close()
-            return self._refused(platform, response, "too_slow")
+            return self._refused(platform, _closing(408, "too slow"), "too_slow")
         if "X-Retry-Counter" in request.headers:
             self._metrics.add("retries_total", 1, platform.name)
         return await self._receive(platform, Request(body, request.headers, round(self._clock() * 1000)))
@@ -169,6 +179,13 @@ class WebhookService:
         frames = traceback.extract_tb(error.__traceback__)
         where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:]))
         log.error("A defect in the adapter %s: %s in %s.", platform.name, type(error).__name__, where)
+
+
+def _closing(status: int, text: str) -> web.Response:
+    """An answer to a request whose body is not read: the connection cannot be used for another."""
+    response = _plain(status, text)
+    response.force_close()
+    return response
 
 
 def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:

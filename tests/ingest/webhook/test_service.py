@@ -91,18 +91,10 @@ async def test_sources_and_keys_are_taken_without_a_restart(topics: KafkaConnect
         call = body("message_new", message(), group_id=77)
         assert (await service.post(call))[0] == 503
         add_source(tmp_path, 77)
-        async with asyncio.timeout(10):
-            for _ in range(1_000):
-                if (await service.post(call))[0] == 200:
-                    break
-                await asyncio.sleep(0.05)
+        await service.post_until(call, 200)
         with changed_sources(sources_file(tmp_path / "sources", "vk")) as sources:
             del sources["77"]
-        async with asyncio.timeout(10):
-            for _ in range(1_000):
-                if (await service.post(call))[0] == 503:
-                    break
-                await asyncio.sleep(0.05)
+        await service.post_until(call, 503)
 
 
 async def test_a_large_body_is_refused_and_counted(topics: KafkaConnection, tmp_path: Path) -> None:
@@ -112,6 +104,36 @@ async def test_a_large_body_is_refused_and_counted(topics: KafkaConnection, tmp_
         assert (await service.post(largest))[0] == 200
         assert (await service.post(b"[" * (MAX_BODY_BYTES + 1)))[0] == 413
         assert await service.metric('requests_total{platform="vk",outcome="too_large"}') == 1
+
+
+async def test_a_body_without_a_length_or_that_comes_too_slowly_is_refused(
+    topics: KafkaConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.webhook.service.READ_TIMEOUT_S", 0.2)
+    async with running(topics, tmp_path) as service:
+        for head, status in (
+            (b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", b" 411 "),
+            (b"Content-Length: 500\r\n\r\n{", b" 408 "),
+        ):
+            reader, writer = await asyncio.open_connection(HOST, service.config.port)
+            writer.write(b"POST /vk HTTP/1.1\r\nHost: x\r\n" + head)
+            assert status in await asyncio.wait_for(reader.readline(), 5)
+            writer.close()
+        for outcome in ("no_length", "too_slow"):
+            assert await service.metric(f'requests_total{{platform="vk",outcome="{outcome}"}}') == 1
+
+
+async def test_bodies_of_all_requests_together_are_bounded(
+    topics: KafkaConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.webhook.service.MAX_HELD_BYTES", 1_500)
+    async with running(topics, tmp_path) as service:
+        _, writer = await asyncio.open_connection(HOST, service.config.port)
+        writer.write(b"POST /vk HTTP/1.1\r\nHost: x\r\nContent-Length: 1400\r\n\r\n")
+        await writer.drain()
+        await service.post_until(body("message_new", message()), 503)
+        writer.close()
+        await service.post_until(body("message_new", message()), 200)
 
 
 async def test_large_headers_are_refused_and_counted(topics: KafkaConnection, tmp_path: Path) -> None:

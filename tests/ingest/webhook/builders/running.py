@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ class Service:
                 found, said, _ = await self.get("/ready")
                 if found == status:
                     return said
+                await asyncio.sleep(0.02)
+
+    async def post_until(self, body: bytes, status: int) -> None:
+        """Posts a body again and again until it is answered with ``status``."""
+        async with asyncio.timeout(15):
+            for _ in count():
+                if (await self.post(body))[0] == status:
+                    return
                 await asyncio.sleep(0.02)
 
     async def _ask(self, method: str, port: int, path: str, body: bytes | None, headers: Any) -> tuple[int, str, Any]:
