@@ -134,7 +134,9 @@ def _people(truth: Truth, query: Query) -> Iterable[Difference]:
     slack = pl.max_horizontal(pl.lit(_SKETCH_SLACK), pl.col("accounts") * _SKETCH_ERROR)
     # The view is by page; who wrote without one is in the views by place.
     rough = truth.people.filter(pl.col("page") != "").select(
-        *key, (pl.col("accounts") - slack).alias("low"), (pl.col("accounts") + slack).alias("high")
+        *key,
+        (pl.col("accounts") - pl.col("perhaps") - slack).alias("low"),
+        (pl.col("accounts") + slack).alias("high"),
     )
     yield from _outside("people_day", key, rough, found)
 

@@ -88,7 +88,7 @@ class Tally:
         self._sent = np.zeros(spec.partitions, dtype=np.int64)
         self._last: dict[int, int] = {}
         self._cells = _Frames(lambda frame: frame.group_by(CELL).sum())
-        self._people = _Frames(lambda frame: frame.unique(PERSON))
+        self._people = _Frames(lambda frame: frame.group_by(PERSON).agg(pl.col("perhaps").min()))
         self._appeals = _Frames(lambda frame: frame.group_by(APPEALS).sum())
         self._received = _Frames(lambda frame: frame.unique())
         self._answered = _Frames(lambda frame: frame.unique())
@@ -115,7 +115,8 @@ class Tally:
         self.repeats.between += int((status == BETWEEN).sum())
         self.repeats.beyond += int((status == BEYOND).sum())
         self._count_cells(rows, status)
-        self._count_people(rows[(status != WITHIN) & np.isin(rows["kind"], self._active) & (rows["author"] >= 0)])
+        people = (status != WITHIN) & np.isin(rows["kind"], self._active) & (rows["author"] >= 0)
+        self._count_people(rows[people], status[people] == BETWEEN)
         self._count_appeals(rows[first & (rows["kind"] == KIND["appeal_received"])])
         answers = rows[first & np.isin(rows["kind"], self._kind_of_answer)]
         self._answered.add(pl.DataFrame({"appeal": answers["appeal"], "by_name": answers["thread"] != THREAD_ONLY}))
@@ -135,7 +136,7 @@ class Tally:
         return self._cells.whole()
 
     def people(self) -> pl.DataFrame:
-        """Accounts by :data:`PERSON`, all numbers, each once."""
+        """Accounts by :data:`PERSON`, all numbers, each once; ``perhaps``: met only in repeats at the window's edge."""
         return self._people.whole()
 
     def appeals(self) -> pl.DataFrame:
@@ -196,10 +197,10 @@ class Tally:
         )
         self._cells.add(frame.group_by(CELL).sum())
 
-    def _count_people(self, rows: Rows) -> None:
+    def _count_people(self, rows: Rows, perhaps: NDArray[np.bool_]) -> None:
         days = self._local.days(self._zone_of_place[rows["place"]], rows["at"])
-        columns = {"day": days.astype(np.int32), **{name: rows[name] for name in PERSON[1:]}}
-        self._people.add(pl.DataFrame(columns).unique(PERSON))
+        columns = {"day": days.astype(np.int32), **{name: rows[name] for name in PERSON[1:]}, "perhaps": perhaps}
+        self._people.add(pl.DataFrame(columns).group_by(PERSON).agg(pl.col("perhaps").min()))
 
     def _count_appeals(self, rows: Rows) -> None:
         day = ((rows["at"] + _MOSCOW_MS) // DAY_MS).astype(np.int32)

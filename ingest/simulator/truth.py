@@ -17,12 +17,12 @@ from ingest.simulator.spec import FederationSpec
 from ingest.simulator.tally import Repeats
 from schemas.contract.events import ENTRANCES, KINDS
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _CELLS: Final = {
     "hour": pl.Int64, "place": pl.String, "page": pl.String, "kind": pl.String,
     "first": pl.Int64, "between": pl.Int64, "beyond": pl.Int64,
 }  # fmt: skip
-_PEOPLE: Final = {"day": pl.String, "place": pl.String, "page": pl.String, "accounts": pl.Int64}
+_PEOPLE: Final = {"day": pl.String, "place": pl.String, "page": pl.String, "accounts": pl.Int64, "perhaps": pl.Int64}
 _APPEALS: Final = {
     "day": pl.String, "entrance": pl.String, "channel": pl.String, "place": pl.String, "count": pl.Int64
 }  # fmt: skip
@@ -84,7 +84,8 @@ class Truth(Struct, frozen=True):
     ``appeals``: day (Moscow's, ISO), entrance, channel, place, count. ``cells``: hour (UTC, seconds since 1970),
     place, page (empty for none), kind, and the sums of amounts of first copies (``first``), of repeats that the
     counters count again (``beyond``) and of those where that depends on the grid's place (``between``).
-    ``people``: day (the place's, ISO), place, page, distinct active accounts. ``readings``: the latest observations.
+    ``people``: day (the place's, ISO), place, page, distinct active accounts, and how many of
+    them the tables may lack. ``readings``: the latest observations.
     """
 
     summary: Summary
@@ -125,7 +126,9 @@ def truth_of(federation: Federation, *, complete: bool) -> Truth:
     )
     people = tally.people()
     if len(people):
-        people = people.group_by("day", "place", "page").agg(pl.len().cast(pl.Int64).alias("accounts"))
+        people = people.group_by("day", "place", "page").agg(
+            pl.len().cast(pl.Int64).alias("accounts"), pl.col("perhaps").sum().cast(pl.Int64)
+        )
     return Truth(
         summary,
         appeals,
