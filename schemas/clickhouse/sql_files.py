@@ -17,6 +17,7 @@ from schemas.clickhouse.expressions import (
     day_of_period,
     region_of_place,
 )
+from schemas.clickhouse.flat_appeals import shown_appeals
 from schemas.clickhouse.literals import literal as literal
 from schemas.clickhouse.rollup_columns import expand
 
@@ -35,6 +36,7 @@ _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}")
 #: cells.
 _AGE: Final[Mapping[str, tuple[str, str]]] = {
     "appeals": ("appeals", "toDateTime(tupleElement(first, 'at'))"),
+    "appeal_rows": ("appeals", "toDateTime(received_at)"),
     "messages": ("appeals", "toDateTime(tupleElement(first, 'at'))"),
     "lives": ("appeals", "toDateTime(tupleElement(life, 'received_at'))"),
     "answers": ("answers", "toDateTime(tupleElement(first, 'at'))"),
@@ -167,6 +169,7 @@ def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
         "precedence_of_appeals": PRECEDENCE_OF_APPEALS,
         "precedence_of_levels": PRECEDENCE_OF_LEVELS,
         "in_force": IN_FORCE,
+        "shown_appeals": shown_appeals().replace("{generation}", str(generation)),
     }
     return fillings | {
         f"ttl_{table}": expression and f"TTL {expression}" for table, expression in ttls(rendering).items()

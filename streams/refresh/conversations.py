@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
 from streams.positions import Partition
+from streams.refresh.appeal_rows import write_appeal_rows
 from streams.refresh.fact_reader import KEYS, FactReader
 from streams.refresh.lifecycle import Conversations, Happening, Life, Message, Received, replay
 from streams.refresh.moved_facts import Moved, record_moves
@@ -49,6 +50,7 @@ class LifeWriter:
     def __init__(self, client: Client, generation: int, new_name: Callable[[], str] = lambda: uuid4().hex) -> None:
         """``new_name`` gives each run of steps a name that no other run has."""
         self._client = client
+        self._generation = generation
         self._facts = FactReader(client, generation)
         self._new_name = new_name
         self._name = new_name()
@@ -177,6 +179,7 @@ class LifeWriter:
                 for identity, appeal in changed_matches
             ),
         )
+        write_appeal_rows(self._client, self._generation, replayed.lives.keys(), version)
         return len(changed_lives)
 
     def _read(self, threads: set[str], appeals: set[str]) -> Conversations:

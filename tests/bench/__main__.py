@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.machine.workers import stop_workers
-from tests.bench import latency, recovery, registers, screen, speed, webhook
+from tests.bench import latency, reading, recovery, registers, screen, speed, webhook
 from tests.servers.machine import Machine, machine
 
 MILLION = 1_000_000
@@ -42,6 +42,7 @@ class Report(Struct, frozen=True):
     registers: list[registers.Registers]
     webhook: list[webhook.Requests]
     screen: list[screen.Screen]
+    readings: list[reading.Reading]
 
 
 def main() -> int:
@@ -50,7 +51,9 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=MILLION, help="events of the log (default 1,000,000)")
     parser.add_argument("--large", type=int, default=10 * MILLION, help="events of the large log; 0 leaves it out")
     parser.add_argument(
-        "--only", choices=("speed", "latency", "recovery", "registers", "webhook", "screen"), help="one part only"
+        "--only",
+        choices=("speed", "latency", "recovery", "registers", "webhook", "screen", "reading"),
+        help="one part only",
     )
     parser.add_argument("--json", type=Path, default=None, help="write the figures here, too")
     given = parser.parse_args()
@@ -87,8 +90,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, machine(Path(folder), screen.SETTINGS) as made:
             screens.append(screen.measure(made))
             _say(f"from the webhook's acknowledgement to a panel: {screens[-1]}")
+    readings: list[reading.Reading] = []
+    if given.only in (None, "reading"):
+        readings += reading.measure(_say)
     kind = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    report = Report(kind, speeds, storage, delays, recoveries, full, requests, screens)
+    report = Report(kind, speeds, storage, delays, recoveries, full, requests, screens, readings)
     show(report)
     if given.json is not None:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
@@ -154,6 +160,7 @@ def show(report: Report) -> None:
             "" if row.memory_mb is None else f"{row.memory_mb:.0f}",
         )
     console.print(table)
+    _show_readings(console, report.readings)
     for kept in report.storage:
         console.print(
             f"{kept.events:,} events, generation {kept.generation}: {kept.rows_per_event:.2f} rows and "
@@ -193,6 +200,26 @@ def _show_requests(console: Console, rows: list[webhook.Requests]) -> None:
         f"the service answers {service.per_second / minimal.per_second:.2f} of what the minimal handler does, and by"
         f" processor time {minimal.cpu_us / service.cpu_us:.2f}"
     )
+
+
+def _show_readings(console: Console, rows: list[reading.Reading]) -> None:
+    """The questions beside each other in both states, the slowest first."""
+    if not rows:
+        return
+    table = Table("view", "question", "unmerged ms", "CPU ms", "merged ms", "CPU ms")
+    by_question: dict[tuple[str, str], dict[str, reading.Reading]] = {}
+    for row in rows:
+        by_question.setdefault((row.view, row.question), {})[row.state] = row
+    for (view, question), states in sorted(by_question.items(), key=lambda item: -item[1]["merged"].cpu_s):
+        figures = [
+            f"{value * 1000:,.0f}"
+            for state in ("unmerged", "merged")
+            for value in (states[state].median_s, states[state].cpu_s)
+        ]
+        table.add_row(view, question, *figures)
+    console.print(table)
+    slow = sum(row.median_s > reading.TARGET_S for row in rows if row.state == "merged")
+    console.print(f"{slow} of {len(by_question)} questions take more than {reading.TARGET_S * 1000:.0f} ms when merged")
 
 
 def _say(line: str) -> None:

@@ -22,6 +22,7 @@ from streams.clients import SinkState, state_after
 from streams.positions import Partition
 from streams.rebuild.catch_up import Distance, distance, has_reached
 from streams.rebuild.rebuilder import Pair
+from streams.refresh.compaction import compact
 from streams.refresh.refresher import Refresher
 
 Say = Callable[[str], None]
@@ -185,6 +186,8 @@ def drain(client: Client, generation: int, patience_s: float = 600.0) -> bool:
         try:
             pending = refresher.pending()
             if pending.nothing or (pending.hours <= _LIVE_HOURS and not pending.place_days and not pending.page_days):
+                # Readers find the new generation as fast as the old one.
+                compact(client, generation)
                 return True
             refresher.step(hurry=True)
         except (ClickHouseError, OSError):

@@ -1,5 +1,6 @@
 -- Roll-ups: recomputed by the refresher for touched hours and days, and replaced as a whole.
 -- A period's head is written after its rows; rows below the head belong to an older computation and are not read.
+-- FINAL costs nothing where a month is one part: the engine merges a month that had no insert for ten minutes.
 CREATE TABLE IF NOT EXISTS gospulse_data.place_hour_g{generation} {on_cluster}
 (
     hour DateTime('UTC') COMMENT 'Hour in which it happened (UTC)',
@@ -11,6 +12,7 @@ ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(hour)
 ORDER BY (hour, place)
 {ttl_place_hour}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'By municipality and hour: appeals and answers from facts, engagement from the counters';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.region_hour_g{generation} {on_cluster}
@@ -24,6 +26,7 @@ ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(hour)
 ORDER BY (hour, region)
 {ttl_region_hour}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'By region and hour: sums of place_hour, under its heads';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.place_day_g{generation} {on_cluster}
@@ -38,6 +41,7 @@ ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, place)
 {ttl_place_day}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'By municipality and local day: sums of place_hour';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.page_day_g{generation} {on_cluster}
@@ -54,6 +58,7 @@ ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (region, place, page, day)
 {ttl_page_day}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'By page and local day: appeals and answers from facts, engagement from the counters';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.network_day_g{generation} {on_cluster}
@@ -70,6 +75,7 @@ ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, place, network)
 {ttl_network_day}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'By municipality, network and local day: sums of page_day, under its heads';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.coverage_day_g{generation} {on_cluster}
@@ -87,6 +93,7 @@ ENGINE = {ReplacingMergeTree}(computed)
 PARTITION BY toYYYYMM(day)
 ORDER BY (day, place)
 {ttl_coverage_day}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Registered pages that were heard, by municipality and local day; computed with page_day, and again when the register changes';
 
 -- Pages that occurred. A minimum and a maximum are joins, so that this one may be a materialized view.
@@ -147,4 +154,5 @@ ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(period_from)
 ORDER BY (period_from, period_to, place, entrance, source)
 {ttl_totals}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Totals that other systems counted, by source, place and entrance: what a later file took away is left out';

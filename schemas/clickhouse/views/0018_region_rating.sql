@@ -38,12 +38,13 @@ FROM
         countIf(outcome = 'waiting') AS waiting,
         count(t.in_time) AS due,
         countIf(ifNull(t.in_time, false)) AS in_time,
-        quantileExact(0.5)(answer_s) AS median,
-        quantileExact(0.9)(answer_s) AS p90
+        quantilesExact(0.5, 0.9)(answer_s) AS quantiles,
+        quantiles[1] AS median,
+        quantiles[2] AS p90
     FROM gospulse.answer_times AS t
     WHERE t.region IS NOT NULL AND outcome NOT IN ('withdrawn', 'removed')
     GROUP BY month, region
 ) AS r
 LEFT JOIN gospulse.regions AS n ON r.region = n.region
 SETTINGS join_use_nulls = 1
-COMMENT 'Regions by how soon they answer, by Moscow''s calendar month of receipt. Withdrawn and removed appeals are left out, unanswered ones count as slower than any answer. The limit and the least number of appeals for a rank are settings. Generation {generation}.';
+COMMENT 'Regions by how soon they answer, by Moscow''s calendar month of receipt. Appeals that their authors withdrew, or that pages removed after a reply, are left out; those that pages removed without one stay unanswered; unanswered ones count as slower than any answer. The limit and the least number of appeals for a rank are settings. Generation {generation}.';

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from streams.verify.compare import lives as compare_lives
+from streams.verify.compare.appeal_rows import compare_appeal_rows
 from streams.verify.compare.rollups import compare_rollups
 from streams.verify.findings import Findings
 from streams.verify.stored.facts import FACT_KEY
@@ -29,6 +30,7 @@ def compare_derived(findings: Findings, stored: StoredRows, kept: Limits, patien
     else:
         expired = bool(kept.seconds(*FACT_KEY))
         compare_lives.compare_lives(derived, conversations(stored), strangers(stored), expired)
+        compare_appeal_rows(derived, stored, expired)
     if not derived.green:
         time.sleep(_SETTLE_S)
         if stored.progress() != before:

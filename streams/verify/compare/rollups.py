@@ -12,6 +12,7 @@ from msgspec import Struct
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
 from schemas.reference.places import zone_of
 from streams.verify.compare.behind import LateDay, late_days, late_hours, report_forgotten
+from streams.verify.compare.made_of import OF_HOURS, OF_PAGE_DAYS, OF_SKETCHES_AND_READINGS, compare_made_of
 from streams.verify.findings import Findings
 from streams.verify.stored.retention import Limits
 from streams.verify.stored.tables import ON_DISK, StoredRows
@@ -56,10 +57,13 @@ def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patien
     by_zone = ", ".join(f"zone = '{zone}', toDate(hour, '{zone}')" for zone in zones)
     day = f"multiIf({by_zone}, toDate(hour))"
     _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
+    compare_made_of(findings, stored, OF_HOURS, since.hour)
+    compare_made_of(findings, stored, OF_SKETCHES_AND_READINGS, since.day)
     for rollup, key in DAYS.items():
         report_forgotten(findings, rollup, late.get(rollup, []))
         if rollup not in late and zones:
             _compare(findings, stored, rollup, key, f"toString({day})", since.day)
+            compare_made_of(findings, stored, OF_PAGE_DAYS if rollup == "page_day" else (), since.day)
     return [rollup for rollup in late if rollup not in findings.differences]
 
 

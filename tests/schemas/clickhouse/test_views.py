@@ -63,7 +63,7 @@ def test_the_columns_of_appeals_are_the_promised_ones(log: Shown) -> None:
     names = [str(row[0]) for row in log.rows("DESCRIBE gospulse.appeals")]
     assert ", ".join(names) == (
         "appeal, received_at, first_seen_at, first_answer_at, answered_at, closed_at, withdrawn_at, state, page, "
-        "place, region, channel, entrance, topic, nature, rating, urgent, source, responder, post, load"
+        "network, place, region, channel, entrance, topic, nature, rating, urgent, source, responder, post, load"
     )
 
 

@@ -25,6 +25,7 @@ from streams.refresh.refresher import Refresher
 from streams.refresh.step_size import FACT_WEIGHT, LEAST_HOURS
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.records import HOUR, T0, event, hex32
+from tests.streams.builders.stalled import Stalled
 from tests.streams.builders.stored_log import StoredLog
 
 PLACES = ("45382000", "98701000", "la:cd-4", "00000000")
@@ -196,36 +197,6 @@ def test_an_idle_refresher_does_nothing_and_a_second_one_finds_nothing_to_do(log
     assert again.pending().nothing
     assert again.step(hurry=True) == 0
     assert log.rows("SELECT count() FROM gospulse_data.refreshed_g{g}") == before
-
-
-class Stalled:
-    """A client whose refresher is stopped (a pause of the machine) just before it writes, and goes on later."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.held: list[tuple[Any, dict[str, Any]]] = []
-
-    def query(self, *arguments: Any, **options: Any) -> Any:
-        return self._client.query(*arguments, **options)
-
-    def raw_insert(self, *arguments: Any, **options: Any) -> None:
-        self.held.append(((self._client.raw_insert, arguments), options))
-
-    def command(self, statement: str, **options: Any) -> None:
-        if "life_steps" in statement and not self.held:
-            # A step is recorded before its facts are read.
-            self._client.command(statement, **options)
-        # INSERT … SELECT reads when it runs: what it would write is kept as it is now.
-        elif " SELECT " in statement:
-            target, _, select = statement.partition(" SELECT ")
-            rows = self._client.raw_query(f"SELECT {select}", fmt="Native", settings=options.get("settings"))
-            self.held.append(((self._client.command, (f"{target} FORMAT Native",)), {"data": rows}))
-        else:
-            self.held.append(((self._client.command, (statement,)), options))
-
-    def go_on(self) -> None:
-        for (call, arguments), options in self.held:
-            call(*arguments, **options)
 
 
 def test_a_stale_refresher_that_writes_late_changes_nothing(log: StoredLog) -> None:

@@ -173,6 +173,28 @@ def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) ->
     assert "+3 appeals" in tampered.findings.kept[0].stored
 
 
+def test_tables_for_reading_are_compared_with_what_they_are_made_of(bench: Bench, folded: FoldedLog) -> None:
+    Refresher(bench.client, folded.generation).drain()
+    tables = {
+        "region_hour": "appeals + 1 AS appeals, version + 1 AS version",
+        "network_day": "appeals + 1 AS appeals, version + 1 AS version",
+        "appeal_rows": "'00000000' AS place, version + 1 AS version",
+        "page_spans": "'vk:nobody' AS page",
+        "people_unions": "'max' AS network",
+        "page_levels": "'ok:nobody' AS page",
+    }
+    compared = bench.verify(folded).findings
+    assert compared.kept == []
+    for table in (*tables, "totals"):
+        assert compared.compared.get(table, 0) > 0 or table in ("totals", "page_levels"), table
+    for table, change in tables.items():
+        name = f"gospulse_data.{table}_g{folded.generation}"
+        bench.client.command(f"INSERT INTO {name} SELECT * REPLACE ({change}) FROM {name} LIMIT 1")
+    wrong = bench.verify(folded).findings.differences
+    expected = {table for table in tables if table not in ("page_spans", "page_levels")}
+    assert expected <= set(wrong) <= set(tables)
+
+
 def test_a_day_that_the_refresher_forgot_is_red(
     bench: Bench, folded: FoldedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

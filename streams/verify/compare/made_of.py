@@ -1,0 +1,137 @@
+"""Compares tables with those that they are made of: sums of roll-ups, unions of sketches, totals, latest levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from schemas.clickhouse.expressions import region_of_place
+from schemas.clickhouse.rollup_columns import COLUMNS
+from streams.verify.findings import Findings
+from streams.verify.stored.tables import ON_DISK, StoredRows
+
+#: Tables that stand beside those of hours, and those that stand beside days by page.
+OF_HOURS: Final = ("region_hour", "totals")
+OF_PAGE_DAYS: Final = ("network_day", "page_spans")
+OF_SKETCHES_AND_READINGS: Final = ("people_unions", "page_levels")
+
+
+def compare_made_of(findings: Findings, stored: StoredRows, tables: tuple[str, ...], since: str) -> None:
+    """Compare some of the tables above; periods before ``since`` (as ClickHouse writes times) are passed over."""
+    for table, expected, found in _sides(stored):
+        if table not in tables:
+            continue
+        rows = (
+            "SELECT period, key, groupArrayIf(said, side = 'e') AS expected, groupArrayIf(said, side = 'f') AS found "
+            f"FROM (SELECT 'e' AS side, toString(period) AS period, key, said FROM ({expected}) UNION ALL "
+            f"SELECT 'f', toString(period), key, said FROM ({found})) WHERE period >= '{since}' GROUP BY period, key"
+        )
+        ((number,),) = stored.values(f"SELECT count() FROM ({rows})", ON_DISK)
+        findings.count(findings.compared, table, number)
+        for period, key, wanted, stood in stored.values(
+            f"SELECT * FROM ({rows}) WHERE expected != found ORDER BY period, key LIMIT 1000", ON_DISK
+        ):
+            findings.differ(table, f"{period} {key}".strip(), " ".join(wanted) or None, " ".join(stood) or None)
+
+
+def _sides(stored: StoredRows) -> Iterator[tuple[str, str, str]]:
+    """Table, what it is made of, what it holds: each with columns period, key, said."""
+    region = f"ifNull({region_of_place()}, '')"
+    sums = f"toString(tuple({', '.join(f'sum({column})' for column in COLUMNS)})) AS said"
+    same = f"toString(tuple({', '.join(COLUMNS)})) AS said"
+    yield (
+        "region_hour",
+        f"SELECT hour AS period, {region} AS key, {sums} FROM ({_shown(stored, 'place_hour', 'place_hour', 'hour')}) "
+        "GROUP BY period, key",
+        f"SELECT hour AS period, toString(region) AS key, {same} "
+        f"FROM ({_shown(stored, 'region_hour', 'place_hour', 'hour')})",
+    )
+    by_network = "concat(toString(place), ' ', splitByChar(':', page)[1]) AS key"
+    yield (
+        "network_day",
+        f"SELECT day AS period, {by_network}, {sums} FROM ({_shown(stored, 'page_day', 'page_day', 'day')}) "
+        "GROUP BY period, key",
+        f"SELECT day AS period, concat(toString(place), ' ', toString(network)) AS key, {same} "
+        f"FROM ({_shown(stored, 'network_day', 'page_day', 'day')})",
+    )
+    pages = _shown(stored, "page_day", "page_day", "day")
+    # A page stays heard on a day, also where its events turned out to belong elsewhere.
+    yield (
+        "page_spans",
+        f"SELECT '' AS period, page AS key, '' AS said FROM ({pages}) AS d "
+        f"INNER JOIN (SELECT page, min(first_day) AS f, max(last).1 AS l FROM {stored.table('page_spans')} "
+        "GROUP BY page) AS s ON d.page = s.page GROUP BY page HAVING min(day) >= any(f) AND max(day) <= any(l)",
+        f"SELECT DISTINCT '' AS period, page AS key, '' AS said FROM ({pages}) WHERE page != ''",
+    )
+    yield (
+        "totals",
+        _standing_totals(stored),
+        (
+            "SELECT period_from AS period, concat(toString(period_to), ' ', toString(place), ' ', toString(entrance), "
+            "' ', toString(source)) AS key, toString(appeals) AS said FROM "
+            f"({_shown(stored, 'totals', 'place_hour', 'toStartOfHour(r.period_from)')})"
+        ),
+    )
+    kinds = "[('day', 'place'), ('day', 'region'), ('day', 'country'), ('month', 'place'), ('month', 'region'), "
+    yield (
+        "people_unions",
+        "SELECT if(kind.1 = 'day', day, toStartOfMonth(day)) AS period, concat(kind.1, ' ', kind.2, ' ', "
+        f"multiIf(kind.2 = 'place', toString(place), kind.2 = 'region', {region}, ''), ' ', "
+        "splitByChar(':', page)[1]) AS key, toString(uniqCombined64Merge(people)) AS said "
+        f"FROM {stored.table('people_day')} ARRAY JOIN {kinds}('month', 'country')] AS kind "
+        "WHERE page != '' GROUP BY period, key",
+        "SELECT begin AS period, concat(p.period, ' ', level, ' ', area, ' ', network) AS key, "
+        f"toString(uniqCombined64Merge(people)) AS said FROM {stored.table('people_unions')} AS p "
+        "GROUP BY p.begin, p.period, p.level, p.area, p.network",
+    )
+    yield (
+        "page_levels",
+        "SELECT max(period_to) AS period, concat(metric, ' ', page, ' ', source) AS key, "
+        "toString(argMax(f.value, (period_to, f.known_at, f.log, f.part, f.off))) AS said FROM "
+        "(SELECT metric, object AS page, period_to, source, max(latest) AS f "
+        f"FROM {stored.table('readings')} GROUP BY metric, object, period_from, period_to, source) "
+        "WHERE f.page = page GROUP BY metric, page, source",
+        "SELECT f.period_to AS period, concat(metric, ' ', page, ' ', source) AS key, toString(f.value) AS said "
+        f"FROM (SELECT metric, page, source, max(latest) AS f FROM {stored.table('page_levels')} "
+        "GROUP BY metric, page, source)",
+    )
+
+
+def _standing_totals(stored: StoredRows) -> str:
+    """Totals from the readings: a complete file takes away what it lacks, a total without a topic holds all topics."""
+    readings = (
+        "SELECT object, period_from, period_to, source, max(latest) AS f "
+        f"FROM {stored.table('readings')} WHERE metric = 'appeals' GROUP BY object, period_from, period_to, source"
+    )
+    newest = (
+        f"SELECT source, period_from, period_to, max(f.complete_at) AS file_at FROM ({readings}) "
+        "GROUP BY source, period_from, period_to"
+    )
+    standing = (
+        f"SELECT r.period_from AS begin, r.period_to AS end, r.source AS feed, r.f AS f FROM ({readings}) AS r "
+        f"INNER JOIN ({newest}) AS n ON r.source = n.source AND r.period_from = n.period_from "
+        "AND r.period_to = n.period_to WHERE r.f.complete_at IS NULL OR r.f.complete_at = n.file_at"
+    )
+    channels = (
+        "SELECT begin, end, feed, f.place AS place, f.entrance AS entrance, "
+        "if(max(f.topic IS NULL), sumIf(f.value, f.topic IS NULL), sum(f.value)) AS number "
+        f"FROM ({standing}) GROUP BY begin, end, feed, f.channel, place, entrance"
+    )
+    return (
+        "SELECT begin AS period, concat(toString(end), ' ', place, ' ', assumeNotNull(entrance), ' ', feed) AS key, "
+        f"toString(sum(number)) AS said FROM ({channels}) GROUP BY begin, end, place, entrance, feed"
+    )
+
+
+def _shown(stored: StoredRows, table: str, rollup: str, period: str) -> str:
+    """Rows of a table at or above the heads of a roll-up, as readers see them."""
+    moment = f"toDateTime(r.{period}, 'UTC')" if period in ("hour", "day") else period
+    zone = " AND h.zone = toString(r.zone)" if period == "day" else ""
+    heads = (
+        f"SELECT toString(zone) AS zone, period, max(version) AS head FROM {stored.table('refreshed')}"
+        f" WHERE rollup = '{rollup}' GROUP BY zone, period"
+    )
+    return (
+        f"SELECT r.* FROM (SELECT * FROM {stored.table(table)} FINAL) AS r LEFT JOIN ({heads}) AS h "
+        f"ON h.period = {moment}{zone} WHERE r.version >= h.head"
+    )
