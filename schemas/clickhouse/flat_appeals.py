@@ -21,36 +21,42 @@ def _life(member: str) -> str:
     return f"tupleElement(life, '{member}')"
 
 
-def _latest(member: str, otherwise: str = "''") -> str:
+def _latest(member: str) -> str:
     """What a later change says, else the fact."""
-    return f"coalesce({_life(member)}, {_fact(member)}, {otherwise})"
+    return f"coalesce({_life(member)}, {_fact(member)})"
+
+
+def _few(text: str, where: str = "") -> str:
+    """A text of few values in the type of its column, NULL where a condition does not hold: a union keeps that type."""
+    return f"toLowCardinality(if({where}, {text}, NULL))" if where else f"toLowCardinality({text})"
 
 
 #: Column of ``appeal_rows`` -> expression over ``appeal``, ``place``, the standing copy ``f`` and ``life``, whose
-#: version is 0 where nothing but the receipt is known. Absent values have defaults: an empty text, 0, 1970.
+#: version is 0 where nothing but the receipt is known. Absent values of page, post, rating and times have
+#: defaults: an empty text, 0, 1970.
 FLAT: Final[Mapping[str, str]] = {
     "received_at": _fact("at"),
     "appeal": "appeal",
     "first_seen_at": _fact("appended"),
-    "region": f"ifNull({region_of_place()}, '')",
-    "place": _fact("place"),
+    "region": _few(region_of_place()),
+    "place": _few(_fact("place")),
     "page": f"ifNull({_fact('page')}, '')",
-    "network": f"splitByChar(':', ifNull({_fact('page')}, ''))[1]",
-    "channel": _fact("channel"),
-    "entrance": _fact("entrance"),
-    "topic": _latest("topic"),
-    "nature": _latest("nature"),
-    "rating": _latest("rating", "0"),
+    "network": _few(f"splitByChar(':', assumeNotNull({_fact('page')}))[1]", f"{_fact('page')} IS NOT NULL"),
+    "channel": _few(_fact("channel")),
+    "entrance": _few(_fact("entrance")),
+    "topic": _few(_latest("topic")),
+    "nature": _few(_latest("nature")),
+    "rating": f"ifNull({_latest('rating')}, 0)",
     "urgent": _fact("urgent"),
-    "state": f"if({_life('version')} = 0, 'received', {_life('state')})",
+    "state": _few(f"if({_life('version')} = 0, 'received', {_life('state')})"),
     **{
         moment: f"ifNull({_life(moment)}, {_NEVER})"
         for moment in ("first_answer_at", "answered_at", "closed_at", "withdrawn_at")
     },
-    "source": _fact("source"),
-    "responder": _latest("responder"),
+    "source": _few(_fact("source")),
+    "responder": _few(_latest("responder")),
     "post": f"ifNull({_fact('object')}, '')",
-    "load": f"ifNull({_fact('load')}, '')",
+    "load": _few(_fact("load")),
 }
 
 
@@ -72,29 +78,34 @@ def shown_appeals() -> str:
     An appeal with a copy that the refresher has not read yet is taken from the facts, and its rows are passed over: in
     the hours that any copy of it names, where there are several.
     """
+    # Scalars are computed once a query, however often they stand in it, and fold away where they are empty.
     late = (
-        "SELECT m.hour FROM (SELECT hour, sum(high) AS marks FROM (SELECT hour, log, part, max(high) AS high "
+        "(SELECT groupArray(m.hour) FROM (SELECT hour, sum(high) AS marks FROM (SELECT hour, log, part, max(high) AS "
+        "high "
         "FROM gospulse_data.touched_g{generation} GROUP BY hour, log, part) GROUP BY hour) AS m "
         "LEFT JOIN (SELECT period, max(version) AS head FROM gospulse_data.refreshed_g{generation} "
-        "WHERE rollup = 'place_hour' GROUP BY period) AS h ON m.hour = h.period WHERE m.marks > h.head"
+        "WHERE rollup = 'place_hour' GROUP BY period) AS h ON m.hour = h.period WHERE m.marks > h.head)"
     )
+    late_hours = f"(SELECT arrayJoin({late}))"
     news = (
-        "SELECT key FROM gospulse_data.fact_hours_g{generation} "
-        f"WHERE fact = 'appeals' AND hour IN ({late}) AND tupleElement(first, 'log') < 65535 "
+        "(SELECT groupUniqArray(key) FROM gospulse_data.fact_hours_g{generation} "
+        f"WHERE fact = 'appeals' AND hour IN {late_hours} AND tupleElement(first, 'log') < 65535 "
         "AND (hour, key) NOT IN (SELECT toDateTime(toStartOfHour(received_at), 'UTC'), appeal "
-        f"FROM gospulse_data.appeal_rows_g{{generation}} WHERE toStartOfHour(received_at) IN ({late}))"
+        f"FROM gospulse_data.appeal_rows_g{{generation}} WHERE toStartOfHour(received_at) IN {late_hours}))"
     )
+    fresh = f"(SELECT arrayJoin({news}))"
     several = (
-        "SELECT appeal, groupUniqArrayArray(hours) AS all_hours FROM gospulse_data.appeals_g{generation} "
-        f"WHERE appeal IN ({news}) GROUP BY appeal HAVING length(all_hours) > 1"
+        "(SELECT groupArray((appeal, all_hours)) FROM (SELECT appeal, groupUniqArrayArray(hours) AS all_hours "
+        f"FROM gospulse_data.appeals_g{{generation}} WHERE appeal IN {fresh} GROUP BY appeal "
+        "HAVING length(all_hours) > 1))"
     )
-    hours = f"SELECT arrayJoin(arrayMap(hour -> toDateTime(hour, 'UTC'), all_hours)) FROM ({several})"
+    hours = f"(SELECT toDateTime(arrayJoin(arrayFlatten(tupleElement({several}, 2))), 'UTC'))"
     columns = ", ".join(FLAT)
     rows = f"SELECT {columns} FROM gospulse_data.appeal_rows_g{{generation}} FINAL"
-    known = f"SELECT appeal FROM ({several})"
-    fresh = flat("gospulse_data.appeals_g{generation}", "gospulse_data.lives_g{generation}", f"({news})")
+    facts = flat("gospulse_data.appeals_g{generation}", "gospulse_data.lives_g{generation}", fresh)
     return (
-        f"({rows} WHERE toStartOfHour(received_at) NOT IN ({hours}) "
-        f"UNION ALL {rows} WHERE toStartOfHour(received_at) IN ({hours}) AND appeal NOT IN ({known}) "
-        f"UNION ALL SELECT {columns} FROM ({fresh}))"
+        f"({rows} WHERE empty({several}) OR toStartOfHour(received_at) NOT IN {hours} "
+        f"UNION ALL {rows} WHERE notEmpty({several}) AND toStartOfHour(received_at) IN {hours} "
+        f"AND appeal NOT IN (SELECT arrayJoin(tupleElement({several}, 1))) "
+        f"UNION ALL SELECT {columns} FROM ({facts}))"
     )

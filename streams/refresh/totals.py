@@ -39,6 +39,6 @@ def totals(generation: int, versions: Mapping[int, int]) -> str:
     return (
         f"INSERT INTO {DATA}.totals_g{generation} "
         "(period_from, period_to, day, place, entrance, source, version, appeals, observed_at) "
-        f"SELECT period_from, period_to, {day_of_period()}, place, entrance, source, {version}, "
+        f"SELECT period_from, period_to, ifNull({day_of_period()}, toDate(0)), place, entrance, source, {version}, "
         f"sum(appeals), max(observed) FROM ({by_channel}) GROUP BY period_from, period_to, place, entrance, source"
     )

@@ -142,7 +142,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.totals_g{generation} {on_cluster}
 (
     period_from DateTime64(3, 'UTC') COMMENT 'Start of the period (UTC), inclusive',
     period_to DateTime64(3, 'UTC') COMMENT 'End of the period (UTC), exclusive',
-    day Nullable(Date) COMMENT 'Local day of the place; NULL where the period is longer',
+    day Date COMMENT 'Local day of the place; 1970-01-01 where the period is longer',
     place LowCardinality(String) COMMENT 'Municipality, or the region as a whole',
     entrance LowCardinality(String) COMMENT 'Through which door they came',
     source LowCardinality(String) COMMENT 'Feed that counted them',
@@ -152,7 +152,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.totals_g{generation} {on_cluster}
 )
 ENGINE = {ReplacingMergeTree}(version)
 PARTITION BY toYYYYMM(period_from)
-ORDER BY (period_from, period_to, place, entrance, source)
+ORDER BY (day, period_from, period_to, place, entrance, source)
 {ttl_totals}
 SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Totals that other systems counted, by source, place and entrance: what a later file took away is left out';

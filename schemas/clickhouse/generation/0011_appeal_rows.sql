@@ -8,14 +8,14 @@ CREATE TABLE IF NOT EXISTS gospulse_data.appeal_rows_g{generation} {on_cluster}
     version UInt64 CODEC(Delta, ZSTD(1)) COMMENT 'Sum of the offsets that were known when the facts were read: the highest stands',
     gone UInt8 COMMENT '1: the copy of this hour does not stand, the appeal is counted in another hour',
     first_seen_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Append time of its earliest copy (UTC)',
-    region LowCardinality(String) COMMENT 'Code of the region; empty for places from elsewhere and unknown ones',
+    region LowCardinality(Nullable(String)) COMMENT 'Code of the region; NULL for places from elsewhere and unknown ones',
     place LowCardinality(String) COMMENT 'Municipality as stamped',
     page String CODEC(ZSTD(1)) COMMENT 'Public id of the page; empty where it came otherwise',
-    network LowCardinality(String) COMMENT 'Network of the page; empty where there is none',
+    network LowCardinality(Nullable(String)) COMMENT 'Network of the page; NULL where there is none',
     channel LowCardinality(String) COMMENT 'Network, or what the source itself calls the channel',
     entrance LowCardinality(String) COMMENT 'Through which entrance it came',
-    topic LowCardinality(String) COMMENT 'Topic by the latest classification; empty unknown',
-    nature LowCardinality(String) COMMENT 'complaint, question, proposal or thanks; empty unknown',
+    topic LowCardinality(Nullable(String)) COMMENT 'Topic by the latest classification; NULL unknown',
+    nature LowCardinality(Nullable(String)) COMMENT 'complaint, question, proposal or thanks; NULL unknown',
     rating UInt8 COMMENT 'Latest rating by the citizen, 1 to 5; 0 unrated',
     urgent Bool COMMENT 'Whether its source marked it as urgent',
     state LowCardinality(String) COMMENT 'received, assigned, interim, answered, closed, reopened, withdrawn or removed',
@@ -24,9 +24,9 @@ CREATE TABLE IF NOT EXISTS gospulse_data.appeal_rows_g{generation} {on_cluster}
     closed_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Closing (UTC); 1970 none',
     withdrawn_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Withdrawal or removal (UTC); 1970 none',
     source LowCardinality(String) COMMENT 'Feed that brought it',
-    responder LowCardinality(String) COMMENT 'Role and body of who replied first, else of who was assigned; empty unknown',
+    responder LowCardinality(Nullable(String)) COMMENT 'Role and body of who replied first, else of who was assigned; NULL unknown',
     post String CODEC(ZSTD(1)) COMMENT 'Public id of the post under which it was written; empty elsewhere',
-    load LowCardinality(String) COMMENT 'Import run that brought it; empty for live feeds'
+    load LowCardinality(Nullable(String)) COMMENT 'Import run that brought it; NULL for live feeds'
 )
 ENGINE = {ReplacingMergeTree}(version, gone)
 PARTITION BY toYYYYMM(received_at)

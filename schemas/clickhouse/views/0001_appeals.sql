@@ -35,19 +35,19 @@ SELECT
     nullIf(r.withdrawn_at, toDateTime64(0, 3, 'UTC')) AS withdrawn_at,
     r.state AS state,
     nullIf(r.page, '') AS page,
-    nullIf(r.network, '') AS network,
+    r.network AS network,
     r.place AS place,
-    nullIf(r.region, '') AS region,
+    r.region AS region,
     r.channel AS channel,
     r.entrance AS entrance,
-    nullIf(r.topic, '') AS topic,
-    nullIf(r.nature, '') AS nature,
+    r.topic AS topic,
+    r.nature AS nature,
     nullIf(r.rating, 0) AS rating,
     r.urgent AS urgent,
     r.source AS source,
-    nullIf(r.responder, '') AS responder,
+    r.responder AS responder,
     nullIf(r.post, '') AS post,
-    nullIf(r.load, '') AS load
+    r.load AS load
 FROM {shown_appeals} AS r
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'Appeals: one row an appeal, the withdrawn ones marked. Everything but what became of it is there as soon as the worker has acknowledged it; state, times of answer, closing and withdrawal follow within seconds. Filter by received_at: other times are then not read. Generation {generation}.';

@@ -79,7 +79,7 @@ FROM
                     ARRAY JOIN [('public_page', appeals_public_page), ('social_other', appeals_social_other)] AS entry
                     WHERE value > 0
                     UNION ALL
-                    SELECT assumeNotNull(r.day) AS day, toString(r.place), toString(r.entrance), toString(r.source), r.appeals, r.observed_at
+                    SELECT r.day AS day, toString(r.place), toString(r.entrance), toString(r.source), r.appeals, r.observed_at
                     FROM (SELECT * FROM gospulse_data.totals_g{generation} FINAL) AS r
                     LEFT JOIN
                     (
@@ -88,7 +88,7 @@ FROM
                         WHERE rollup = 'place_hour'
                         GROUP BY period
                     ) AS h ON toStartOfHour(r.period_from) = h.period
-                    WHERE r.version >= h.head AND r.day IS NOT NULL AND r.entrance IN ('public_page', 'social_other')
+                    WHERE r.version >= h.head AND r.day > toDate(0) AND r.entrance IN ('public_page', 'social_other')
                 )
             )
             WHERE rank > 0

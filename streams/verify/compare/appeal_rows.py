@@ -9,7 +9,8 @@ from streams.verify.findings import Findings
 from streams.verify.stored.tables import ON_DISK, StoredRows
 
 TABLE: Final = "appeal_rows"
-#: Identities are compared by their first digit: a sixteenth of the appeals is held at once.
+#: More appeals are compared by the first digit of their identity: a sixteenth is held at once.
+_AT_ONCE: Final = 500_000
 _DIGITS: Final = "0123456789abcdef"
 
 
@@ -19,25 +20,24 @@ def compare_appeal_rows(findings: Findings, stored: StoredRows, some_expired: bo
     ``some_expired``: retention may have removed facts or rows: an appeal on one side only then says nothing.
     """
     columns = ", ".join(FLAT)
-    for digit in _DIGITS:
+    ((appeals,),) = stored.values(f"SELECT count() FROM {stored.table('appeals')}")
+    for digit in _DIGITS if appeals > _AT_ONCE else ("",):
         mine = f"(SELECT appeal FROM {stored.table('appeals')} WHERE startsWith(appeal, '{digit}'))"
         expected = f"SELECT {columns} FROM ({flat(stored.table('appeals'), stored.table('lives'), mine)})"
         found = f"SELECT {columns} FROM {stored.table(TABLE)} FINAL WHERE startsWith(appeal, '{digit}')"
         sides = (
-            "SELECT appeal, groupArray((side, said)) AS sides FROM "
-            f"(SELECT appeal, 'e' AS side, toString(tuple({columns})) AS said FROM ({expected}) UNION ALL SELECT "
-            f"appeal, 'f', toString(tuple({columns})) FROM ({found})) "
-            "GROUP BY appeal"
+            f"SELECT appeal, groupArrayIf(said, side = 'e') AS e, groupArrayIf(said, side = 'f') AS f FROM "
+            f"(SELECT appeal, 'e' AS side, toString(tuple({columns})) AS said FROM ({expected}) "
+            f"UNION ALL SELECT appeal, 'f', toString(tuple({columns})) FROM ({found})) GROUP BY appeal"
         )
-        ((appeals,),) = stored.values(f"SELECT uniqExact(appeal) FROM ({found})")
-        findings.count(findings.compared, TABLE, appeals)
-        wrong = (
-            "SELECT appeal, arrayMap(s -> s.2, arrayFilter(s -> s.1 = 'e', sides)) AS expected, "
-            f"arrayMap(s -> s.2, arrayFilter(s -> s.1 = 'f', sides)) AS found FROM ({sides}) "
-            "WHERE expected != found OR length(found) != 1 ORDER BY appeal"
+        ((same, wrong),) = stored.values(
+            "SELECT countIf(e = f), groupArrayIf(1000)([appeal, arrayStringConcat(e, ' '), arrayStringConcat(f, ' ')], "
+            f"e != f OR length(f) != 1) FROM ({sides})",
+            ON_DISK,
         )
-        for appeal, expected_rows, found_rows in stored.values(wrong, ON_DISK):
-            if some_expired and (not expected_rows or not found_rows):
+        findings.count(findings.compared, TABLE, same)
+        for appeal, wanted, stood in sorted(wrong):
+            if some_expired and (not wanted or not stood):
                 findings.count(findings.expired, TABLE)
             else:
-                findings.differ(TABLE, appeal, " ".join(expected_rows) or None, " ".join(found_rows) or None)
+                findings.differ(TABLE, appeal, wanted or None, stood or None)

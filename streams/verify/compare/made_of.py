@@ -22,16 +22,18 @@ def compare_made_of(findings: Findings, stored: StoredRows, tables: tuple[str, .
         if table not in tables:
             continue
         rows = (
-            "SELECT period, key, groupArrayIf(said, side = 'e') AS expected, groupArrayIf(said, side = 'f') AS found "
+            "SELECT period, key, groupArrayIf(said, side = 'e') AS e, groupArrayIf(said, side = 'f') AS f "
             f"FROM (SELECT 'e' AS side, toString(period) AS period, key, said FROM ({expected}) UNION ALL "
             f"SELECT 'f', toString(period), key, said FROM ({found})) WHERE period >= '{since}' GROUP BY period, key"
         )
-        ((number,),) = stored.values(f"SELECT count() FROM ({rows})", ON_DISK)
-        findings.count(findings.compared, table, number)
-        for period, key, wanted, stood in stored.values(
-            f"SELECT * FROM ({rows}) WHERE expected != found ORDER BY period, key LIMIT 1000", ON_DISK
-        ):
-            findings.differ(table, f"{period} {key}".strip(), " ".join(wanted) or None, " ".join(stood) or None)
+        ((same, wrong),) = stored.values(
+            "SELECT countIf(e = f), groupArrayIf(1000)([concat(period, ' ', key), arrayStringConcat(e, ' '), "
+            f"arrayStringConcat(f, ' ')], e != f) FROM ({rows})",
+            ON_DISK,
+        )
+        findings.count(findings.compared, table, same)
+        for where, wanted, stood in sorted(wrong):
+            findings.differ(table, where.strip(), wanted or None, stood or None)
 
 
 def _sides(stored: StoredRows) -> Iterator[tuple[str, str, str]]:

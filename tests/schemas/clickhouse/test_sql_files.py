@@ -64,7 +64,7 @@ def test_retention_is_a_setting_and_roll_ups_go_with_their_cells() -> None:
     with_ttl = {table for table, statement in made.items() if re.search(r"\nTTL ", statement)}
     rollups = {"place_hour", "region_hour", "place_day", "network_day", "page_day", "coverage_day"}
     of_cells = {"page_hour", "fact_hours", "touched"}
-    assert with_ttl == {"appeals", "messages", "lives", "rejected"} | of_cells | rollups
+    assert with_ttl == {"appeals", "appeal_rows", "messages", "lives", "rejected"} | of_cells | rollups
     assert "TTL toDateTime(tupleElement(first, 'at')) + toIntervalDay(3650)" in made["appeals"]
 
 
