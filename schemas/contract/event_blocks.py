@@ -27,20 +27,20 @@ _NOBODY: Final = "0" * 32
 _PAGE_OR_NONE: Final = re.compile(f"(?:{PAGE.pattern})?")
 
 
-class Block(Struct, gc=False):
+class BlockColumns(Struct, gc=False):
     """Consecutive records that were judged together: those that the contract accepts as columns, in their order."""
 
-    #: How many records there are, and the places among them of those that are accepted.
+    #: How many records there are, and the indexes among them of those that are accepted.
     size: int
     accepted: Sequence[int]
-    #: Why the others are refused, by their place.
-    refused: dict[int, Refusal]
+    #: Why the others are rejected, by their index.
+    rejected: dict[int, Refusal]
     events: list[Event]
     #: Those of them that are of the fact kinds.
     facts: list[Event]
     #: Sixteen bytes each.
     ids: bytes
-    #: Sixteen bytes each, zeros where there is none, which ``nobody`` tells by the place among the accepted.
+    #: Sixteen bytes each, zeros where there is none, whose indexes among the accepted are in ``nobody``.
     authors: bytes
     nobody: list[int]
     #: Milliseconds UTC.
@@ -82,35 +82,35 @@ class BlockValidator(EventValidator):
         for block in self.blocks(values):
             events = iter(block.events)
             verdicts += [
-                block.refused[place] if place in block.refused else next(events) for place in range(block.size)
+                block.rejected[index] if index in block.rejected else next(events) for index in range(block.size)
             ]
         return verdicts
 
-    def blocks(self, values: Sequence[bytes | None]) -> Iterator[Block]:
+    def blocks(self, values: Sequence[bytes | None]) -> Iterator[BlockColumns]:
         """Judge records, each alone, block by block in their order. Never raises."""
         for begin in range(0, len(values), _BLOCK):
             yield self._judged(values[begin : begin + _BLOCK])
 
-    def _judged(self, raws: Sequence[bytes | None]) -> Block:
-        events, refused = self._decoded(raws)
+    def _judged(self, raws: Sequence[bytes | None]) -> BlockColumns:
+        events, rejected = self._decoded(raws)
         block = self._columns(events)
         if block is None:
-            # At least one of them is refused: which, and why, is found one by one.
-            places = [place for place in range(len(raws)) if place not in refused]
+            # At least one of them is rejected: which, and why, is found one by one.
+            indexes = [index for index in range(len(raws)) if index not in rejected]
             verdicts = list(map(self._check, events))
-            refused |= {place: refusal for place, refusal in zip(places, verdicts, strict=True) if refusal is not None}
+            rejected |= {i: refusal for i, refusal in zip(indexes, verdicts, strict=True) if refusal is not None}
             block = self._columns([event for event, refusal in zip(events, verdicts, strict=True) if refusal is None])
         if block is None:
             raise AssertionError("Records that pass one by one do not pass together.")
-        block.size, block.refused, block.accepted = len(raws), refused, range(len(raws))
-        if refused:
-            block.accepted = [place for place in block.accepted if place not in refused]
+        block.size, block.rejected, block.accepted = len(raws), rejected, range(len(raws))
+        if rejected:
+            block.accepted = [index for index in block.accepted if index not in rejected]
         return block
 
     def _decoded(self, raws: Sequence[bytes | None]) -> tuple[list[Event], dict[int, Refusal]]:
-        """The events of records, and the places of those that cannot be decoded."""
+        """The events of records, and the indexes of those that cannot be decoded."""
         events: list[Event] = []
-        refused: dict[int, Refusal] = {}
+        rejected: dict[int, Refusal] = {}
         # Where a value is None the decoder raises TypeError.
         decoding: Iterator[Event] = map(self._strict, raws)  # type: ignore[arg-type]
         while True:
@@ -118,16 +118,16 @@ class BlockValidator(EventValidator):
                 events.extend(decoding)
             except (TypeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 # What was decoded before it is in the list, and what comes after it is decoded when asked for.
-                place = len(events) + len(refused)
-                verdict = self._second_look(raws[place] or b"")
+                index = len(events) + len(rejected)
+                verdict = self._second_look(raws[index] or b"")
                 if isinstance(verdict, Refusal):
-                    refused[place] = verdict
+                    rejected[index] = verdict
                 else:
                     events.append(verdict)
             else:
-                return events, refused
+                return events, rejected
 
-    def _columns(self, events: list[Event]) -> Block | None:
+    def _columns(self, events: list[Event]) -> BlockColumns | None:
         """The columns of events that would all pass one by one; None where one of them would not."""
         count = len(events)
         authors = [event.author or _NOBODY for event in events]
@@ -148,10 +148,10 @@ class BlockValidator(EventValidator):
         ):
             return None
         zero_halves = np.flatnonzero(np.frombuffer(author_words, np.uint64)[::2] == 0).tolist()
-        return Block(
+        return BlockColumns(
             size=count,
             accepted=range(count),
-            refused={},
+            rejected={},
             events=events,
             facts=facts,
             ids=ids,

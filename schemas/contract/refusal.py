@@ -28,7 +28,7 @@ class Refusal(Struct, frozen=True):
 
 
 #: A record that was refused once, mended, and sent again under an identity of its own.
-MENDED: Final = Refusal("", "The record was mended and sent again; this copy stays refused.")
+MENDED: Final = Refusal("", "The record was mended and sent again; this copy stays rejected.")
 
 
 def from_decoder(message: str) -> Refusal:

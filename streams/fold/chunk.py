@@ -13,8 +13,8 @@ from schemas.contract.events import ACTIVE_KINDS
 from schemas.contract.numbered_texts import Numbers
 from streams.fold.audience import people_rows
 from streams.fold.columns import RecordColumns, Times
-from streams.fold.counters import COUNTED_KINDS, ChangedCells, Counted, cells_of, hour_of
-from streams.fold.judge import Columns
+from streams.fold.counters import COUNTED_KINDS, CellColumns, ChangedCells, cells_of, hour_of
+from streams.fold.judge import EventColumns
 from streams.fold.texts import TextColumn
 from streams.fold.window import IdentityWindow, Words
 from streams.zones import HOUR_MS
@@ -22,7 +22,7 @@ from streams.zones import HOUR_MS
 _ACTIVE: Final = np.array([kind in ACTIVE_KINDS for kind in KIND_CODES], np.bool_)
 
 
-class Taken(RecordColumns):
+class ChunkColumns(RecordColumns):
     """Records of a chunk, in the order of the log."""
 
     offsets: Times
@@ -49,16 +49,16 @@ class ChunkFold:
         self._position = (log, partition, number)
         self._places = places
         self._pages = pages
-        self._taken: list[Taken] = []
+        self._taken: list[ChunkColumns] = []
         #: What the chunk had counted at the flush before.
-        self._counted: list[Counted] = []
-        self._fresh: list[Taken] = []
+        self._counted: list[CellColumns] = []
+        self._fresh: list[ChunkColumns] = []
 
-    def take(self, events: Columns) -> None:
+    def take(self, events: EventColumns) -> None:
         """Accepted events of this chunk, in the order of the log."""
         hours = (events.at // HOUR_MS).astype(np.uint64)
         self._taken.append(
-            Taken(
+            ChunkColumns(
                 offsets=events.offsets,
                 at=events.at,
                 identities=events.identities,
@@ -74,7 +74,7 @@ class ChunkFold:
         """Ask the window which of the records taken since the last call count. Gives how many are repeats."""
         if not self._taken:
             return 0
-        taken = Taken.joined(self._taken)
+        taken = ChunkColumns.joined(self._taken)
         self._taken = []
         fresh = taken.where(window.admit(taken.identities))
         if len(fresh.cells):
@@ -85,15 +85,15 @@ class ChunkFold:
         """Rows of what settled since the last call, by table, and the hours it changed with the next offset of each."""
         if not self._fresh:
             return [], {}
-        fresh = Taken.joined(self._fresh)
+        fresh = ChunkColumns.joined(self._fresh)
         self._fresh = []
         distinct, cell_of = np.unique(fresh.cells, return_inverse=True)
         changed = ChangedCells(distinct)
         for earlier in self._counted:
             changed.add_earlier(earlier)
-        counted = Counted(fresh.cells, fresh.kinds, fresh.amounts)
+        counted = CellColumns(fresh.cells, fresh.kinds, fresh.amounts)
         changed.add(cell_of, counted)
-        self._counted = [Counted.joined([*self._counted, counted])]
+        self._counted = [CellColumns.joined([*self._counted, counted])]
         tables = [("page_hour", changed.rows(*self._position, self._places, self._pages))]
         active = fresh.active
         if active.any():

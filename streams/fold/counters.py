@@ -46,7 +46,7 @@ def page_of(cells: Numbers) -> Numbers:
     return cells & _TEXT_MASK
 
 
-class Counted(RecordColumns):
+class CellColumns(RecordColumns):
     """Counted records as columns: their cells, the codes of their kinds, and what each adds to its kind."""
 
     cells: Numbers
@@ -61,13 +61,13 @@ class ChangedCells:
         self._cells = cells
         self._sums = np.zeros(len(KINDS) * len(cells), np.uint64)
 
-    def add(self, cell_of: npt.NDArray[np.intp], counted: Counted) -> None:
+    def add(self, cell_of: npt.NDArray[np.intp], counted: CellColumns) -> None:
         """Records that changed the cells; ``cell_of`` is the place of each record's cell among them."""
         slots = counted.kinds.astype(np.intp) * len(self._cells) + cell_of
         # Both sides of one type: otherwise this is twenty times as slow.
         np.add.at(self._sums, slots, counted.amounts.astype(np.uint64))
 
-    def add_earlier(self, counted: Counted) -> None:
+    def add_earlier(self, counted: CellColumns) -> None:
         """Earlier records of the chunk, of whatever cells: a row is a count of records, never a sum of rows."""
         cell_of = np.searchsorted(self._cells, counted.cells)
         within = self._cells.take(cell_of, mode="clip") == counted.cells

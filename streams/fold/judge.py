@@ -10,7 +10,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.contract.event_blocks import Block, BlockValidator
+from schemas.contract.event_blocks import BlockColumns, BlockValidator
 from schemas.contract.events import FACT_KINDS, MAX_AHEAD_MS, Event, ahead_refusal
 from schemas.contract.identifiers import KNOWN_LIMIT
 from schemas.contract.numbered_texts import Numbers
@@ -24,7 +24,7 @@ from streams.fold.texts import TextColumn
 from streams.fold.window import Words, words_of
 
 
-class Columns(RecordColumns):
+class EventColumns(RecordColumns):
     """Accepted events as columns of one length, in the order of the log."""
 
     offsets: Times
@@ -46,7 +46,7 @@ class Columns(RecordColumns):
 class Judged(Struct):
     """The accepted events of a batch, column by column, and what became of the others."""
 
-    columns: Columns
+    columns: EventColumns
     #: Those of the fact kinds, with the places that the generation's stamps give them.
     facts: list[Event]
     refused: list[RefusedRecord]
@@ -91,26 +91,26 @@ class EventJudge:
         """Judge a batch, which lies within one chunk. Never raises, whatever its records are."""
         appended = np.array(batch.appended, np.int64)
         refusals: dict[int, Refusal] = {}
-        parts: list[Columns] = []
+        parts: list[EventColumns] = []
         facts: list[Event] = []
         excluded: list[npt.NDArray[np.bool_]] = []
         begin = 0
         for block in self._validator.blocks(batch.values):
-            refusals |= {begin + place: refusal for place, refusal in block.refused.items()}
+            refusals |= {begin + index: refusal for index, refusal in block.rejected.items()}
             parts.append(_columns(block, batch.first_offset + begin, appended[begin : begin + block.size]))
             facts += block.facts
             if self._excluded:
                 absent = [event.load in self._excluded for event in block.events]
                 excluded.append(np.fromiter(absent, np.bool_, len(absent)))
             begin += block.size
-        columns = Columns.joined(parts)
+        columns = EventColumns.joined(parts)
         accepted = columns.at <= columns.appended + MAX_AHEAD_MS
-        places = columns.offsets - batch.first_offset
-        refusals |= dict.fromkeys(places[~accepted].tolist(), ahead_refusal("at"))
+        indexes = columns.offsets - batch.first_offset
+        refusals |= dict.fromkeys(indexes[~accepted].tolist(), ahead_refusal("at"))
         mended = [offset - batch.first_offset for offset in offsets_within(self._mended, batch)]
         if mended:
             refusals = dict.fromkeys(mended, MENDED) | refusals
-            accepted &= ~np.isin(places, mended)
+            accepted &= ~np.isin(indexes, mended)
         if batch.voids:
             refusals = {at: why for at, why in refusals.items() if batch.first_offset + at not in batch.voids}
         absent_count = 0
@@ -127,7 +127,7 @@ class EventJudge:
             facts = [self._stamped(event) for event in facts]
         return Judged(columns, facts, refused_records(batch, refusals), absent_count)
 
-    def _stamp(self, columns: Columns) -> None:
+    def _stamp(self, columns: EventColumns) -> None:
         """Put the places that the stamps give into the columns."""
         pages = self.pages.texts
         stamps = {pages[page]: self._stamps[page] for page in self._stamps.keys() & pages.keys()}
@@ -142,12 +142,12 @@ class EventJudge:
         return event if place is None else replace(event, place=place)
 
 
-def _columns(block: Block, first_offset: int, appended: Times) -> Columns:
+def _columns(block: BlockColumns, first_offset: int, appended: Times) -> EventColumns:
     """The accepted events of a block whose first record stands at ``first_offset``."""
     accepted = np.fromiter(block.accepted, np.int64, len(block.accepted))
     known = np.ones(len(accepted), np.bool_)
     known[block.nobody] = False
-    return Columns(
+    return EventColumns(
         offsets=accepted + first_offset,
         at=block.at,
         appended=appended[accepted],

@@ -72,7 +72,7 @@ def test_columns_hold_what_the_accepted_events_hold(raws: list[bytes | None]) ->
     pages, places, sources = list(validator.pages), list(validator.places), list(validator.sources)
     for block in blocks:
         events = block.events
-        assert sorted([*block.accepted, *block.refused]) == list(range(block.size))
+        assert sorted([*block.accepted, *block.rejected]) == list(range(block.size))
         assert block.facts == [event for event in events if event.kind in FACT_KINDS]
         assert block.ids == bytes.fromhex("".join(event.id for event in events))
         assert block.authors == bytes.fromhex("".join(event.author or "0" * 32 for event in events))
