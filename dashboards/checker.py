@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -117,6 +117,3 @@ def _name(number: int, title: str) -> str:
 def problems(findings: Sequence[Finding]) -> list[Finding]:
     """What is wrong."""
     return [finding for finding in findings if finding.problem is not None]
-
-
-__all__: Sequence[Any] = ["Finding", "check", "kind_of", "problems", "selections", "shape_problem"]

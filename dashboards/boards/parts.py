@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards.builders.links import POSTS, outside
 from dashboards.builders.panels import Column, Panel, Place, bars, lines, table
-from dashboards.builders.units import ACCENT, BAD, CONTEXT, GOOD, IN_TIME, OVERDUE, SHARE, WATCH, thresholds
+from dashboards.builders.units import BAD, CONTEXT, IN_TIME, OVERDUE, SHARE, WATCH, thresholds
 from dashboards.queries import answers, messages, pages
 from dashboards.queries.filters import Filters
 from schemas.metric_catalogue import metric
@@ -172,6 +172,3 @@ def page_table(number: int, at: Place, filters: Filters, links: Sequence[Mapping
             ]
         ),
     )
-
-
-__all__ = ["ACCENT", "GOOD", "against_usual", "ages", "page_table", "posts", "states", "territories", "topics"]

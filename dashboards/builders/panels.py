@@ -308,6 +308,3 @@ def _override(field: str, **properties: Any) -> dict[str, Any]:
         "matcher": {"id": "byName", "options": field},
         "properties": [{"id": name, "value": value} for name, value in properties.items()],
     }
-
-
-__all__ = ["NO_DATA", "Column", "Panel", "Place", "bars", "lines", "row", "stat", "stats", "table", "tiles"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from schemas.metric_catalogue import Metric, Unit
+from schemas.metrics.metric import Metric, Unit
 
 #: Grafana's `locale` writes thousands with separators; a suffix of our own keeps units Russian.
 GRAFANA_UNITS: Final[dict[Unit, str]] = {

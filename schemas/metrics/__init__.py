@@ -1,0 +1,1 @@
+"""The metrics by subject; `schemas.metric_catalogue` puts them together."""
