@@ -21,15 +21,15 @@ SELECT
     t.day AS day,
     tupleElement(t.figures, 1) AS place,
     if(t.in_country, t.area, NULL) AS region,
-    tupleElement(t.figures, 2) AS numerator,
-    nullIf(tupleElement(t.figures, 3), '') AS numerator_source,
-    tupleElement(t.figures, 4) AS social_other,
-    nullIf(tupleElement(t.figures, 5), '') AS social_other_source,
+    tupleElement(tupleElement(t.figures, 2), 1) AS numerator,
+    nullIf(tupleElement(tupleElement(t.figures, 2), 2), '') AS numerator_source,
+    tupleElement(tupleElement(t.figures, 3), 1) AS social_other,
+    nullIf(tupleElement(tupleElement(t.figures, 3), 2), '') AS social_other_source,
     numerator + social_other AS denominator,
     toBool(t.heard OR social_other_source IS NOT NULL) AS others_heard,
     if(others_heard AND denominator > 0, numerator / denominator, NULL) AS share,
-    tupleElement(t.figures, 6) AS sources,
-    tupleElement(t.figures, 7) AS observed_at,
+    tupleElement(t.figures, 4) AS sources,
+    nullIf(greatest(ifNull(tupleElement(tupleElement(t.figures, 2), 3), toDateTime64(0, 3, 'UTC')), ifNull(tupleElement(tupleElement(t.figures, 3), 3), toDateTime64(0, 3, 'UTC'))), toDateTime64(0, 3, 'UTC')) AS observed_at,
     c.coverage AS coverage,
     (SELECT if(countIf(complete_until IS NULL) = 0, min(complete_until), NULL) FROM gospulse.freshness WHERE topic = 'events') AS complete_until
 FROM
@@ -39,29 +39,24 @@ FROM
         ifNull(region, splitByChar(':', place)[1]) AS area,
         any(region IS NOT NULL) AS in_country,
         -- A total of the region as a whole says nothing of its municipalities.
-        countIf(other_source != '' AND place != ifNull(region, '')) > 0 AS heard,
-        arrayJoin(groupArray((place, pages, page_source, others, other_source, most, observed))) AS figures
+        countIf(tupleElement(of_others, 2) != '' AND place != ifNull(region, '')) > 0 AS heard,
+        arrayJoin(groupArray((place, of_pages, of_others, most))) AS figures
     FROM
     (
         SELECT
             day,
             place,
             {region_of_place} AS region,
-            sumIf(counted, entrance = 'public_page') AS pages,
-            anyIf(feed, entrance = 'public_page') AS page_source,
-            sumIf(counted, entrance = 'social_other') AS others,
-            anyIf(feed, entrance = 'social_other') AS other_source,
-            max(feeds) AS most,
-            max(latest) AS observed
+            anyIf(standing, entrance = 'public_page') AS of_pages,
+            anyIf(standing, entrance = 'social_other') AS of_others,
+            max(feeds) AS most
         FROM
         (
             SELECT
                 day,
                 place,
                 entrance,
-                argMin(value, (rank, -toUnixTimestamp64Milli(observed), source)) AS counted,
-                argMin(source, (rank, -toUnixTimestamp64Milli(observed), source)) AS feed,
-                argMin(if(source = 'facts', NULL, toNullable(observed)), (rank, -toUnixTimestamp64Milli(observed), source)) AS latest,
+                argMin((value, source, if(source = 'facts', NULL, toNullable(observed))), (rank, -toUnixTimestamp64Milli(observed), source)) AS standing,
                 count() AS feeds
             FROM
             (
