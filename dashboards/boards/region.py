@@ -28,7 +28,7 @@ REGION_BOARD: Final = Board(
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),
-        parts.against_usual(7, Place(0, 4, 13, 7), _FILTERS),
+        parts.against_usual_day(7, Place(0, 4, 13, 7), _FILTERS),
         Panel(
             id=8,
             at=Place(13, 4, 11, 7),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dashboards.builders.targets import Query
 from dashboards.queries.comparison import two_periods
-from dashboards.queries.filters import BEFORE, BY_ALL, BY_PLACE, FIRST_DAY, FROM, LAST_DAY, TO, Filters, label
+from dashboards.queries.filters import (
+    BEFORE,
+    BY_ALL,
+    BY_PLACE,
+    BY_REGION,
+    FIRST_DAY,
+    FROM,
+    LAST_DAY,
+    TO,
+    Filters,
+    label,
+)
 from schemas.metric_catalogue import metric
 
 #: Names of the states in the words of the field.
@@ -36,8 +47,8 @@ def against_usual(filters: Filters) -> Query:
     return _against_usual(
         filters,
         ("messages", "usual", "usual_low", "usual_high"),
-        # Fewer rows where no municipality is chosen.
-        source="gospulse.place_hour" if "place" in filters.one + filters.many else "gospulse.region_hour",
+        source="gospulse.region_hour",
+        by=BY_REGION,
         column="hour",
         at=at,
         begin=begin,
@@ -52,6 +63,7 @@ def against_usual_day(filters: Filters) -> Query:
         filters,
         ("messages_day", "usual_day", "usual_day_low", "usual_day_high"),
         source="gospulse.place_day",
+        by=BY_PLACE,
         column="day",
         at="day + 7 * week",
         begin=FIRST_DAY,
@@ -65,6 +77,7 @@ def _against_usual(
     keys: tuple[str, str, str, str],
     *,
     source: str,
+    by: tuple[str, ...],
     column: str,
     at: str,
     begin: str,
@@ -95,7 +108,7 @@ FROM
       SELECT arrayJoin(range(0, 9)) AS week, {at} AS at, appeals AS n
       FROM {source}
       WHERE {column} >= {begin} - toIntervalDay(56) AND {column} < {end}
-      {filters.where(BY_PLACE)}
+      {filters.where(by)}
       UNION ALL
       SELECT 0, arrayJoin(arrayMap(i -> {begin} + {step}(i), range({steps}))), 0
     )
@@ -110,7 +123,7 @@ ORDER BY time
     return Query(
         sql=sql,
         columns=(("time", "time"), *((metric(key).title, "number") for key in keys)),
-        filters=filters.obeyed(BY_PLACE),
+        filters=filters.obeyed(by),
         series=True,
     )
 
