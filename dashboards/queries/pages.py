@@ -81,7 +81,7 @@ SELECT
   coalesce(d.posts, 0) AS {label("posts")},
   coalesce(d.actions, 0) AS {label("interactions")},
   p.subscribers AS {label("subscribers")},
-  p.last_post_day AS {label("last_post")},
+  CAST(p.last_post_day, 'Nullable(Date)') AS {label("last_post")},
   {_ADDRESS.replace("splitByChar(':', page)", "splitByChar(':', p.page)")} AS "Адрес"
 FROM
 (

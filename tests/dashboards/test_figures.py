@@ -38,6 +38,7 @@ def values(found: list[tuple[Any, ...]]) -> list[Any]:
     return [row[1] for row in found]
 
 
+@pytest.mark.timeout(300)
 def test_every_query_runs_on_a_filled_database(ask: Ask) -> None:
     # Two weeks: panels of posts, topics and days have rows in each.
     window = Window(NOW - 14 * DAY, NOW)
@@ -54,6 +55,7 @@ def test_every_query_runs_on_a_filled_database(ask: Ask) -> None:
     assert not [each for each in problems(found) if each.board == COUNTRY.uid]
 
 
+@pytest.mark.timeout(300)
 def test_every_query_runs_on_an_empty_database(clickhouse_server: ClickHouseServer) -> None:
     clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.analyst) as client:
@@ -103,9 +105,8 @@ def test_the_same_label_gives_the_same_number_on_every_board(ask: Ask) -> None:
 
 
 def test_the_share_needs_a_denominator(ask: Ask) -> None:
-    # Local days of 1 and 2 March: 8 of Moscow through pages and the ten of the day before, 4 elsewhere.
-    pages = 6 + 2 + 10
-    assert values(rows(REGION, 2, ask, region="45000000"))[1] == pages / (pages + 4)
+    # 2 March: seven through pages, four elsewhere. On 1 March nobody reported of anything but pages: it is left out.
+    assert values(rows(REGION, 2, ask, region="45000000")) == [None, 7 / 11]
     assert values(rows(REGION, 2, ask, region="65000000")) == [None, None]
 
 
