@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from ingest.simulator.geography import Place
 from ingest.simulator.pages import NETWORKS, Pages
 from ingest.simulator.rhythm import LocalTime, activity
-from ingest.simulator.rows import APPEAL_AND_THREAD, CHANNEL, ENTRANCE, FORMAT_COUNT, KIND, TOPICS, Rows, new_rows
+from ingest.simulator.rows import (
+    CHANNEL,
+    ENTRANCE,
+    FORMAT_COUNT,
+    KIND,
+    NATURE_COUNT,
+    TOPICS,
+    Rows,
+    new_rows,
+)
 from ingest.simulator.spec import HOUR_MS, FederationSpec
 
 #: What people do besides appealing, with its share.
@@ -46,6 +55,10 @@ _SOCIAL: Final = 1 - sum(share for _, share in _ELSEWHERE)
 _CHANNEL_OF: Final = {
     "pos_widget": "pos", "portal": "pos", "app": "pos", "email": "email", "office": "office", "other": "other"
 }  # fmt: skip
+#: Of the messages on a page, those under a post; the others are direct messages and discussions.
+_UNDER_A_POST: Final = 0.7
+#: Of the appeals, those whose nature nobody has told.
+_NATURE_UNKNOWN: Final = 0.4
 _MAX_SLOT_RECORDS: Final = 50_000
 
 
@@ -156,7 +169,7 @@ class Activity:
         silent = np.isin(kind, [KIND[name] for name in _OF_THE_PAGE]) | (rng.random(count) < 0.02)
         rows["author"][here[silent]] = -1
         on_post = here[~np.isin(kind, [KIND[name] for name in _WITHOUT_POST])]
-        rows["post"][on_post] = rows["at"][on_post] // (8 * HOUR_MS) - rng.integers(0, 4, size=len(on_post))
+        rows["post"][on_post] = _recent_posts(rows["at"][on_post], rng)
         published = here[kind == KIND["post_published"]]
         rows["format"][published] = rng.integers(0, FORMAT_COUNT, size=len(published))
         rows["entrance"][here[kind == KIND["service_used"]]] = ENTRANCE["pos_widget"]
@@ -169,10 +182,11 @@ class Activity:
         count = len(here)
         rows["kind"][here] = KIND["appeal_received"]
         rows["appeal"][here] = rows["fact"][here]
-        rows["thread"][here] = APPEAL_AND_THREAD
+        rows["thread"][here] = rows["fact"][here]
         topic = rng.choice(len(TOPICS), size=count, p=self._topic_weights)
         rows["topic"][here] = np.where(rng.random(count) < 0.06, -1, topic)
         rows["urgent"][here] = rng.random(count) < 0.03
+        rows["nature"][here] = np.where(rng.random(count) < _NATURE_UNKNOWN, -1, rng.integers(NATURE_COUNT, size=count))
         draw = rng.random(count)
         public = _SOCIAL * self._public_share[rows["place"][here]]
         other = here[(draw >= public) & (draw < _SOCIAL)]
@@ -187,6 +201,11 @@ class Activity:
             if entrance != "pos_widget":  # the widget stands on a page
                 rows["page"][came] = -1
             bound += share
+        # Several citizens write under one post of a page, each in a thread of his own.
+        on_page = here[rows["entrance"][here] == ENTRANCE["public_page"]]
+        rows["message"][on_page] = rows["fact"][on_page]
+        under = on_page[rng.random(len(on_page)) < _UNDER_A_POST]
+        rows["post"][under] = _recent_posts(rows["at"][under], rng)
 
     def _draw_spike(self, rng: np.random.Generator) -> Spike:
         spec = self._spec
@@ -208,3 +227,9 @@ class Activity:
         weight = self._pages.weight[numbers]
         drawn: NDArray[np.int64] = rng.choice(numbers, size=count, p=weight / weight.sum())
         return drawn
+
+
+def _recent_posts(at: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of recent posts: a page has three a day, and people meet under the last four."""
+    posts: NDArray[np.int64] = at // (8 * HOUR_MS) - rng.integers(0, 4, size=len(at))
+    return posts

@@ -8,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 from msgspec import Struct
 
+from ingest.simulator.lives import LIVES
 from ingest.simulator.pages import pages_of
 from ingest.simulator.truth import Truth
 from schemas.contract.events import APPEAL_KINDS, KINDS
@@ -52,16 +53,19 @@ class Difference(Struct, frozen=True):
 def compare(truth: Truth, query: Query) -> list[Difference]:
     """Every difference between the truth and what the views of the database ``gospulse`` show; empty when equal.
 
-    Engagement must show first copies and repeats beyond the window (those are reported in
-    ``truth.summary.repeats.beyond``, not hidden), and may show repeats at its edge. Appeals, what became of them and
-    readings must be equal. Audiences are sketches: two per cent are allowed. Only figures of this run's source, pages
-    and places are asked for; the run must be the only one of its seed there. States of appeals follow within seconds.
+    Engagement must show first copies and repeats beyond the window (``truth.summary.repeats.beyond`` reports those),
+    and may show repeats at its edge. Appeals, their lives, answers, posts and readings must be equal. Audiences are
+    sketches: two per cent are allowed. Only figures of this run's source, pages and places are asked for; the run must
+    be the only one of its seed there. States of appeals follow within seconds.
     """
     return [
         *_appeals(truth, query),
         *_cells(truth, query),
         *_people(truth, query),
         *_readings(truth, query),
+        *_lives(truth, query),
+        *_answers(truth, query),
+        *_posts(truth, query),
     ]
 
 
@@ -69,10 +73,10 @@ def _appeals(truth: Truth, query: Query) -> Iterable[Difference]:
     summary = truth.summary
     where = f"WHERE source = '{summary.source}'"
     rows = query(
-        "SELECT count(), uniqExact(appeal), countIf(isNotNull(first_answer_at)), "
+        "SELECT count(), uniqExact(appeal), "
         f"groupBitXor(reinterpretAsUInt64(reverse(unhex(substring(appeal, 1, 16))))) FROM gospulse.appeals {where}"
     )
-    count, distinct, replied, xor = (int(value) for value in rows[0])
+    count, distinct, xor = (int(value) for value in rows[0])
     for figure, expected, found in (
         ("appeals", str(summary.appeals), str(count)),
         ("distinct appeals", str(summary.appeals), str(distinct)),
@@ -80,10 +84,6 @@ def _appeals(truth: Truth, query: Query) -> Iterable[Difference]:
     ):
         if expected != found:
             yield Difference(figure, summary.source, expected, found)
-    # A reply that knows the conversation alone may find no open appeal there.
-    if not summary.appeals_replied_by_name <= replied <= summary.appeals_replied:
-        expected = f"{summary.appeals_replied_by_name} to {summary.appeals_replied}"
-        yield Difference("appeals with a reply", summary.source, expected, str(replied))
     rows = query(
         "SELECT toString(toDate(received_at, 'Europe/Moscow')) AS day, entrance, channel, place, count() "
         f"FROM gospulse.appeals {where} GROUP BY day, entrance, channel, place"
@@ -156,6 +156,50 @@ def _readings(truth: Truth, query: Query) -> Iterable[Difference]:
     found = _frame(rows, schema).filter(pl.col("metric") != "source_up")
     # A level of 0 is another thing than no level.
     yield from _outside("readings", key, exact, found, absent=_NONE)
+
+
+def _lives(truth: Truth, query: Query) -> Iterable[Difference]:
+    """What became of each appeal."""
+    figures = ", ".join(
+        f"ifNull(toString(toUnixTimestamp64Milli({name})), '')"
+        if name.endswith("_at")
+        else f"ifNull(toString({name}), '')"
+        for name in LIVES
+    )
+    rows = query(f"SELECT {figures} FROM gospulse.appeals WHERE source = '{truth.summary.source}'")
+    yield from _unequal("lives", "appeal", truth.lives, rows)
+
+
+def _answers(truth: Truth, query: Query) -> Iterable[Difference]:
+    """The appeal that each official reply belongs to."""
+    rows = query(f"SELECT id, ifNull(appeal, '') FROM gospulse.answers WHERE source = '{truth.summary.source}'")
+    yield from _unequal("answers", "id", truth.answers, rows)
+
+
+def _posts(truth: Truth, query: Query) -> Iterable[Difference]:
+    rows = query(
+        "SELECT post, page, place, ifNull(toString(toUnixTimestamp64Milli(published_at)), ''), "
+        "ifNull(toString(toUnixTimestamp64Milli(removed_at)), ''), ifNull(format, '') "
+        f"FROM gospulse.posts WHERE source = '{truth.summary.source}'"
+    )
+    yield from _unequal("posts", "post", truth.posts, rows)
+
+
+def _unequal(figure: str, key: str, expected: pl.DataFrame, rows: Sequence[Sequence[Any]]) -> Iterable[Difference]:
+    """Rows that differ from those of the truth, by their key; empty texts stand for NULL."""
+    texts = expected.select(pl.all().cast(pl.String).fill_null(""))
+    found = _frame(rows, dict.fromkeys(texts.columns, pl.String))
+    wanted, seen = ({row[0]: row for row in frame.select(key, pl.exclude(key)).iter_rows()} for frame in (texts, found))
+    for identity in sorted(wanted.keys() | seen.keys()):
+        ours, theirs = wanted.get(identity), seen.get(identity)
+        if ours != theirs:
+            yield Difference(figure, identity, _said(ours, texts.columns), _said(theirs, texts.columns))
+
+
+def _said(row: tuple[str, ...] | None, columns: list[str]) -> str:
+    return (
+        "none" if row is None else ", ".join(f"{name} {text or '-'}" for name, text in zip(columns, row, strict=True))
+    )
 
 
 def _outside(

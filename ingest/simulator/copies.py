@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.simulator.rows import Rows, no_rows
-from ingest.simulator.spec import FederationSpec
+from ingest.simulator.rows import APPEAL_KIND_COUNT, Rows, no_rows
+from ingest.simulator.spec import DAY_MS, FederationSpec
 
 #: Copies that are on their way push later records back; a margin keeps those meant to be within the window there.
 _MARGIN = 0.75
@@ -60,7 +60,7 @@ class Copies:
     def _plan(
         self, rows: Rows, partitions: NDArray[np.int64], position: NDArray[np.int64], rng: np.random.Generator
     ) -> None:
-        """Plan the copies of these rows; some of either kind get another place."""
+        """Plan the copies of these rows; some get another place, some of those about appeals another time."""
         due = position
         for number in (1, 2):
             again = np.flatnonzero(rows["repeats"] >= number)
@@ -76,8 +76,20 @@ class Copies:
             # Either the copy carries the other place, or the one that is sent first does.
             rows["place"][again[first]] = elsewhere[first]
             copies["place"][restamped & ~first] = elsewhere[restamped & ~first]
+            self._redate(rows, again, copies, number, rng)
             self._waiting = np.concatenate([self._waiting, copies])
             self._due = np.concatenate([self._due, np.column_stack([partitions[again], due[again]])])
+
+    def _redate(
+        self, rows: Rows, again: NDArray[np.int64], copies: Rows, number: int, rng: np.random.Generator
+    ) -> None:
+        """Give some facts about appeals two times: the copy has the corrected one, or the record before it."""
+        redated = (copies["kind"] < APPEAL_KIND_COUNT) & (rng.random(len(copies)) < self._spec.redate)
+        shifted = copies["at"] + rng.normal(0, DAY_MS, size=len(copies)).astype(np.int64)
+        shifted = np.clip(shifted, self._spec.start_ms, self._spec.end_ms - 1)
+        first = redated & (rng.random(len(copies)) < 0.5) & (number == 1)
+        rows["at"][again[first]] = shifted[first]
+        copies["at"][redated & ~first] = shifted[redated & ~first]
 
     def _distances(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         within = np.exp(rng.random(count) * np.log(self._within)).astype(np.int64)

@@ -14,7 +14,7 @@ from ingest.simulator.activity import Activity
 from ingest.simulator.copies import Copies
 from ingest.simulator.geography import choose_places
 from ingest.simulator.identities import Identities
-from ingest.simulator.lifecycle import consequences, further_messages
+from ingest.simulator.lifecycle import consequences, further_messages, returns
 from ingest.simulator.pages import Pages
 from ingest.simulator.readings import Message, ReadingsSource
 from ingest.simulator.records import Writer
@@ -138,14 +138,15 @@ class Federation:
         spec = self.spec
         rows = self.activity.draw(slots, count, self._next_fact, rng)
         self._next_fact += len(rows)
-        received = np.flatnonzero(rows["kind"] == KIND["appeal_received"])
-        appeals = rows[received]
+        received = rows["kind"] == KIND["appeal_received"]
+        again = returns(rows[received], spec.end_ms, rng)
+        again["fact"] = again["appeal"] = again["message"] = self._numbers(len(again))
+        appeals = np.concatenate([rows[received], again])
         further = further_messages(appeals, spec.end_ms, rng)
-        rows[received] = appeals
-        followers = consequences(appeals, spec.end_ms, rng)
-        followers["fact"] = np.arange(self._next_fact, self._next_fact + len(followers))
-        self._next_fact += len(followers)
-        rows = np.concatenate([rows, followers])
+        further["message"] = self._numbers(len(further))
+        followers = consequences(appeals, further, spec.end_ms, rng)
+        followers["fact"] = self._numbers(len(followers))
+        rows = np.concatenate([rows[~received], appeals, followers])
         self._choose_repeats(rows, rng)
         rows = np.concatenate([rows, further])
         rows["send"] = rows["at"]
@@ -156,6 +157,11 @@ class Federation:
         rows["send"][late] += np.exp(rng.uniform(low, high, size=len(late))).astype(np.int64)
         return rows
 
+    def _numbers(self, count: int) -> NDArray[np.int64]:
+        """Numbers that nothing has yet."""
+        self._next_fact += count
+        return np.arange(self._next_fact - count, self._next_fact)
+
     def _choose_repeats(self, rows: Rows, rng: np.random.Generator) -> None:
         again = rng.random(len(rows)) < self.spec.duplicates
         twice = again & (rng.random(len(rows)) < 0.15)
@@ -163,10 +169,11 @@ class Federation:
         rows["tracked"] |= again
 
     def _partitions(self, rows: Rows) -> NDArray[np.int64]:
-        """The partition of each row: that of its appeal or thread, and for engagement that of its page."""
+        """The partition of each row: that of its key (schemas.contract.keys)."""
         partitions: NDArray[np.int64] = self.pages.partition[rows["page"]]
         appeals = np.flatnonzero(rows["kind"] < APPEAL_KIND_COUNT)
-        partitions[appeals] = [self._partitioner(key) for key in self._writer.appeal_keys(rows[appeals])]
+        keys = self._writer.appeal_keys(rows[appeals])
+        partitions[appeals] = [self._partitioner(key.encode()) for key in keys]
         return partitions
 
 

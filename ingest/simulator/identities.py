@@ -16,6 +16,7 @@ APPEAL: Final = 2
 THREAD: Final = 3
 AUTHOR: Final = 4
 READING: Final = 5
+MESSAGE: Final = 6
 
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _U64: Final = (1 << 64) - 1
@@ -47,7 +48,7 @@ class Identities:
     def __init__(self, spec: FederationSpec) -> None:
         run = msgspec.json.encode(spec, order="deterministic")
         people = f"people of {spec.seed}".encode()
-        sources = ((EVENT, run), (APPEAL, run), (THREAD, run), (READING, run), (AUTHOR, people))
+        sources = ((EVENT, run), (APPEAL, run), (THREAD, run), (MESSAGE, run), (READING, run), (AUTHOR, people))
         self._keys = {domain: _keys(domain, source) for domain, source in sources}
 
     def words(self, domain: int, numbers: Numbers) -> Words:

@@ -6,23 +6,29 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
 from ingest.simulator.geography import Place
-from ingest.simulator.identities import APPEAL, AUTHOR, EVENT, THREAD, Identities
+from ingest.simulator.identities import APPEAL, AUTHOR, EVENT, MESSAGE, THREAD, Identities
 from ingest.simulator.pages import NETWORKS, Pages
 from ingest.simulator.rows import (
     APPEAL_KIND_COUNT,
     CHANNEL,
     CHANNELS,
-    KIND,
     RESPONDERS,
-    THREAD_ONLY,
     TOPICS,
     Rows,
 )
 from ingest.simulator.spec import FederationSpec
-from schemas.contract.events import ENTRANCES, FORMATS, KINDS
+from schemas.contract.events import ENTRANCES, FORMATS, KINDS, NATURES
 
-_RATED: Final = KIND["appeal_rated"]
+#: What a record about an appeal may name: column, domain of its identity, field. The first one gives its Kafka key.
+_NAMES: Final = (
+    ("appeal", APPEAL, "appeal"),
+    ("thread", THREAD, "thread"),
+    ("reply", MESSAGE, "reply_to"),
+    ("message", MESSAGE, "message"),
+)
 
 
 class Writer:
@@ -44,15 +50,18 @@ class Writer:
         self._places = [f'{place.code}"' for place in places]
         self._formats = [f',"format":"{name}"' for name in FORMATS]
         self._topics = [f',"topic":"{topic}"' for topic in TOPICS]
+        self._natures = [f',"nature":"{nature}"' for nature in NATURES]
         self._responders = [f',"responder":{json.dumps(name, ensure_ascii=False)}' for name in RESPONDERS]
 
-    def appeal_keys(self, rows: Rows) -> list[bytes]:
-        """The Kafka keys of rows about appeals: the identity of the appeal, else that of the thread."""
-        appeals, threads = (self._identities.hexes(domain, rows["appeal"]) for domain in (APPEAL, THREAD))
-        return [
-            (threads if alone else appeals)[32 * i : 32 * i + 32].encode()
-            for i, alone in enumerate((rows["thread"] == THREAD_ONLY).tolist())
-        ]
+    def appeal_keys(self, rows: Rows) -> list[str]:
+        """The Kafka keys of rows about appeals: the identity of the appeal, else of the thread, else of the message."""
+        keys = [""] * len(rows)
+        for column, domain, _ in reversed(_NAMES):
+            named = np.flatnonzero(rows[column] >= 0)
+            hexes = self._identities.hexes(domain, rows[column][named])
+            for place, number in enumerate(named.tolist()):
+                keys[number] = hexes[32 * place : 32 * place + 32]
+        return keys
 
     def records(self, rows: Rows) -> list[tuple[bytes, bytes]]:
         """Key and value of each row, in order."""
@@ -88,25 +97,16 @@ class Writer:
     def _appeal_records(self, rows: Rows) -> Iterator[tuple[bytes, bytes]]:
         hexes = self._identities.hexes
         ids, authors = hexes(EVENT, rows["fact"]), hexes(AUTHOR, rows["author"])
-        appeals, threads = hexes(APPEAL, rows["appeal"]), hexes(THREAD, rows["appeal"])
         columns = (
-            "fact",
-            "kind",
-            "at",
-            "page",
-            "channel",
-            "entrance",
-            "place",
-            "thread",
-            "author",
-            "topic",
-            "responder",
-            "urgent",
-        )
+            "kind", "at", "page", "channel", "entrance", "place", "author", "post", "topic", "responder", "nature",
+            "rating", "urgent",
+        )  # fmt: skip
         start = 0
-        for fact, kind, at, page, channel, entrance, place, thread, author, topic, responder, urgent in zip(
-            *(rows[column].tolist() for column in columns), strict=True
-        ):
+        for (
+            key, names, kind, at, page, channel, entrance, place, author, post, topic, responder, nature, rating, urgent
+        ) in zip(
+            self.appeal_keys(rows), self._names(rows), *(rows[column].tolist() for column in columns), strict=True
+        ):  # fmt: skip
             end = start + 32
             if page >= 0 and self._channels[page] == channel:
                 where = self._of_page[page]
@@ -115,21 +115,31 @@ class Writer:
                 where = f'{self._source}{CHANNELS[channel]}{on_page}","entrance":"'
             text = (
                 f'{{"v":1,"id":"{ids[start:end]}{self._kinds[kind]}{at}{where}'
-                f"{self._entrances[entrance]}{self._places[place]}"
+                f"{self._entrances[entrance]}{self._places[place]}{names}"
             )
-            if thread != THREAD_ONLY:
-                text += f',"appeal":"{appeals[start:end]}"'
-            text += f',"thread":"{threads[start:end]}"'
             if author >= 0:
                 text += f',"author":"{authors[start:end]}"'
+            if post >= 0:
+                text += f',"object":"{self._pages.ids[page]}_{post}"'
             if topic >= 0:
                 text += self._topics[topic]
             if responder >= 0:
                 text += self._responders[responder]
-            if kind == _RATED:
-                text += f',"rating":{1 + fact % 5}'
+            if nature >= 0:
+                text += self._natures[nature]
+            if rating >= 0:
+                text += f',"rating":{rating}'
             if urgent:
                 text += ',"urgent":true'
-            key = threads if thread == THREAD_ONLY else appeals
-            yield key[start:end].encode(), (text + "}").encode()
+            yield key.encode(), (text + "}").encode()
             start = end
+
+    def _names(self, rows: Rows) -> list[str]:
+        """What each row names, as fields of JSON."""
+        names = [""] * len(rows)
+        for column, domain, field in _NAMES:
+            named = np.flatnonzero(rows[column] >= 0)
+            hexes = self._identities.hexes(domain, rows[column][named])
+            for place, number in enumerate(named.tolist()):
+                names[number] += f',"{field}":"{hexes[32 * place : 32 * place + 32]}"'
+        return names

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.contract.events import APPEAL_KINDS, ENTRANCES, FORMATS, KINDS
+from schemas.contract.events import APPEAL_KINDS, ENTRANCES, FORMATS, KINDS, NATURES
 from schemas.reference import reference_data
 
 CHANNELS: Final = ("vk", "ok", "telegram", "max", "pos", "email", "office", "other")
@@ -18,17 +18,16 @@ KIND: Final = {kind: number for number, kind in enumerate(KINDS)}
 ENTRANCE: Final = {entrance: number for number, entrance in enumerate(ENTRANCES)}
 CHANNEL: Final = {channel: number for number, channel in enumerate(CHANNELS)}
 FORMAT_COUNT: Final = len(FORMATS)
+NATURE_COUNT: Final = len(NATURES)
 #: Kinds below this number are those of appeals.
 APPEAL_KIND_COUNT: Final = len(APPEAL_KINDS)
 
-#: What a row says about its conversation: nothing, appeal and thread, or the thread alone.
-NO_THREAD: Final = 0
-APPEAL_AND_THREAD: Final = 1
-THREAD_ONLY: Final = 2
+#: Threads and messages from this number on belong to no citizen: an answer that names them is unmatched.
+UNKNOWN: Final = 1 << 50
 
 #: One record. Numbers below zero stand for null; ``fact`` is the fact's number (its copies share it), ``send`` the
 #: moment at which it arrives, ``repeats`` how many copies of it will be sent, ``tracked`` whether other records share
-#: the fact.
+#: the fact. ``appeal``, ``thread``, ``message`` and ``reply`` are what the record names, as in the contract.
 ROW: Final = np.dtype(
     [
         ("fact", np.int64),
@@ -36,6 +35,9 @@ ROW: Final = np.dtype(
         ("send", np.int64),
         ("author", np.int64),
         ("appeal", np.int64),
+        ("thread", np.int64),
+        ("message", np.int64),
+        ("reply", np.int64),
         ("page", np.int32),
         ("place", np.int32),
         ("amount", np.int32),
@@ -46,12 +48,17 @@ ROW: Final = np.dtype(
         ("entrance", np.int8),
         ("responder", np.int8),
         ("format", np.int8),
-        ("thread", np.int8),
+        ("nature", np.int8),
+        ("rating", np.int8),
         ("repeats", np.int8),
         ("urgent", np.bool_),
         ("tracked", np.bool_),
     ]
 )
+
+_NULLABLE: Final = (
+    "author", "appeal", "thread", "message", "reply", "page", "post", "topic", "responder", "format", "nature", "rating"
+)  # fmt: skip
 
 Rows = NDArray[np.void]
 
@@ -60,7 +67,7 @@ def new_rows(count: int, first_fact: int) -> Rows:
     """``count`` rows with fresh fact numbers; every nullable column is null, every amount 1."""
     rows: Rows = np.zeros(count, dtype=ROW)
     rows["fact"] = np.arange(first_fact, first_fact + count)
-    for column in ("author", "appeal", "page", "post", "topic", "responder", "format"):
+    for column in _NULLABLE:
         rows[column] = -1
     rows["amount"] = 1
     return rows

@@ -47,6 +47,8 @@ class FederationSpec(Struct, frozen=True, kw_only=True):
     beyond_window: float = 0.0
     #: Copies that carry another place than the first.
     restamp: float = 0.0
+    #: Copies about appeals (receipts, answers, changes) that carry another time than the first, up to days apart.
+    redate: float = 0.0
     #: Events that arrive minutes to days after they happened.
     late: float = 0.0
     #: Neighbours in time arrive in another order, up to this much apart.
@@ -95,7 +97,7 @@ def check(spec: FederationSpec) -> FederationSpec:
         raise SpecError(f"Municipalities must be at least one a region and at most {MAX_MUNICIPALITIES:,}.")
     if not spec.municipalities <= spec.pages <= MAX_PAGES:
         raise SpecError(f"Pages must be at least one a municipality and at most {MAX_PAGES:,}.")
-    for name in ("appeal_share", "duplicates", "beyond_window", "restamp", "late"):
+    for name in ("appeal_share", "duplicates", "beyond_window", "restamp", "redate", "late"):
         if not 0 <= getattr(spec, name) <= 1:
             raise SpecError(f"The share `{name}` must lie between 0 and 1.")
     if spec.duplicates > 0.5:

@@ -1,4 +1,4 @@
-"""The tally: the true figures of what was sent so far, in memory that grows with cells and not with records."""
+"""The tally: the true figures of the records sent so far. Memory grows with cells, appeals and posts only."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ingest.simulator.identities import APPEAL, Identities
+from ingest.simulator.lives import Lives, lives_of
 from ingest.simulator.rhythm import LocalTime
-from ingest.simulator.rows import KIND, THREAD_ONLY, Rows
+from ingest.simulator.rows import APPEAL_KIND_COUNT, KIND, Rows, no_rows
 from ingest.simulator.spec import DAY_MS, HOUR_MS, FederationSpec
-from schemas.contract.events import ACTIVE_KINDS, ANSWER_KINDS, KINDS
+from schemas.contract.events import ACTIVE_KINDS, KINDS, POST_KINDS
 
 #: What a record is to the counters. Whether one between is dropped depends on where it falls on the grid of chunks.
 FIRST: Final = 0
@@ -25,6 +26,7 @@ BEYOND: Final = 3
 CELL: Final = ("place", "page", "hour", "kind")
 PERSON: Final = ("day", "place", "page", "author")
 APPEALS: Final = ("day", "entrance", "channel", "place")
+POST: Final = ("page", "post", "kind")
 READING: Final = ("metric", "object", "period_from", "period_to")
 _COMPACT_ROWS: Final = 1_000_000
 #: Moscow's day is that of UTC+3 since the end of 2014.
@@ -90,13 +92,13 @@ class Tally:
         self._cells = _Frames(lambda frame: frame.group_by(CELL).sum())
         self._people = _Frames(lambda frame: frame.group_by(PERSON).agg(pl.col("perhaps").min()))
         self._appeals = _Frames(lambda frame: frame.group_by(APPEALS).sum())
-        self._received = _Frames(lambda frame: frame.unique())
-        self._answered = _Frames(lambda frame: frame.unique())
+        self._posts = _Frames(lambda frame: frame.unique(POST, keep="first", maintain_order=True))
+        self._conversations: list[Rows] = []
         self._readings = _Frames(
             lambda frame: frame.sort("observed_at", "order").unique(READING, keep="last", maintain_order=True)
         )
-        self._kind_of_answer = np.array([KIND[kind] for kind in sorted(ANSWER_KINDS)])
         self._active = np.array([KIND[kind] for kind in sorted(ACTIVE_KINDS)])
+        self._of_posts = np.array([KIND[kind] for kind in POST_KINDS])
         self.repeats = Repeats()
         self.facts = np.zeros(len(KINDS), dtype=np.int64)
         self.events = 0
@@ -118,8 +120,10 @@ class Tally:
         people = (status != WITHIN) & np.isin(rows["kind"], self._active) & (rows["author"] >= 0)
         self._count_people(rows[people], status[people] == BETWEEN)
         self._count_appeals(rows[first & (rows["kind"] == KIND["appeal_received"])])
-        answers = rows[first & np.isin(rows["kind"], self._kind_of_answer)]
-        self._answered.add(pl.DataFrame({"appeal": answers["appeal"], "by_name": answers["thread"] != THREAD_ONLY}))
+        # Of the copies of a fact the first one stands; further messages of an appeal are news all the same.
+        received = rows["kind"] == KIND["appeal_received"]
+        self._conversations.append(rows[(rows["kind"] < APPEAL_KIND_COUNT) & (first | received)])
+        self._count_posts(rows[first & np.isin(rows["kind"], self._of_posts)])
 
     def add_readings(self, readings: Sequence[SentReading]) -> None:
         """Count readings that were sent in this order."""
@@ -143,13 +147,13 @@ class Tally:
         """``count`` of appeals by :data:`APPEALS`, numbers; the day is Moscow's."""
         return self._appeals.whole()
 
-    def answered(self, *, by_name: bool = False) -> int:
-        """How many of the appeals that were sent have a reply, interim or final (``by_name``: one that names them)."""
-        received, answered = self._received.whole(), self._answered.whole()
-        if not len(received) or not len(answered):
-            return 0
-        answers = answered.filter(pl.col("by_name")) if by_name else answered
-        return len(received.join(answers, on="appeal", how="semi"))
+    def lives(self) -> Lives:
+        """What became of the appeals, and where the answers belong."""
+        return lives_of(np.concatenate([no_rows(), *self._conversations]), self._identities)
+
+    def posts(self) -> pl.DataFrame:
+        """What stands of posts: :data:`POST` as numbers, then ``place``, ``at`` and ``format``."""
+        return self._posts.whole()
 
     def readings(self) -> pl.DataFrame:
         """The latest observation of each :data:`READING`."""
@@ -206,6 +210,8 @@ class Tally:
         day = ((rows["at"] + _MOSCOW_MS) // DAY_MS).astype(np.int32)
         columns = {"day": day, **{name: rows[name] for name in APPEALS[1:]}}
         self._appeals.add(pl.DataFrame(columns).group_by(APPEALS).agg(pl.len().cast(pl.Int64).alias("count")))
-        self._received.add(pl.DataFrame({"appeal": rows["appeal"]}))
         if len(rows):
             self.identities_xor ^= int(np.bitwise_xor.reduce(self._identities.words(APPEAL, rows["appeal"])))
+
+    def _count_posts(self, rows: Rows) -> None:
+        self._posts.add(pl.DataFrame({name: rows[name] for name in (*POST, "place", "at", "format")}))

@@ -11,11 +11,12 @@ import polars as pl
 from msgspec import Struct
 
 from ingest.simulator.federation import Federation
+from ingest.simulator.lives import ANSWERS, LIVES
 from ingest.simulator.pages import Page
-from ingest.simulator.rows import CHANNELS, TOPICS
+from ingest.simulator.rows import CHANNELS, KIND, TOPICS
 from ingest.simulator.spec import FederationSpec
 from ingest.simulator.tally import Repeats
-from schemas.contract.events import ENTRANCES, KINDS
+from schemas.contract.events import ENTRANCES, FORMATS, KINDS
 
 FORMAT: Final = 2
 _CELLS: Final = {
@@ -29,6 +30,14 @@ _APPEALS: Final = {
 _READINGS: Final = {
     "metric": pl.String, "object": pl.String, "period_from": pl.Int64, "period_to": pl.Int64, "observed_at": pl.Int64,
     "value": pl.Int64, "place": pl.String, "channel": pl.String, "entrance": pl.String,
+}  # fmt: skip
+_POSTS: Final = {
+    "post": pl.String, "page": pl.String, "place": pl.String, "published_at": pl.Int64, "removed_at": pl.Int64,
+    "format": pl.String,
+}  # fmt: skip
+_FRAMES: Final[dict[str, dict[str, type[pl.DataType]]]] = {
+    "appeals": _APPEALS, "cells": _CELLS, "people": _PEOPLE, "readings": _READINGS, "lives": LIVES, "answers": ANSWERS,
+    "posts": _POSTS,
 }  # fmt: skip
 
 
@@ -72,8 +81,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     appeals_xor: str
     #: Appeals with at least one official reply, interim or final.
     appeals_replied: int
-    #: Of these, those to which a reply names its appeal; the others are found by their conversation.
-    appeals_replied_by_name: int
+    #: Official replies that belong to no appeal.
+    answers_unmatched: int
     readings: int
     spikes: list[SpikeTruth]
 
@@ -86,6 +95,8 @@ class Truth(Struct, frozen=True):
     counters count again (``beyond``) and of those where that depends on the grid's place (``between``).
     ``people``: day (the place's, ISO), place, page, distinct active accounts, and how many of
     them the tables may lack. ``readings``: the latest observations.
+    ``lives``: what became of each appeal; ``answers``: the appeal that each reply belongs to (empty: to none);
+    ``posts``: each post with its times; times in milliseconds UTC.
     """
 
     summary: Summary
@@ -93,6 +104,9 @@ class Truth(Struct, frozen=True):
     cells: pl.DataFrame
     people: pl.DataFrame
     readings: pl.DataFrame
+    lives: pl.DataFrame
+    answers: pl.DataFrame
+    posts: pl.DataFrame
 
 
 def truth_of(federation: Federation, *, complete: bool) -> Truth:
@@ -101,6 +115,7 @@ def truth_of(federation: Federation, *, complete: bool) -> Truth:
     places = [place.code for place in federation.places]
     pages = [*federation.pages.ids, ""]  # number -1 stands for none
     appeals = _named(tally.appeals(), _APPEALS, places=places, pages=pages)
+    lives = tally.lives()
     summary = Summary(
         format=FORMAT,
         note="Synthetic: every page, account, appeal and figure of this run is invented.",
@@ -116,8 +131,8 @@ def truth_of(federation: Federation, *, complete: bool) -> Truth:
         copies_unsent=federation.copies_unsent,
         appeals=int(appeals["count"].sum()),
         appeals_xor=f"{tally.identities_xor:016x}",
-        appeals_replied=tally.answered(),
-        appeals_replied_by_name=tally.answered(by_name=True),
+        appeals_replied=len(lives.lives.drop_nulls("first_answer_at")),
+        answers_unmatched=len(lives.answers.filter(pl.col("appeal") == "")),
         readings=tally.readings_sent,
         spikes=[
             SpikeTruth(places[spike.place], TOPICS[spike.topic], spike.start_ms, spike.end_ms, spike.appeals)
@@ -135,6 +150,9 @@ def truth_of(federation: Federation, *, complete: bool) -> Truth:
         _named(tally.cells(), _CELLS, places=places, pages=pages),
         _named(people, _PEOPLE, places=places, pages=pages),
         _in_order(tally.readings(), _READINGS),
+        _in_order(lives.lives, LIVES),
+        _in_order(lives.answers, ANSWERS),
+        _posts(tally.posts(), places=places, pages=pages),
     )
 
 
@@ -147,7 +165,7 @@ def write_truth(federation: Federation, path: Path, *, complete: bool = True) ->
     truth = truth_of(federation, complete=complete)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        for name in ("appeals", "cells", "people", "readings"):
+        for name in _FRAMES:
             getattr(truth, name).write_ndjson(path / f"{name}.ndjson")
         pages: list[Page] = federation.pages.register(federation.places)
         (path / "pages.ndjson").write_bytes(msgspec.json.Encoder().encode_lines(pages))
@@ -163,17 +181,38 @@ def load_truth(path: Path) -> Truth:
     """The truth that :func:`write_truth` left in the directory ``path``. Raises TruthError where there is none."""
     try:
         summary = msgspec.json.decode((path / "summary.json").read_bytes(), type=Summary)
-        frames = [
-            pl.read_ndjson(path / f"{name}.ndjson", schema=schema)
-            for name, schema in (("appeals", _APPEALS), ("cells", _CELLS), ("people", _PEOPLE), ("readings", _READINGS))
-        ]
+        frames = {name: pl.read_ndjson(path / f"{name}.ndjson", schema=schema) for name, schema in _FRAMES.items()}
     except OSError as error:
         raise TruthError(f"{path} holds no truth of a simulation: {error.strerror or error}.") from error
     except msgspec.DecodeError as error:
         raise TruthError(f"{path / 'summary.json'} is not the summary of a simulation: {error}.") from error
     if summary.format != FORMAT:
         raise TruthError(f"{path} was written by another release (format {summary.format}, this one reads {FORMAT}).")
-    return Truth(summary, *frames)
+    return Truth(summary, **frames)
+
+
+def _posts(frame: pl.DataFrame, *, places: list[str], pages: list[str]) -> pl.DataFrame:
+    """One row a post. What its publication says stands before what its removal says."""
+    if not len(frame):
+        return _in_order(frame, _POSTS)
+    published = pl.col("kind") == KIND["post_published"]
+    by_post = (
+        frame.with_columns(
+            pl.when(published).then("at").alias("published_at"), pl.when(~published).then("at").alias("removed_at")
+        )
+        .sort(~published)
+        .group_by("page", "post")
+        .agg(pl.col("place", "format").first(), pl.col("published_at", "removed_at").max())
+    )
+    forms = pl.Series((*FORMATS, ""), dtype=pl.String)
+    page = pl.Series(pages, dtype=pl.String).gather(by_post["page"].cast(pl.Int64))
+    columns = by_post.with_columns(
+        page.alias("page"),
+        (page + "_" + by_post["post"].cast(pl.String)).alias("post"),
+        pl.Series("place", places, dtype=pl.String).gather(by_post["place"].cast(pl.Int64)),
+        forms.gather(by_post["format"].cast(pl.Int64)).alias("format"),
+    )
+    return _in_order(columns, _POSTS)
 
 
 def _named(

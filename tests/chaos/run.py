@@ -51,6 +51,7 @@ class Course(Struct, frozen=True, kw_only=True):
     duplicates: float = 0.05
     beyond_window: float = 0.15
     restamp: float = 0.2
+    redate: float = 0.2
     late: float = 0.05
     out_of_order_s: int = 30
 
@@ -141,6 +142,7 @@ def _feeding(course: Course, truth: Path) -> list[str]:
         "--duplicates": course.duplicates,
         "--beyond-window": course.beyond_window,
         "--restamp": course.restamp,
+        "--redate": course.redate,
         "--late": course.late,
         "--out-of-order": course.out_of_order_s,
         "--truth": truth,

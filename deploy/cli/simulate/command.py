@@ -74,6 +74,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     faults.add_argument("--restamp", type=float, metavar="SHARE", help="share of copies with another place")
     faults.add_argument(
+        "--redate", type=float, metavar="SHARE", help="share of copies about appeals with a corrected time"
+    )
+    faults.add_argument(
         "--late", type=float, metavar="SHARE", help="share of events that arrive a minute to three days late"
     )
     faults.add_argument(
@@ -203,6 +206,7 @@ def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
         "duplicates": args.duplicates,
         "beyond_window": args.beyond_window,
         "restamp": args.restamp,
+        "redate": args.redate,
         "late": args.late,
         "out_of_order_ms": None if args.out_of_order is None else round(args.out_of_order * 1000),
         "chunk": args.chunk,

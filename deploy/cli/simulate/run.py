@@ -105,6 +105,7 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
     table.add_row("Facts", f"{summary.facts:,}")
     table.add_row("Appeals", f"{summary.appeals:,}")
     table.add_row("Appeals with a reply", f"{summary.appeals_replied:,}")
+    table.add_row("Replies that belong to no appeal", f"{summary.answers_unmatched:,}")
     table.add_row("Repeats within the window", f"{summary.repeats.within:,}")
     if summary.repeats.between:
         table.add_row("Repeats at the window's edge", f"{summary.repeats.between:,}")
