@@ -68,7 +68,7 @@ class Producer:
             await asyncio.wait_for(producer.start(), patience)
         except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
             await producer.stop()
-            raise DeliveryError(reason(error)) from error
+            raise DeliveryError(f"no broker lets us in at {', '.join(self._connection.bootstrap)}") from error
         self._producer = producer
 
     async def reach(self, *topics: str) -> None:
@@ -166,7 +166,9 @@ def reason(error: BaseException) -> str:
     """An error of aiokafka on one line, without the names of its classes where it says more."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    # aiokafka's errors begin with the name of their class.
+    text = " ".join(str(error).split()).removeprefix(type(error).__name__).lstrip(": ").rstrip(".")
+    return text or type(error).__name__
 
 
 def quiet_aiokafka() -> None:

@@ -80,8 +80,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(
-            f"Port {config.port} or {config.web_port} on {config.host} cannot be used: {error.strerror}; choose"
-            " another with GOSPULSE_WEBHOOK_PORT or --web-port.",
+            f"Port {config.port} or {config.web_port} on {config.host} cannot be used:"
+            f" {os.strerror(error.errno or 0).lower()}. Choose others with --port and --web-port.",
         ) from error
     finally:
         addresses.forget(settings.data, name)
