@@ -67,7 +67,7 @@ class LifeWriter:
         self._record_step(begun=version)
         try:
             roots = self._conversations_of(news)
-            written = self._refresh(roots, version)
+            written = self._refresh(roots, news.get("appeals", set()), version)
         except BaseException:
             # An insert may still be on its way: under another name this step stays unfinished for ever.
             self._name = self._new_name()
@@ -143,15 +143,16 @@ class LifeWriter:
         roots.threads |= names
         return roots
 
-    def _refresh(self, roots: _Roots, version: int) -> int:
+    def _refresh(self, roots: _Roots, new: set[str], version: int) -> int:
         written = 0
         threads, appeals = sorted(roots.threads), sorted(roots.appeals)
         for start in range(0, max(len(threads), len(appeals)), CONVERSATIONS_AT_ONCE):
             portion = slice(start, start + CONVERSATIONS_AT_ONCE)
-            written += self._refresh_portion(set(threads[portion]), set(appeals[portion]), version)
+            written += self._refresh_portion(set(threads[portion]), set(appeals[portion]), new, version)
         return written
 
-    def _refresh_portion(self, threads: set[str], appeals: set[str], version: int) -> int:
+    def _refresh_portion(self, threads: set[str], appeals: set[str], new: set[str], version: int) -> int:
+        """``new`` are the appeals of which there are new copies."""
         conversations = self._read(threads, appeals)
         if not conversations.received and not conversations.happenings:
             return 0
@@ -179,7 +180,9 @@ class LifeWriter:
                 for identity, appeal in changed_matches
             ),
         )
-        write_appeal_rows(self._client, self._generation, replayed.lives.keys(), version)
+        # A row changes with its life or its fact.
+        changed = {appeal for appeal, _ in changed_lives} | (new & replayed.lives.keys())
+        write_appeal_rows(self._client, self._generation, changed, version)
         return len(changed_lives)
 
     def _read(self, threads: set[str], appeals: set[str]) -> Conversations:

@@ -185,6 +185,7 @@ class Counting:
 def test_two_thousand_appeals_under_one_post_cost_two_thousand_writes(log: StoredLog, one_thread: bool) -> None:
     """In ten steps, whether each citizen has a thread or an importer gives them all one: formerly 11,000 writes."""
     counting = Counting(log.client)
+    log.client.command(f"SYSTEM STOP MERGES gospulse_data.appeal_rows_g{log.generation}")
     refresher = Refresher(counting, log.generation)  # type: ignore[arg-type]
     for step in range(10):
         appeals = range(step * 200, step * 200 + 200)
@@ -196,6 +197,7 @@ def test_two_thousand_appeals_under_one_post_cost_two_thousand_writes(log: Store
         refresher.step(hurry=True)
     assert counting.lives == 2_000
     assert log.rows("SELECT count() FROM gospulse_data.lives_g{g} FINAL") == [(2_000,)]
+    assert log.rows("SELECT count() FROM gospulse_data.appeal_rows_g{g}") == [(2_000,)]
     # What is told again changes nothing, and nothing is written for it.
     log.append(received("5", T0 + 5, thread=hex32("t" if one_thread else "5")), appended=LATER)
     refresher.step(hurry=True)
