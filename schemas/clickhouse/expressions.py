@@ -11,45 +11,44 @@ from schemas.reference.reference_data import namespaces, regions, zone_exception
 
 #: The condition on a row of the reference data that it is in force today (Moscow): not one that begins in the future.
 IN_FORCE: Final = "valid_from <= toDate(now('Europe/Moscow')) AND ifNull(valid_to > toDate(now('Europe/Moscow')), true)"
+_RULES_OF_APPEALS: Final = """(
+    SELECT groupArray((
+        ifNull(p.entrance, ''), p.place_prefix, p.source, p.valid_from, ifNull(p.valid_to, toDate('2149-06-06')), p.rank
+    ))
+    FROM gospulse.precedence AS p
+    WHERE p.metric = 'appeals'
+)"""
+_RULES_OF_LEVELS: Final = """(
+    SELECT groupArray((
+        p.metric, p.place_prefix, p.source, p.valid_from, ifNull(p.valid_to, toDate('2149-06-06')), p.rank
+    ))
+    FROM gospulse.precedence AS p
+    WHERE p.metric != 'appeals'
+)"""
 #: An expression over ``entrance``, ``place``, ``day`` and ``source``: the rank of a source of counted appeals, 1 first;
 #: 0 where it does not stand. The rules of one entrance go before those of all, then those of the longest prefix. Where
 #: no rule applies, facts go before totals.
-PRECEDENCE_OF_APPEALS: Final = """if(
+PRECEDENCE_OF_APPEALS: Final = f"""multiIf(
+    empty({_RULES_OF_APPEALS}), if(source = 'facts', 1, 2),
     empty(arrayFilter(
         rule -> rule.1 IN ('', entrance) AND startsWith(place, rule.2) AND day >= rule.4 AND day < rule.5,
-        (
-            SELECT groupArray((
-                ifNull(p.entrance, ''), p.place_prefix, p.source, p.valid_from,
-                ifNull(p.valid_to, toDate('2149-06-06')), p.rank
-            ))
-            FROM gospulse.precedence AS p
-            WHERE p.metric = 'appeals'
-        )
-    ) AS rules),
-    if(source = 'facts', 1, 2),
+        {_RULES_OF_APPEALS}
+    ) AS rules), if(source = 'facts', 1, 2),
     arrayFirst(
         rule -> rule.3 = source AND length(rule.2) + if(rule.1 = '', 0, 100)
             = arrayMax(arrayMap(other -> length(other.2) + if(other.1 = '', 0, 100), rules)),
         rules
     ).6
 )"""
-
 #: The same for levels of pages and posts, over ``metric``, ``place``, ``period_from`` and ``source``; 1 where no rule
 #: applies: then the latest observation stands, whatever its source.
-PRECEDENCE_OF_LEVELS: Final = """if(
+PRECEDENCE_OF_LEVELS: Final = f"""multiIf(
+    empty({_RULES_OF_LEVELS}), 1,
     empty(arrayFilter(
         rule -> rule.1 = metric AND startsWith(place, rule.2)
             AND toDate(period_from) >= rule.4 AND toDate(period_from) < rule.5,
-        (
-            SELECT groupArray((
-                p.metric, p.place_prefix, p.source, p.valid_from,
-                ifNull(p.valid_to, toDate('2149-06-06')), p.rank
-            ))
-            FROM gospulse.precedence AS p
-            WHERE p.metric != 'appeals'
-        )
-    ) AS rules),
-    1,
+        {_RULES_OF_LEVELS}
+    ) AS rules), 1,
     arrayFirst(
         rule -> rule.3 = source AND length(rule.2) = arrayMax(arrayMap(other -> length(other.2), rules)),
         rules
