@@ -55,6 +55,33 @@ PRECEDENCE_OF_LEVELS: Final = f"""multiIf(
     ).6
 )"""
 
+#: Every figure that a source reported for the share: day, place, entrance, source, value, observed and rank.
+REPORTED_FOR_SHARE: Final = f"""SELECT day, place, entrance, source, value, observed, {PRECEDENCE_OF_APPEALS} AS rank
+FROM
+(
+    SELECT
+        day,
+        place,
+        tupleElement(entry, 1) AS entrance,
+        'facts' AS source,
+        tupleElement(entry, 2) AS value,
+        toDateTime64(0, 3, 'UTC') AS observed
+    FROM gospulse.place_day
+    ARRAY JOIN [('public_page', appeals_public_page), ('social_other', appeals_social_other)] AS entry
+    WHERE value > 0
+    UNION ALL
+    SELECT r.day AS day, toString(r.place), toString(r.entrance), toString(r.source), r.appeals, r.observed_at
+    FROM (SELECT * FROM gospulse_data.totals_g{{generation}} FINAL) AS r
+    LEFT JOIN
+    (
+        SELECT period, max(version) AS head
+        FROM gospulse_data.refreshed_g{{generation}}
+        WHERE rollup = 'place_hour'
+        GROUP BY period
+    ) AS h ON toStartOfHour(r.period_from) = h.period
+    WHERE r.version >= h.head AND r.day > toDate(0) AND r.entrance IN ('public_page', 'social_other')
+)"""
+
 
 def region_of_place() -> str:
     """An expression over a column ``place``: the code of its region, NULL for places from elsewhere and unknown ones.

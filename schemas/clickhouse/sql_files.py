@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from schemas.clickhouse.expressions import (
     IN_FORCE,
-    PRECEDENCE_OF_APPEALS,
     PRECEDENCE_OF_LEVELS,
+    REPORTED_FOR_SHARE,
     day_of_period,
     region_of_place,
 )
@@ -166,7 +166,7 @@ def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
         "minimum_sample": str(rendering.minimum_sample),
         "region_of_place": region_of_place(),
         "day_of_period": day_of_period(),
-        "precedence_of_appeals": PRECEDENCE_OF_APPEALS,
+        "reported_for_share": REPORTED_FOR_SHARE.replace("{generation}", str(generation)),
         "precedence_of_levels": PRECEDENCE_OF_LEVELS,
         "in_force": IN_FORCE,
         "shown_appeals": shown_appeals().replace("{generation}", str(generation)),
