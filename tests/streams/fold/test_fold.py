@@ -119,6 +119,13 @@ def test_a_fact_keeps_the_hours_and_names_of_all_copies_and_the_contents_of_the_
     assert sum(table == "appeals" for _, table, _ in tables.facts["fact_hours"]) == 2
 
 
+def test_messages_of_one_appeal_are_copies_of_one_fact_in_its_hour() -> None:
+    appeal = hex32(("appeal", 1))
+    rows = folded([event(n, "appeal_received", appeal=appeal, message=hex32(("m", n))) for n in (1, 2)])
+    keys = {(row["fact"], row["key"]) for row in rows_of(rows, "fact_hours")}
+    assert keys == {("appeals", appeal), ("messages", hex32(("m", 1))), ("messages", hex32(("m", 2)))}
+
+
 def test_a_post_is_a_fact_and_counted() -> None:
     post = {"page": "vk:1", "object": "vk:1_7"}
     rows = folded([event(1, "post_published", format="photo", **post), event(2, "post_removed", **post)])

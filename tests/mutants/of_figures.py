@@ -1,0 +1,170 @@
+"""Mutants of roll-ups and lives, of the views and their precedence, and of the spike detector."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+LIFE: Final = "tests/streams/refresh/test_lifecycle.py"
+IDENTITY: Final = "tests/streams/refresh/test_identity.py"
+REFRESH: Final = "tests/streams/refresh/test_refresh.py"
+SHARE: Final = "tests/schemas/clickhouse/test_share_and_totals.py"
+CORE: Final = "tests/streams/spikes/test_core.py"
+
+MUTANTS: Final = (
+    Mutant(
+        "streams/refresh/lifecycle.py",
+        "heapq.heappush(awaiting, (-number[identity], identity))",
+        "heapq.heappush(awaiting, (number[identity], identity))",
+        "an answer closes the oldest appeal of its thread instead of the latest",
+        (LIFE,),
+    ),
+    Mutant(
+        "streams/refresh/lifecycle.py",
+        "return self.open and self.gone is None",
+        "return self.open",
+        "an answer is given to a withdrawn appeal instead of the one that waits",
+        (LIFE,),
+    ),
+    Mutant(
+        "streams/refresh/lifecycle.py",
+        "return not self._known or len(self._exceptions) < len(self._known)",
+        "return not self._exceptions",
+        "an appeal is removed with its first message instead of its last",
+        (LIFE,),
+    ),
+    Mutant(
+        "streams/refresh/lifecycle.py",
+        "return by_appeal() or by_message()",
+        "return by_appeal()",
+        "an answer to a message does not close the appeal of its citizen",
+        (LIFE,),
+    ),
+    Mutant(
+        "streams/refresh/lifecycle.py",
+        '"reopened", None, None',
+        '"reopened", None, self.answered_at',
+        "a reopened appeal stays answered",
+        (LIFE,),
+    ),
+    Mutant(
+        "streams/refresh/conversations.py",
+        "version = self._known()",
+        "version = 1",
+        "lives of a refresher that knew less may stand",
+        (IDENTITY,),
+    ),
+    Mutant(
+        "streams/refresh/conversations.py",
+        "or lives[appeal][1] != life or lives[appeal][0] <= threshold",
+        "or lives[appeal][1] != life",
+        "a late write of another refresher wins over a life that came back to what it was",
+        (f"{IDENTITY}::test_a_late_write_loses_also_where_the_life_came_back_to_what_it_was",),
+    ),
+    Mutant(
+        "streams/refresh/rollups.py",
+        "AND (f.log, f.part, f.off) <= s",
+        "",
+        "an appeal whose date was corrected counts in two hours",
+        (f"{IDENTITY}::test_an_earlier_copy_with_another_date_moves_the_appeal_in_every_rollup",),
+    ),
+    Mutant(
+        "streams/refresh/rollups.py",
+        'return f"min(tuple(',
+        'return f"max(tuple(',
+        "the latest copy of a fact stands instead of the earliest",
+        (IDENTITY,),
+    ),
+    Mutant(
+        "streams/refresh/rollups.py",
+        """{', '.join(f'max({c}) AS {c}' for c in COUNTERS)} \"""",
+        """{', '.join(f'sum({c}) AS {c}' for c in COUNTERS)} \"""",
+        "rows that are written twice count twice",
+        (REFRESH,),
+    ),
+    Mutant(
+        "streams/refresh/refresher.py",
+        "heads = _highest(self._heads_around(self._place_days), versions)",
+        "heads = dict(versions)",
+        "a day holds only the hours that changed last",
+        (REFRESH,),
+    ),
+    Mutant(
+        "streams/refresh/refresher.py",
+        '"WHERE m.version > ifNull(h.head, 0)"',
+        '"WHERE ifNull(h.head, 0) = 0"',
+        "an hour that has been counted once never changes again",
+        (REFRESH,),
+    ),
+    Mutant(
+        "schemas/clickhouse/views/0016_share_day.sql",
+        "if(others_heard AND denominator > 0, numerator / denominator, NULL) AS share",
+        "if(denominator > 0, numerator / denominator, NULL) AS share",
+        "the share is 100 % where nobody reports appeals outside public pages",
+        (f"{SHARE}::test_the_share_has_a_denominator_or_is_null",),
+    ),
+    Mutant(
+        "schemas/clickhouse/views/0016_share_day.sql",
+        "argMin(value, (rank,",
+        "argMax(value, (rank,",
+        "of two sources the lower one stands in the share",
+        (f"{SHARE}::test_of_several_sources_one_stands",),
+    ),
+    Mutant(
+        "schemas/clickhouse/expressions.py",
+        "if(source = 'facts', 1, 2),",
+        "if(source = 'facts', 2, 1),",
+        "a total that was counted elsewhere stands instead of the appeals themselves",
+        (f"{SHARE}::test_of_several_sources_one_stands",),
+    ),
+    Mutant(
+        "schemas/clickhouse/views/0012_outside_totals.sql",
+        "WHERE ifNull(tupleElement(reading, 'complete_at') = f.newest, true)",
+        "WHERE true",
+        "totals that a corrected file no longer contains are shown",
+        (f"{SHARE}::test_a_corrected_file_takes_away_what_it_no_longer_contains",),
+    ),
+    Mutant(
+        "schemas/clickhouse/views/0017_answer_times.sql",
+        "if(first_answer_at IS NULL, inf,",
+        "if(first_answer_at IS NULL, 0,",
+        "an appeal without a reply counts as answered at once",
+        ("tests/schemas/clickhouse/test_view_figures.py::test_answer_times_hold_the_unanswered",),
+    ),
+    Mutant(
+        "streams/spikes/score.py",
+        "seen, expected = seen - bounded, expected - usual",
+        "pass",
+        "a spike raises its own expectation and explains itself away",
+        (CORE,),
+    ),
+    Mutant(
+        "streams/spikes/expectation.py",
+        "GUARD_HOURS: Final = 24",
+        "GUARD_HOURS: Final = 0",
+        "a spike teaches its own expectation",
+        (CORE, "tests/streams/spikes/test_detector.py"),
+    ),
+    Mutant(
+        "streams/spikes/decision.py",
+        "q * np.arange(1, n + 1) / n",
+        "q * np.arange(1, n + 1)",
+        "hundreds of false alerts a night",
+        (f"{CORE}::test_benjamini_and_hochberg",),
+    ),
+    Mutant(
+        "streams/spikes/decision.py",
+        "& (minute - self.alerted >= SILENT_MINUTES)",
+        "",
+        "one spike alerts again and again",
+        (CORE,),
+    ),
+    Mutant(
+        "streams/spikes/expectation.py",
+        "np.where(weight_known >= LEAST_DAYS * 24,",
+        "np.where(weight_known >= 1,",
+        "a page that is a day old raises alerts",
+        (CORE,),
+    ),
+)
