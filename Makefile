@@ -11,7 +11,7 @@ PACKAGES := schemas ingest streams dashboards deploy tests
 # Tests and checks see no settings of the person at the keyboard; `make demo` does.
 CLEAN_ENV := env $(foreach name,$(filter GOSPULSE_%,$(.VARIABLES)),-u $(name))
 
-.PHONY: help demo test check chaos bench bench-spikes endpoint lock clean distclean ready
+.PHONY: help demo test check mutants chaos bench bench-spikes endpoint lock clean distclean ready
 .DEFAULT_GOAL := help
 
 # Options of what is run: make chaos ARGS="--seed 7", make test ARGS="tests/streams".
@@ -33,6 +33,9 @@ check: $(VENV)/.ready ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(CLEAN_ENV) $(BIN)/mypy
+
+mutants: ready ## one wrong line at a time, each of which the tests must notice (long)
+	$(CLEAN_ENV) $(BIN)/python -m tests.mutants $(ARGS)
 
 chaos: ready ## a million events under kill -9 of every part, then every number compared (long)
 	$(CLEAN_ENV) $(BIN)/python -m tests.chaos $(ARGS)

@@ -144,7 +144,7 @@ MUTANTS: Final = (
         "GUARD_HOURS: Final = 24",
         "GUARD_HOURS: Final = 0",
         "a spike teaches its own expectation",
-        (CORE, "tests/streams/spikes/test_detector.py"),
+        ("tests/streams/spikes/test_detector.py::test_the_last_day_does_not_teach_what_is_usual",),
     ),
     Mutant(
         "streams/spikes/decision.py",

@@ -89,14 +89,14 @@ MUTANTS: Final = (
         "day < validity.valid_to)",
         "day <= validity.valid_to)",
         "an entry is in force on the day after its last one",
-        (HISTORY, "tests/ingest/registers/test_plan.py"),
+        (f"{HISTORY}::test_a_validity_holds_on_its_own_days",),
     ),
     Mutant(
         "ingest/registers/history.py",
         "if not later or later[0].valid_from > end:",
         "if not later:",
         "an entry that ends goes on until the next row of the register",
-        (HISTORY,),
+        (f"{HISTORY}::test_a_row_changes_its_own_days_alone",),
     ),
     Mutant(
         "ingest/registers/stamps.py",
@@ -110,7 +110,7 @@ MUTANTS: Final = (
         "for prefix in _by_prefix()}, reverse=True))",
         "for prefix in _by_prefix()}))",
         "appeals of an autonomous district count in the region around it",
-        ("tests/schemas/reference/test_reference_data.py", "tests/ingest/registers/test_plan.py"),
+        ("tests/ingest/registers/test_plan.py::test_the_longest_prefix_decides_the_region",),
     ),
     Mutant(
         "ingest/platforms/vk.py",

@@ -46,6 +46,14 @@ def built(taken: list[Step]) -> History:
     return points
 
 
+@given(steps)
+def test_a_validity_holds_on_its_own_days(taken: list[Step]) -> None:
+    points = built(taken)
+    for number in range(DAYS + 2):
+        found = history.validity_at(points, day(number))
+        assert (None if found is None else found.entry) == history.at(points, day(number))
+
+
 @given(steps, st.integers(0, DAYS - 2), st.none() | st.integers(1, 10), st.sampled_from("abc"))
 def test_a_row_changes_its_own_days_alone(taken: list[Step], begin: int, length: int | None, name: str) -> None:
     before = built(taken)

@@ -14,6 +14,7 @@ from streams.spikes.detector import (
     evaluate,
     expected_windows,
     first_hours_of_week,
+    forecast_night,
     learn_night,
     q_of,
 )
@@ -58,6 +59,17 @@ def evaluated(
 def alerted(found: Evaluation) -> list[str]:
     """Codes of the series to alert."""
     return [learnt()[0].codes[row] for row in np.nonzero(found.alert)[0]]
+
+
+def test_the_last_day_does_not_teach_what_is_usual() -> None:
+    tree = hierarchy(PLACES[:3], REGIONS)
+    counts = tree.summed(np.random.default_rng(3).poisson(0.5, (3, HISTORY_HOURS)).astype(np.float64))
+    known = np.ones(counts.shape, np.bool_)
+    usual = forecast_night(counts, known, NOW, NOW, tree)
+    for hours, teaches in ((slice(-24, None), False), (slice(-72, -24), True)):
+        loud = counts.copy()
+        loud[:, hours] += 20
+        assert np.array_equal(forecast_night(loud, known, NOW, NOW, tree), usual) != teaches
 
 
 def test_an_ordinary_hour_alerts_nobody() -> None:
