@@ -145,13 +145,13 @@ MUTANTS: Final = (
         "(state.heartbeat_age_s or 0.0) > SILENCE_S",
         "(state.heartbeat_age_s or 0.0) > 3600 * SILENCE_S",
         "the status is good although no worker has lived for a day",
-        (STATE,),
+        (f"{STATE}::test_silence_and_a_stop_are_problems_and_a_live_worker_is_none",),
     ),
     Mutant(
         "streams/bookkeeping/partition_state.py",
         "if state.stopped is not None:",
         "if False:",
         "the status is good although a partition is stopped",
-        (STATE,),
+        (f"{STATE}::test_silence_and_a_stop_are_problems_and_a_live_worker_is_none",),
     ),
 )

@@ -87,6 +87,10 @@ def test_messages_of_one_day_are_one_appeal_and_of_the_next_day_another() -> Non
     assert before.appeal != after.appeal and before.thread == after.thread
 
 
+def test_what_the_page_itself_sent_is_no_appeal() -> None:
+    assert events("message_new", message(out=1)) == events("message_new", message(from_id=-GROUP)) == ()
+
+
 def test_two_citizens_are_two_threads_and_an_answer_finds_its_own() -> None:
     mine, theirs = event("message_new", message()), event("message_new", message(NEIGHBOUR))
     assert mine.thread != theirs.thread and mine.author != theirs.author

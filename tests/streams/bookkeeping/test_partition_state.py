@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from clickhouse_connect.driver.client import Client
 from kafka import KafkaAdminClient, KafkaProducer
+from msgspec.structs import replace
 
 from deploy import topics
 from deploy.clickhouse.client import clickhouse as open_clickhouse
@@ -90,6 +91,27 @@ def test_partitions_that_stopped_for_one_reason_are_one_sentence(client: Client,
     log = topics.register(client, topics.existing(kafka), NOW)[EVENTS]
     _heard(client, log, 1, "Records were lost.")
     assert problems(_states(client, kafka)) == ["Stopped events 0-7: Records were lost."]
+
+
+def test_silence_and_a_stop_are_problems_and_a_live_worker_is_none() -> None:
+    live = PartitionState(
+        topic=EVENTS,
+        part=0,
+        log=1,
+        begin=0,
+        end=9,
+        unstable=None,
+        folded=9,
+        lag=0,
+        heartbeat_age_s=60.0,
+        worker="worker-1",
+        stopped=None,
+    )
+    silent, stopped = replace(live, part=1, heartbeat_age_s=61.0), replace(live, part=2, stopped="Records were lost.")
+    assert problems([live]) == []
+    first, second = problems([live, silent, stopped])
+    assert first == "Stopped events 2: Records were lost."
+    assert second.startswith("No worker has said anything about events 1 for 61 s")
 
 
 def test_partitions_without_any_heartbeat_are_a_problem(client: Client, kafka: KafkaConnection) -> None:
