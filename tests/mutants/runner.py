@@ -104,7 +104,10 @@ def _run_pytest(folder: str, log: str, tests: list[str]) -> None:
     # hypothesis in every run.
     sys.dont_write_bytecode = True
     os.environ.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=folder, CI="1")
-    sys.exit(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--timeout", "0", *tests]))
+    # Hypothesis is loaded before pytest could rewrite its part that is a plugin: nothing asserts there.
+    quiet = ["-q", "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
+    # The time limit is the runner's own.
+    sys.exit(pytest.main([*quiet, "-x", "--timeout", "0", *tests]))
 
 
 def _end(process: ForkServerProcess) -> None:
