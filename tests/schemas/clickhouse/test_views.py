@@ -94,7 +94,7 @@ def test_storing_everything_again_in_another_order_changes_no_view(log: Shown) -
     same = [
         file.name[5:].removesuffix(".sql")
         for file in sql_files("views")
-        if not any(word in file.name for word in ("freshness", "sources", "generation", "rollups"))
+        if not any(word in file.name for word in ("freshness", "sources", "generation", "rollups", "waiting"))
     ]
     before = {name: log.rows(f"SELECT * FROM gospulse.{name} ORDER BY ALL") for name in same}
     # A worker that starts at the chunk again with other flushes, the last records first.
