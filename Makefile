@@ -20,7 +20,7 @@ ARGS ?=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ready ## everything on this machine: a synthetic week, a killed worker, a verified report
+demo: ready ## everything on this machine: boards, history, a killed worker, live messages, a spike, all verified
 	@$(BIN)/gospulse demo $(ARGS)
 
 # Tests wait for servers most of the time: three processes keep two cores busy.

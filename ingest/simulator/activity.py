@@ -211,7 +211,10 @@ class Activity:
         spec = self._spec
         length = min(spec.span_ms // 4, int(rng.integers(HOUR_MS, 4 * HOUR_MS)))
         start = spec.start_ms + int(rng.integers(spec.span_ms // 2, spec.span_ms - length + 1))
-        place = int(rng.choice(len(self._population), p=self._population / self._population.sum()))
+        weights = self._population
+        if spec.small_spikes:
+            weights = np.where(weights <= np.quantile(weights, 0.25), 1.0, 0.0)
+        place = int(rng.choice(len(weights), p=weights / weights.sum()))
         usual = spec.events * spec.appeal_share / len(self._population) * (length / spec.span_ms)
         appeals = int(max(40, 15 * usual) * rng.uniform(0.8, 1.4))
         return Spike(place, int(rng.integers(len(TOPICS))), start, start + length, appeals)

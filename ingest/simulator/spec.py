@@ -41,6 +41,8 @@ class FederationSpec(Struct, frozen=True, kw_only=True):
     readings: bool = True
     #: Sudden bursts of appeals about one topic in one municipality.
     spikes: int = 0
+    #: Only in the smallest quarter of the municipalities.
+    small_spikes: bool = False
     #: Facts that are sent again, most of them once, some twice.
     duplicates: float = 0.0
     #: Copies of these that come so late in the log that no window knows them any more.

@@ -1,4 +1,4 @@
-"""``gospulse demo``: the whole system at work on invented data, with a killed worker, a report and a verification."""
+"""``gospulse demo``: the whole system at work on invented data, from history to live messages and a spike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import fcntl
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +22,14 @@ if TYPE_CHECKING:
     from deploy.cli.demo.course import Figures, Show
 
 NAME = "demo"
-HELP = "show everything at work: a synthetic week, a killed worker, a report, a verification"
+HELP = "show everything at work on invented data: boards, a killed worker, live messages, a spike, a verification"
 EXAMPLES = """
   gospulse demo              in a terminal it stays up until Ctrl-C, elsewhere it stops by itself
   gospulse demo --no-wait    stops by itself in a terminal, too
+
+  It imports the registers, feeds twelve weeks of history while a worker is killed, and compares every figure with what
+  was sent. Then an export of another system is imported, VK's webhook gets live messages, and a small municipality gets
+  a spike that the detector has to find. At the end `verify` recounts everything.
 
   The figures are invented, and every name says so. The demo has a data directory of its own, .gospulse-demo, which it
   empties at its start. Exit code 0 only if every number is verified.
@@ -40,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Runs the demonstration; the exit code is that of the verification."""
+    from deploy.cli.demo.live import go_on
     from deploy.cli.demo.screen import screen
     from deploy.machine import stack
 
@@ -48,17 +52,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         _empty(settings)
         try:
             with explained():
-                outcome = stack.up(settings, _say)
+                # A detector that started now would learn from empty tables, and be surprised by everything.
+                outcome = stack.up(msgspec.structs.replace(settings, spikes=False), _say)
             if outcome.differences:
                 raise UserError("the topics differ from the settings: `gospulse topics list` shows them")
             with screen(settings, _say):
                 code = _course(settings)
                 _say_addresses(settings)
                 if sys.stdout.isatty() and not args.no_wait:
-                    print("\nThe stack and its screen stay up until Ctrl-C.")
+                    print("\nThe stack, its screen and live messages stay up until Ctrl-C.", flush=True)
                     with contextlib.suppress(KeyboardInterrupt):
-                        while True:
-                            time.sleep(3600)
+                        go_on(settings)
             return code
         finally:
             print("taking the stack down ...", flush=True)
@@ -83,7 +87,9 @@ def demo_settings(settings: Settings) -> Settings:
                 WRONG_USE,
             )
     data = settings.data.with_name(f"{settings.data.name}-demo")
-    return msgspec.structs.replace(settings, data=data, workers=max(2, settings.workers))
+    return msgspec.structs.replace(
+        settings, data=data, workers=max(2, settings.workers), webhook_processes=max(1, settings.webhook_processes)
+    )
 
 
 @contextlib.contextmanager
@@ -119,11 +125,11 @@ def _course(settings: Settings) -> int:
     from deploy.cli.demo import course as demo
 
     truth, registers = settings.data / "demo-truth", settings.data / "demo-registers"
-    _command(settings, "simulate", "--seed", str(demo.SEED), "--registers", str(registers))
+    _command(settings, "simulate", *demo.FEDERATION, "--registers", str(registers))
     for name in ("places", "organisations", "pages"):
         if _command(settings, name, "import", str(registers / f"{name}.csv")) != GOOD:
             raise UserError(f"the {name} of the synthetic federation were not imported", FAILURE)
-    _say(f"feeding {demo.EVENTS_SENT:,} synthetic events, a week of a small federation that ends now")
+    _say(f"feeding {demo.EVENTS_SENT:,} synthetic events, {demo.DAYS} days of a small federation that end now")
     feeder = demo.feed(settings, truth)
     try:
         with _display() as show:
@@ -137,15 +143,35 @@ def _course(settings: Settings) -> int:
         if feeder.poll() is None:
             feeder.terminate()
         feeder.wait()
-    _command(settings, "report")
-    code = _command(settings, "verify")
     if untrue:
         _say("\nDifferences from the data of the simulator:")
         for line in untrue[:20]:
             _say(f"  {line}")
         return FAILURE
     _say("The views show exactly the data of the simulator: every appeal, every cell of engagement, every reading.")
-    return code
+    _live(settings)
+    _command(settings, "report")
+    return _command(settings, "verify")
+
+
+def _live(settings: Settings) -> None:
+    """The importer, VK's webhook, and a spike with its explanation."""
+    from deploy.cli.demo import live
+
+    export = live.write_export(settings)
+    if _command(settings, "import", "appeals", str(export), "--mapping", str(live.MAPPING)) != GOOD:
+        raise UserError("the export of the synthetic federation was not imported", FAILURE)
+    _say("\nlive messages go to VK's webhook, many of them about one topic in a small municipality")
+    live.send(settings)
+    live.await_counted(settings)
+    at = live.now()
+    _command(settings, "spikes", "run", "--once", "--at", at)
+    _command(settings, "spikes", "list")
+    episode = live.episode_of_a_municipality(settings)
+    if episode is None:
+        raise UserError("the detector did not find the spike that was planted: `gospulse logs` says more", FAILURE)
+    _command(settings, "spikes", "show", episode)
+    live.start_detector(settings, _say)
 
 
 def _command(settings: Settings, name: str, *arguments: str) -> int:

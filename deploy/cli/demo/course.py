@@ -1,4 +1,4 @@
-"""Course of the demonstration: a synthetic week, a killed worker, catching up."""
+"""The history of the demonstration: weeks of a synthetic federation, a killed worker, catching up."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ from schemas.contract.topics import EVENTS
 from streams.refresh.refresher import Refresher
 
 SEED: Final = 1
-EVENTS_SENT: Final = 120_000
-EVENTS_PER_S: Final = 6_000
+#: A small federation. Runs of one seed and size share their pages and people.
+FEDERATION: Final = (
+    "--seed", str(SEED), "--regions", "6", "--municipalities", "30", "--pages", "90", "--appeals", "0.12"
+)  # fmt: skip
+#: The spike detector learns from twelve weeks and two days.
+DAYS: Final = 90
+EVENTS_SENT: Final = 40_000
+EVENTS_PER_S: Final = 4_000
 KILL_AT: Final = 0.35
 RAISE_AFTER_S: Final = 5.0
 #: Catching up after the last event takes seconds.
@@ -68,10 +74,15 @@ Say = Callable[[str], None]
 
 
 def feed(settings: Settings, truth: Path) -> subprocess.Popen[bytes]:
-    """Starts ``gospulse simulate`` in the background: a week that ends now, with repeats and late events."""
-    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", "--seed", str(SEED)]
-    command += ["--events", str(EVENTS_SENT), "--rate", str(EVENTS_PER_S), "--duplicates", "0.02", "--late", "0.02"]
-    command += ["--truth", str(truth)]
+    """Starts ``gospulse simulate`` in the background: the history until now, with repeats and corrected times."""
+    options = ["--days", str(DAYS), "--events", str(EVENTS_SENT), "--rate", str(EVENTS_PER_S), "--duplicates", "0.02"]
+    options += ["--redate", "0.2", "--late", "0.02", "--truth", str(truth)]
+    return simulate(settings, *options)
+
+
+def simulate(settings: Settings, *options: str) -> subprocess.Popen[bytes]:
+    """Starts ``gospulse simulate`` for the federation of the demonstration in the background."""
+    command = [sys.executable, "-P", "-m", "deploy.cli.main", "simulate", *FEDERATION, *options]
     log = workers.log_file(settings.data, "simulate")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
@@ -86,7 +97,7 @@ def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, sh
     Raises DemoError when the feeder fails or the workers do not catch up.
     """
     started = time.monotonic()
-    begin = _log_state(settings)[0]
+    begin = log_state(settings)[0]
     killed_at: float | None = None
     raised = False
     drained_since: float | None = None
@@ -94,7 +105,7 @@ def run_course(settings: Settings, feeder: subprocess.Popen[bytes], say: Say, sh
     with clickhouse(settings.clickhouse) as client:
         while True:
             now = time.monotonic()
-            end, folded = _log_state(settings)
+            end, folded = log_state(settings)
             sent = end - begin
             rate = (folded - previous[1]) / (now - previous[0]) if previous else 0.0
             previous = (now, folded)
@@ -141,7 +152,7 @@ def _kill(settings: Settings, say: Say) -> None:
         say(f"{VICTIM} (pid {process.pid}) was killed with SIGKILL in the middle of its work; events continue")
 
 
-def _log_state(settings: Settings) -> tuple[int, int]:
+def log_state(settings: Settings) -> tuple[int, int]:
     """End of the log of events and the folded part of it, summed over partitions."""
     status = read_status(settings)
     if status.unknown is not None:

@@ -58,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--pages", type=int, metavar="N", help="pages (demo 400; bench 175,000)")
     size.add_argument("--appeals", type=float, metavar="SHARE", help="appeals among facts (demo 0.05; bench 0.02)")
     size.add_argument("--spikes", type=int, metavar="N", help="bursts of appeals in one municipality (default 0)")
+    size.add_argument("--small-spikes", action="store_true", help="bursts in small municipalities only")
     size.add_argument("--no-readings", action="store_true", help="only events")
     times = parser.add_argument_group("time")
     times.add_argument(
@@ -211,6 +212,7 @@ def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
         "out_of_order_ms": None if args.out_of_order is None else round(args.out_of_order * 1000),
         "chunk": args.chunk,
         "partitions": args.partitions,
+        "small_spikes": True if args.small_spikes else None,
         "readings": False if args.no_readings else None,
     }
     return replace(spec, **{name: value for name, value in given.items() if value is not None})

@@ -189,6 +189,13 @@ def test_a_spike_stands_out() -> None:
     assert per_hour > 10 * outside
 
 
+def test_small_spikes_hit_small_municipalities() -> None:
+    federation = Federation(replace(SMALL, spikes=5, small_spikes=True))
+    populations = sorted(place.population for place in federation.places)
+    hit = [federation.places[spike.place].population for spike in federation.activity.spikes]
+    assert max(hit) <= populations[len(populations) // 4]
+
+
 def test_readings_repeat_totals_with_corrections() -> None:
     readings = [json.loads(value) for topic, _, value in Federation(SMALL).records() if topic == "readings"]
     metrics = Counter(reading["metric"] for reading in readings)
