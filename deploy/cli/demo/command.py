@@ -52,8 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         _empty(settings)
         try:
             with explained():
-                # A detector that started now would learn from empty tables, and be surprised by everything.
-                outcome = stack.up(msgspec.structs.replace(settings, spikes=False), _say)
+                outcome = stack.up(without_detector(settings), _say)
             if outcome.differences:
                 raise UserError("the topics differ from the settings: `gospulse topics list` shows them")
             with screen(settings, _say):
@@ -90,6 +89,11 @@ def demo_settings(settings: Settings) -> Settings:
     return msgspec.structs.replace(
         settings, data=data, workers=max(2, settings.workers), webhook_processes=max(1, settings.webhook_processes)
     )
+
+
+def without_detector(settings: Settings) -> Settings:
+    """The settings until there is history: a detector that learns from empty tables is surprised by everything."""
+    return msgspec.structs.replace(settings, spikes=False)
 
 
 @contextlib.contextmanager
@@ -133,7 +137,7 @@ def _course(settings: Settings) -> int:
     feeder = demo.feed(settings, truth)
     try:
         with _display() as show:
-            demo.run_course(settings, feeder, _say, show)
+            demo.run_course(without_detector(settings), feeder, _say, show)
         _say("everything sent is counted")
         demo.await_rollups(settings)
         untrue = demo.untrue(settings, truth)

@@ -24,10 +24,13 @@ from streams.refresh.refresher import Refresher
 
 MAPPING: Final = Path(__file__).with_name("export.toml")
 _MOSCOW: Final = ZoneInfo("Europe/Moscow")
-#: Events of the last hour, sent at once, and those of each round afterwards.
-_LAST_HOUR: Final = 400
+#: Events of the last hour, sent at once, and those of each round afterwards. About as many appeals as usual, so that
+#: the planted spike is the only one; reactions move the screen.
+_LAST_HOUR: Final = ("--events", "200", "--appeals", "0.02")
 _ROUND: Final = timedelta(minutes=5)
 _ROUND_EVENTS: Final = 300
+_ROUND_APPEALS: Final = "0.003"
+_EXPORT: Final = ("--days", "1", "--events", "200", "--no-readings")
 #: A spike takes a quarter of the span of its run, somewhere in the second half.
 _SPIKE_SPAN: Final = timedelta(hours=2)
 
@@ -40,33 +43,31 @@ def write_export(settings: Settings) -> Path:
 
     parser = argparse.ArgumentParser()
     configure(parser)
-    options = [*FEDERATION, "--days", "1", "--events", "1500", "--no-readings"]
-    federation = Federation(spec_of(parser.parse_args(options), time.time_ns() // 1_000_000))
+    federation = Federation(spec_of(parser.parse_args([*FEDERATION, *_EXPORT]), time.time_ns() // 1_000_000))
+    events = (json.loads(value) for _, _, value in federation.records())
+    # One row an appeal: its further messages are left out.
+    appeals = {
+        event["appeal"]: event
+        for event in events
+        if event["kind"] == "appeal_received" and event["entrance"] == "social_other"
+    }
     path = settings.data / "demo-export.csv"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         rows = csv.writer(file, delimiter=";")
         rows.writerow(("id", "created", "network", "place", "topic"))
-        for _, _, value in federation.records():
-            event = json.loads(value)
-            if event["kind"] == "appeal_received" and event["entrance"] == "social_other":
-                created = datetime.fromtimestamp(event["at"] / 1000, _MOSCOW)
-                rows.writerow(
-                    (
-                        event["appeal"],
-                        f"{created:%Y-%m-%d %H:%M:%S}",
-                        event["channel"],
-                        event["place"],
-                        event.get("topic"),
-                    )
-                )
+        for key, event in appeals.items():
+            created = datetime.fromtimestamp(event["at"] / 1000, _MOSCOW)
+            rows.writerow((key, f"{created:%Y-%m-%d %H:%M:%S}", event["channel"], event["place"], event.get("topic")))
     return path
 
 
 def send(settings: Settings) -> None:
     """Send the last hour through the webhook, and a spike in a small municipality. Raises UserError."""
     end = datetime.now(UTC)
-    _through_webhook(settings, end - timedelta(hours=1), end, "--events", str(_LAST_HOUR))
-    _through_webhook(settings, end - _SPIKE_SPAN, end, "--events", "80", "--spikes", "1", "--small-spikes")
+    _through_webhook(settings, end - timedelta(hours=1), end, *_LAST_HOUR)
+    _through_webhook(
+        settings, end - _SPIKE_SPAN, end, "--events", "80", "--appeals", "0.02", "--spikes", "1", "--small-spikes"
+    )
 
 
 def go_on(settings: Settings) -> None:
@@ -74,7 +75,8 @@ def go_on(settings: Settings) -> None:
     while True:
         begin = datetime.now(UTC)
         rate = f"{_ROUND_EVENTS / _ROUND.total_seconds():g}"
-        _through_webhook(settings, begin, begin + _ROUND, "--events", str(_ROUND_EVENTS), "--rate", rate)
+        size = ("--events", str(_ROUND_EVENTS), "--appeals", _ROUND_APPEALS, "--rate", rate)
+        _through_webhook(settings, begin, begin + _ROUND, *size)
 
 
 def await_counted(settings: Settings) -> None:
