@@ -106,16 +106,23 @@ MUTANTS: Final = (
     ),
     Mutant(
         "schemas/clickhouse/views/0016_share_day.sql",
-        "argMin(value, (rank,",
-        "argMax(value, (rank,",
+        "argMin((value, source,",
+        "argMax((value, source,",
         "of two sources the lower one stands in the share",
         (f"{SHARE}::test_of_several_sources_one_stands",),
     ),
     Mutant(
         "schemas/clickhouse/expressions.py",
-        "if(source = 'facts', 1, 2),",
-        "if(source = 'facts', 2, 1),",
+        "empty({_RULES_OF_APPEALS}), if(source = 'facts', 1, 2),",
+        "empty({_RULES_OF_APPEALS}), if(source = 'facts', 2, 1),",
         "a total that was counted elsewhere stands instead of the appeals themselves",
+        (f"{SHARE}::test_of_several_sources_one_stands",),
+    ),
+    Mutant(
+        "schemas/clickhouse/expressions.py",
+        "= arrayMax(arrayMap(other -> length(other.2) + if(other.1 = '', 0, 100), rules)),",
+        "= arrayMin(arrayMap(other -> length(other.2) + if(other.1 = '', 0, 100), rules)),",
+        "the rule of the country stands where a region has a rule of its own",
         (f"{SHARE}::test_of_several_sources_one_stands",),
     ),
     Mutant(
