@@ -27,8 +27,9 @@ from streams.spikes.series import WINDOWS, Bools, Floats, Ints
 
 #: Days of history before the first evaluation: four weeks for a level, and a profile that leans on the group.
 WARM_UP_DAYS: Final = 28
-#: Looks of counts that are known by day only: one a day, the same in every window.
-_DAILY_LOOKS: Final = (0.25, 0.25, 0.25, 0.25)
+#: Looks of counts that are known by day only: one a day, at the window of a day. The shorter windows hold the same
+#: counts and too few of them to learn a dispersion from.
+_DAILY_LOOKS: Final = (1e9, 1e9, 1e9, 1 / len(WINDOWS))
 
 
 class Appeals(Struct, frozen=True):

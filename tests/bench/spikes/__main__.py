@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tests.bench.spikes import acceptance
+from tests.bench.spikes import acceptance, shocks
 from tests.bench.spikes.acceptance import RULES, Cell, Detection
 from tests.bench.spikes.federation import SCENARIOS
 
@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the simulation (default 1)")
     parser.add_argument("--scenarios", nargs="*", default=list(SCENARIOS), choices=SCENARIOS, metavar="NAME")
+    parser.add_argument("--series", type=int, default=acceptance.SERIES_A_LEVEL, metavar="N", help="a level (150)")
     parser.add_argument("--no-federation", action="store_true", help="leave out the 2,300 series")
+    parser.add_argument("--no-shocks", action="store_true", help="leave out the news day and the shocks of regions")
     chosen = parser.parse_args(arguments)
     missed: list[str] = []
 
@@ -44,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     for scenario in chosen.scenarios:
         started = time.monotonic()
-        found = acceptance.cell(scenario, chosen.seed)
-        print(f"{scenario}: {acceptance.SERIES_A_LEVEL} series a level, seed {chosen.seed}")
+        found = acceptance.cell(scenario, chosen.seed, chosen.series)
+        print(f"{scenario}: {chosen.series} series a level, seed {chosen.seed}")
         _false_alarms(found, judge)
         _calibration(found, judge)
         if scenario in ("day", "het"):
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for level, extra, share, wanted in acceptance.concrete(found):
                 judge(f"{extra} extra messages at {level}/h found", share, share >= wanted, f">= {wanted}")
         print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+    if not chosen.no_shocks:
+        _shocks(chosen.seed, judge)
     if not chosen.no_federation:
         _federations(chosen.seed, judge)
     print("every figure is reached" if not missed else f"not reached: {'; '.join(missed)}")
@@ -111,6 +115,25 @@ def _mean(levels: Sequence[Detection]) -> float:
 
 def _delay(levels: Sequence[Detection]) -> float:
     return float(np.nanmedian([each.delay for each in levels]))
+
+
+def _shocks(seed: int, judge: Judge) -> None:
+    started = time.monotonic()
+    found = shocks.country(seed)
+    print(f"shocks of {shocks.PLACES:,} places in {shocks.REGIONS} regions")
+    day = shocks.news_day(found)
+    judge("news day, times 2.5 everywhere: municipal alerts in 48 h", day.municipality, day.municipality <= 5, "<= 5")
+    judge("news day: alerts of the country", day.country, day.country == 1, "1")
+    print(f"      news day: {day.region} alerts of regions, {day.district} of districts")
+    hit = [shocks.region_shock(found, region) for region in range(4, shocks.REGIONS, 20)]
+    delays = [each.delay for each in hit if each.delay is not None]
+    judge(
+        "region times 2.5 for 6 h: share that alerts at the region", len(delays) / len(hit), len(delays) >= 4, ">= 0.8"
+    )
+    others = sum(each.below + each.above for each in hit) / len(hit)
+    judge("region times 2.5 for 6 h: other alerts about it, a shock", others, others <= 0.5, "<= 0.5")
+    print(f"      median delay {np.median(delays) if delays else float('nan'):.0f} h; {hit}")
+    print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
 
 
 def _federations(seed: int, judge: Judge) -> None:

@@ -35,10 +35,10 @@ class Cell(Struct):
         return np.asarray((self.truth.level == LEVELS[i]) & ~self.truth.joined)
 
 
-def cell(scenario: str, seed: int) -> Cell:
+def cell(scenario: str, seed: int, series: int = SERIES_A_LEVEL) -> Cell:
     """Simulate and learn one scenario."""
     random = np.random.default_rng([seed, len(scenario), ord(scenario[0])])
-    truth = simulate(scenario, np.repeat(LEVELS, SERIES_A_LEVEL), random)
+    truth = simulate(scenario, np.repeat(LEVELS, series), random)
     region = np.zeros(len(truth.level), np.int64)
     nightly = learn_nightly(truth.counts, region, TEST_DAYS, random)
     return Cell(scenario, truth, nightly, hourly_alarms(truth.counts.counts, nightly, region), random)
