@@ -104,7 +104,8 @@ def links_of(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 
 def decisions(client: Client) -> list[tuple[Any, ...]]:
-    return list(client.query("SELECT id, decision, by FROM gospulse_data.spike_decisions ORDER BY at").result_rows)
+    rows = client.query("SELECT id, decision, by FROM gospulse_data.spike_decisions ORDER BY at").result_rows
+    return [tuple(row) for row in rows]
 
 
 def test_a_link_decides_once_and_leaves_an_audit(
