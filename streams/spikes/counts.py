@@ -14,7 +14,8 @@ from msgspec import Struct
 from streams.spikes.hierarchy import Hierarchy, hierarchy
 from streams.spikes.series import WINDOWS, Bools, Floats
 
-#: A page is tested from so many days after its first event on: connecting pages to a place is no spike.
+#: A page is tested from so many days after its first event, or after its move to another place by the register:
+#: connecting pages to a place is no spike.
 SETTLING_DAYS: Final = 14
 #: The country falls silent for an hour in which at least so many appeals are usual: the hour is not known.
 _LEAST_OF_COUNTRY: Final = 10
@@ -43,17 +44,21 @@ def read_territory(client: Client, at: datetime) -> Territory:
 
 
 def _offset(zone: str, at: datetime) -> int:
-    offset = ZoneInfo(zone).utcoffset(at.replace(tzinfo=None))
+    """Hours that a zone is ahead of UTC at a time; a place whose region is not known keeps Moscow's time."""
+    offset = ZoneInfo(zone or "Europe/Moscow").utcoffset(at.replace(tzinfo=None))
     return round((offset or timedelta()).total_seconds() / 3600)
 
 
-def read_hourly(client: Client, territory: Territory, begin: int, end: int) -> Floats:
-    """Appeals of every series by hour from ``begin`` to ``end`` (hours since 1970, UTC; end exclusive), (n, hours)."""
+def read_hourly(client: Client, territory: Territory, begin: int, end: int, night: int) -> Floats:
+    """Appeals of every series by hour from ``begin`` to ``end`` (hours since 1970, UTC; end exclusive), (n, hours).
+
+    Only pages that were settled in a ``night`` (hour since 1970) count, with all that they ever brought: what is
+    observed and what is usual are sums over the same pages.
+    """
     counts = np.zeros((len(territory.row), end - begin))
     rows = client.query(
-        "SELECT place, intDiv(toUnixTimestamp(time), 3600) AS hour, sum(appeals) "
-        f"FROM {_settled()} GROUP BY place, hour",
-        parameters=_span(begin * 60, end * 60),
+        f"SELECT place, intDiv(toUnixTimestamp(time), 3600) AS hour, sum(appeals) FROM {_SETTLED} GROUP BY place, hour",
+        parameters=_span(begin * 60, end * 60, night),
     ).result_rows
     for place, hour, appeals in rows:
         row = territory.row.get(place)
@@ -62,13 +67,16 @@ def read_hourly(client: Client, territory: Territory, begin: int, end: int) -> F
     return territory.tree.summed(counts)
 
 
-def read_windows(client: Client, territory: Territory, minute: int) -> Floats:
-    """Appeals of every series in the windows that end at a minute (since 1970, UTC; on the grid of 5), (n, windows)."""
+def read_windows(client: Client, territory: Territory, minute: int, night: int) -> Floats:
+    """Appeals of every series in the windows that end at a minute (since 1970, UTC; on the grid of 5), (n, windows).
+
+    ``night`` as in :func:`read_hourly`.
+    """
     counts = np.zeros((len(territory.row), len(WINDOWS)))
     sums = ", ".join(f"sumIf(appeals, time >= toDateTime({(minute - window * 60) * 60}, 'UTC'))" for window in WINDOWS)
     rows = client.query(
-        f"SELECT place, {sums} FROM {_settled()} GROUP BY place",
-        parameters=_span(minute - max(WINDOWS) * 60, minute),
+        f"SELECT place, {sums} FROM {_SETTLED} GROUP BY place",
+        parameters=_span(minute - max(WINDOWS) * 60, minute, night),
     ).result_rows
     for place, *found in rows:
         row = territory.row.get(place)
@@ -77,20 +85,36 @@ def read_windows(client: Client, territory: Territory, minute: int) -> Floats:
     return territory.tree.summed(counts)
 
 
-def _settled() -> str:
-    """Rows of five minutes whose page is known for long enough, or that have none; parameters of :func:`_span`."""
-    return (
-        "gospulse.appeals_5min AS a LEFT ANY JOIN ("
-        "SELECT assumeNotNull(page) AS new_page, assumeNotNull(first_day) + {settling:UInt16} AS settled "
-        "FROM gospulse.pages WHERE first_day > (SELECT min(first_day) FROM gospulse.pages) + {settling:UInt16}"
-        ") AS p ON ifNull(a.page, '') = p.new_page "
-        "WHERE a.time >= toDateTime({begin:UInt32}, 'UTC') AND a.time < toDateTime({end:UInt32}, 'UTC') "
-        "AND (p.new_page = '' OR toDate(a.time) >= p.settled)"
+#: Rows of five minutes whose page is settled at its place, or that have none; parameters of :func:`_span`.
+_SETTLED: Final = """gospulse.appeals_5min AS a
+LEFT ANY JOIN
+(
+    SELECT assumeNotNull(page) AS new_page
+    FROM gospulse.pages
+    WHERE first_day > greatest(
+        (SELECT min(first_day) FROM gospulse.pages) + {settling:UInt16}, {night:Date} - {settling:UInt16}
     )
+) AS p ON ifNull(a.page, '') = p.new_page
+LEFT ANY JOIN
+(
+    SELECT page AS moved_page, place AS moved_to
+    FROM
+    (
+        SELECT page, place, valid_from, lagInFrame(place, 1, place) OVER (
+            PARTITION BY page ORDER BY valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS before
+        FROM gospulse.page_history
+    )
+    WHERE place != before AND valid_from > {night:Date} - {settling:UInt16} AND valid_from <= {night:Date} + 1
+    GROUP BY page, place
+) AS m ON ifNull(a.page, '') = m.moved_page AND a.place = m.moved_to
+WHERE a.time >= toDateTime({begin:UInt32}, 'UTC') AND a.time < toDateTime({end:UInt32}, 'UTC')
+    AND p.new_page = '' AND m.moved_page = ''"""
 
 
-def _span(begin_minute: int, end_minute: int) -> dict[str, Any]:
-    return {"begin": begin_minute * 60, "end": end_minute * 60, "settling": SETTLING_DAYS}
+def _span(begin_minute: int, end_minute: int, night: int) -> dict[str, Any]:
+    day = datetime.fromtimestamp(night * 3600, UTC).date()
+    return {"begin": begin_minute * 60, "end": end_minute * 60, "night": day, "settling": SETTLING_DAYS}
 
 
 def known_hours(client: Client, territory: Territory, counts: Floats, usual: Floats | None, begin: int) -> Bools:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from streams.spikes.decision import WATCH, alerts
 from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
 from streams.spikes.expectation import FIT_HOURS, GUARD_HOURS, Expectation, fit
-from streams.spikes.hierarchy import Hierarchy, Level, carried_by_one
+from streams.spikes.hierarchy import Hierarchy, Level, carried_by_one, moved_with_parents
 from streams.spikes.score import LOOKS, Dispersion, plain_dispersion, score
 from streams.spikes.series import HOURS_OF_WEEK, WINDOWS, Bools, Floats, HourlyCounts, Ints
 
@@ -133,7 +133,14 @@ def evaluate(
         return bool(left.alarms[0] < WATCH)
 
     carried = carried_by_one(loud, observed, scaled, tree, still_unusual)
-    return Evaluation(observed, scaled, alarms, window, loud & ~carried)
+    alert = loud & ~carried
+    # Below an alerting parent a series alerts where it rises by more than the rest of that parent.
+    moved = np.maximum(scaled, moved_with_parents(alert, observed, expected, tree))
+    rows = np.nonzero(alert & (moved > scaled).any(axis=1))[0]
+    if len(rows):
+        again = score(observed[rows], moved[rows], night.dispersion.of(rows), None, looks=looks).alarms
+        alert[rows[again > alarms[loud].max()]] = False
+    return Evaluation(observed, scaled, alarms, window, alert)
 
 
 def expected_windows(night: Night, tree: Hierarchy, minute: int, known: Bools) -> Floats:

@@ -26,6 +26,8 @@ HOLIDAY: Final = 0.15
 LEAST_DAYS: Final = 14
 _HALF_LIFE_DAYS: Final = 7.0
 _RECENT_DAYS: Final = 14
+#: Weight of the level of all eight weeks where nothing drifts, in units of squared mean over variance.
+_MOST_FAITH: Final = 20.0
 
 
 class Expectation(Struct, frozen=True):
@@ -70,7 +72,9 @@ def fit(history: HourlyCounts) -> Expectation:
     profile = _own_profiles(counts, usual * holiday[None, :, None], pooled[history.group], level, days)
     mass = np.take_along_axis(profile, days.hour.reshape(len(level), -1), axis=1).reshape(days.hour.shape)
     mass = (mass * days.known).sum(axis=2) * holiday
-    level = np.where(weight_known >= LEAST_DAYS * 24, _levels(days.counts.sum(axis=2), mass, level), 0.0)
+    seen = days.counts.sum(axis=2)
+    level = _levels(seen, mass, level, _drift(seen, mass, level, history.group))
+    level = np.where(weight_known >= LEAST_DAYS * 24, level, 0.0)
     return Expectation(level, profile)
 
 
@@ -134,10 +138,36 @@ def _own_profiles(counts: Floats, usual: Floats, pooled: Floats, level: Floats, 
     return np.asarray(profile / profile.mean(axis=1, keepdims=True))
 
 
-def _levels(counts: Floats, mass: Floats, first: Floats) -> Floats:
+def _drift(counts: Floats, mass: Floats, level: Floats, group: Ints) -> Floats:
+    """Variance that the logarithm of a group's levels gains each day, at the value of each series, (n,).
+
+    Moments of a local-level model (Harvey 1989, 2.4): ratios of a day and of the day k days before differ by twice the
+    noise plus k times the drift. Lags of 7 and 14 days cancel the noise, the weekday and short-lived day effects. One
+    standard error is subtracted, so that noise alone shows no drift.
+    """
+    usual = level[:, None] * mass
+    spread = np.sqrt((1.5 + 0.04 * usual) * usual)
+    ratio = np.minimum(counts, usual + 4 * spread + 2) / np.maximum(usual, 1e-9)
+    today, week, fortnight = (ratio[:, 14 - lag : FIT_DAYS - lag] for lag in (0, 7, 14))
+    known = mass > 0
+    both = known[:, 14:] & known[:, 7 : FIT_DAYS - 7] & known[:, : FIT_DAYS - 14]
+    pairs = both.sum(axis=1)
+    noise = 1.5 / np.maximum(usual.mean(axis=1), 1e-9) + 0.04
+    gained = (both * ((today - fortnight) ** 2 - (today - week) ** 2)).sum(axis=1) / 7
+    weight = 1 / noise**2
+    groups = int(group.max(initial=0)) + 1
+    total = np.maximum(np.bincount(group, weight * pairs, groups), 1e-9)
+    # The difference of two squares of differences of normal variables has the variance 12 noise^2.
+    error = np.sqrt(np.bincount(group, (weight * noise) ** 2 * pairs * 12 / 49, groups))
+    return np.asarray(np.maximum(np.bincount(group, weight * gained, groups) - error, 0)[group] / total[group])
+
+
+def _levels(counts: Floats, mass: Floats, first: Floats, drift: Floats) -> Floats:
     """Messages an hour now: the last two weeks, shrunk to the level of all eight; outbreaks count less.
 
-    ``counts`` and ``mass`` (the profile's sum over the known hours of a day) are (n, 56).
+    ``counts`` and ``mass`` (the profile's sum over the known hours of a day) are (n, 56). Where levels drift, the last
+    days count for more, with the gain of the steady Kalman filter of a local-level model (Harvey 1989, 4.3), and the
+    level of all eight weeks counts for less.
     """
     level = first
     for _ in range(2):
@@ -147,7 +177,12 @@ def _levels(counts: Floats, mass: Floats, first: Floats) -> Floats:
         weight = np.where(residual > OUTBREAK, (OUTBREAK / np.maximum(residual, OUTBREAK)) ** 2, 1.0)
         level = ((weight * counts).sum(axis=1) + 0.5) / np.maximum((weight * mass).sum(axis=1), 1e-9)
     age = np.arange(_RECENT_DAYS)[::-1]
-    recent = weight[:, -_RECENT_DAYS:] * 0.5 ** (age / _HALF_LIFE_DAYS) / spread[:, -_RECENT_DAYS:]
+    signal = drift / (1.5 / np.maximum(usual.mean(axis=1), 1e-9) + 0.04)
+    gain = (np.sqrt(signal**2 + 4 * signal) - signal) / 2
+    kept = np.minimum(1 - gain, 0.5 ** (1 / _HALF_LIFE_DAYS))
+    recent = weight[:, -_RECENT_DAYS:] * kept[:, None] ** age / spread[:, -_RECENT_DAYS:]
     seen = (recent * counts[:, -_RECENT_DAYS:]).sum(axis=1)
     expected = (recent * mass[:, -_RECENT_DAYS:]).sum(axis=1)
-    return np.asarray((20 + seen) / (20 / level + expected))
+    # The middle of eight weeks lies 28 days back: so far has the level drifted since.
+    faith = np.minimum(_MOST_FAITH, 1 / np.maximum(FIT_DAYS / 2 * drift, 1e-9))
+    return np.asarray((faith + seen) / (faith / level + expected))

@@ -134,6 +134,20 @@ def carried_by_one(
     return explained
 
 
+def moved_with_parents(alert: Bools, observed: Floats, expected: Floats, tree: Hierarchy) -> Floats:
+    """Expected counts of the series below alerting parents, times what the rest of the parent does, (n, windows).
+
+    A parent that alerts has shown that something moves all below it. 0 where no parent alerts.
+    """
+    moved = np.zeros_like(expected)
+    for level in (Level.REGION, Level.DISTRICT, Level.COUNTRY):
+        for row in tree.rows(level)[alert[tree.rows(level)]]:
+            below = tree.descendants(int(row))
+            rest = np.maximum(observed[row] - observed[below], 0) / np.maximum(expected[row] - expected[below], 1e-9)
+            moved[below] = np.maximum(moved[below], expected[below] * rest)
+    return moved
+
+
 def _ancestors(row: int, top: int, tree: Hierarchy) -> list[int]:
     found = []
     row = int(tree.parent[row])

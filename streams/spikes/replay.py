@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -29,7 +29,7 @@ from streams.spikes.series import WINDOWS, Bools, Floats, Ints
 WARM_UP_DAYS: Final = 28
 #: Looks of counts that are known by day only: one a day, at the window of a day. The shorter windows hold the same
 #: counts and too few of them to learn a dispersion from.
-_DAILY_LOOKS: Final = (1e9, 1e9, 1e9, 1 / len(WINDOWS))
+_DAILY_LOOKS: Final = (1e300, 1e300, 1e300, 1 / len(WINDOWS))
 
 
 class Appeals(Struct, frozen=True):
@@ -220,16 +220,29 @@ class Judgement(Struct, frozen=True):
     delays: tuple[int, ...]
 
 
-def judge(alerts: Sequence[Alert], events: Sequence[Event]) -> Judgement:
-    """Alerts within an event of their series are right; an event is found by the first of these."""
-    right = [alert for alert in alerts if any(_within(alert, event) for event in events)]
+def judge(alerts: Sequence[Alert], events: Sequence[Event], tree: Hierarchy) -> Judgement:
+    """Alerts against true events.
+
+    An alert is right within an event of its series or of a parent: what hits a country hits its places. An event is
+    found by the first alert of its own series.
+    """
+    parents = {code: _with_parents(row, tree) for row, code in enumerate(tree.codes)}
+    right = [alert for alert in alerts if any(_within(alert, event, parents) for event in events)]
     delays = []
     for event in events:
-        hours = [alert.hour for alert in alerts if _within(alert, event)]
+        hours = [alert.hour for alert in alerts if alert.series == event.series and _within(alert, event, parents)]
         if hours:
             delays.append(min(hours) - event.begin)
     return Judgement(len(right), len(alerts) - len(right), len(delays), len(events), tuple(delays))
 
 
-def _within(alert: Alert, event: Event) -> bool:
-    return alert.series == event.series and event.begin < alert.hour <= event.end
+def _within(alert: Alert, event: Event, parents: Mapping[str, frozenset[str]]) -> bool:
+    return event.series in parents[alert.series] and event.begin < alert.hour <= event.end
+
+
+def _with_parents(row: int, tree: Hierarchy) -> frozenset[str]:
+    codes = []
+    while row >= 0:
+        codes.append(tree.codes[row])
+        row = int(tree.parent[row])
+    return frozenset(codes)

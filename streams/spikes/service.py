@@ -74,6 +74,11 @@ class Learnt(Struct, frozen=True):
     territory: Territory
     night: Night
 
+    @property
+    def hour(self) -> int:
+        """When it learnt (hours since 1970, UTC)."""
+        return self.day * 24 + LEARN_HOUR
+
 
 class Detector:
     """Evaluates moments against one ClickHouse. ``generation`` is that of the facts that carriers are read from."""
@@ -105,7 +110,7 @@ class Detector:
                 return []
         learnt = self._of_night(minute)
         tree = learnt.territory.tree
-        observed = read_windows(self._client, learnt.territory, minute)
+        observed = read_windows(self._client, learnt.territory, minute, learnt.hour)
         known = self._known(learnt, minute)
         found = evaluate(
             learnt.night,
@@ -135,7 +140,7 @@ class Detector:
         at = datetime.fromtimestamp(hour * 3600, UTC)
         territory = read_territory(self._client, at)
         begin = hour - HISTORY_HOURS
-        counts = read_hourly(self._client, territory, begin, hour)
+        counts = read_hourly(self._client, territory, begin, hour, hour)
         known = known_hours(self._client, territory, counts, None, begin)
         night = learn_night(counts, known, hour, territory.tree, np.random.default_rng(day))
         learnt = Learnt(day, territory, night)
@@ -145,7 +150,7 @@ class Detector:
 
     def _known(self, learnt: Learnt, minute: int) -> Bools:
         hour = minute // 60
-        counts = read_hourly(self._client, learnt.territory, hour - 24, hour + 1)
+        counts = read_hourly(self._client, learnt.territory, hour - 24, hour + 1, learnt.hour)
         usual = learnt.night.expectation.hourly(first_hours_of_week(learnt.territory.tree, hour - 24), 25)
         known = known_hours(self._client, learnt.territory, counts, usual, hour - 24)
         # The current hour has only begun: that nothing came yet says nothing.

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         title="Calibration (0.2 to 2.5 is good)",
     )
     if events:
-        found = judge(played.alerts, events)
+        found = judge(played.alerts, events, tree)
         precision = found.right / max(1, found.right + found.wrong)
         delay = f"{np.median(found.delays):.0f} h" if found.delays else "-"
         print(

@@ -107,22 +107,24 @@ class Shock(Struct, frozen=True):
 
 
 def region_shock(found: Country, region: int, factor: float = 2.5, length: int = 6) -> Shock:
-    """One region times ``factor`` for some hours from the tenth hour on; alerts of 24 hours about it."""
+    """One region times ``factor`` for some hours from its noon on; alerts of 36 hours about it."""
     tree = found.tree
     code = f"region-{region:02d}"
     row = tree.codes.index(code)
     below = tree.descendants(row)
-    extra = np.zeros((PLACES, 24))
-    extra[below, 10 : 10 + length] = found.random.poisson(
-        (factor - 1) * found.mean[below, _BEGIN + 10 : _BEGIN + 10 + length]
+    begin = int(12 - (found.first_hour + _BEGIN + tree.utc_offset[row])) % 24
+    places = below[below < PLACES]
+    extra = np.zeros((PLACES, 36))
+    extra[places, begin : begin + length] = found.random.poisson(
+        (factor - 1) * found.mean[places, _BEGIN + begin : _BEGIN + begin + length]
     )
-    usual = set(alerts_of(found, np.zeros_like(extra), 24))
-    raised = [each for each in alerts_of(found, extra, 24) if each not in usual]
+    usual = set(alerts_of(found, np.zeros_like(extra), 36))
+    raised = [each for each in alerts_of(found, extra, 36) if each not in usual]
     names = {tree.codes[each] for each in below}
     above = {tree.codes[int(tree.parent[row])], COUNTRY}
     at = [hour for hour, series in raised if series == code]
     return Shock(
-        at[0] - 10 if at else None,
+        at[0] - begin if at else None,
         sum(1 for _, series in raised if series in names),
         sum(1 for _, series in raised if series in above),
     )

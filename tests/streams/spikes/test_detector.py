@@ -18,7 +18,7 @@ from streams.spikes.detector import (
     learn_night,
     q_of,
 )
-from streams.spikes.hierarchy import COUNTRY, Hierarchy, Level, hierarchy
+from streams.spikes.hierarchy import COUNTRY, Hierarchy, Level, hierarchy, moved_with_parents
 from streams.spikes.series import WINDOWS, Floats
 
 #: Monday 2026-11-23, 15:00 Moscow time, in hours since 1970.
@@ -90,6 +90,19 @@ def test_a_shock_of_a_region_alerts_once() -> None:
 
 def test_a_shock_of_the_country_alerts_once_at_the_top() -> None:
     assert alerted(evaluated(factor={COUNTRY: 2.5})) == [COUNTRY]
+
+
+def test_a_spike_during_a_shock_of_the_country_is_named_beside_it() -> None:
+    assert alerted(evaluated({"13007000": 60}, {COUNTRY: 2.5})) == ["13007000", COUNTRY]
+
+
+def test_what_the_rest_of_a_parent_does_moves_its_children() -> None:
+    tree = hierarchy([("a", "r", 3), ("b", "r", 3), ("c", "s", 3)], {"r": (None, 3), "s": (None, 3)})
+    expected = tree.summed(np.array([[1.0], [4.0], [5.0]]))
+    observed = tree.summed(np.array([[10.0], [8.0], [5.0]]))
+    alert = np.array([True, False, False, True, False, False])
+    # Without a, its region has 8 where 4 were usual; nothing alerts above c.
+    assert moved_with_parents(alert, observed, expected, tree)[:3, 0].tolist() == [2.0, 40.0, 0.0]
 
 
 def test_few_messages_alert_nobody() -> None:

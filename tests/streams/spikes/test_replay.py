@@ -85,16 +85,17 @@ def alert(series: str, hour: int) -> Alert:
 
 
 def test_precision_recall_and_delay_by_hand() -> None:
-    events = [Event("a", 100, 110), Event("b", 200, 210), Event("c", 300, 310)]
+    events = [Event("place-1", 100, 110), Event("place-2", 200, 210), Event("region", 300, 310)]
     alerts = [
-        alert("a", 103),  # right, three hours after the first message
-        alert("a", 109),  # right, and no second find
-        alert("a", 111),  # too late: wrong
-        alert("b", 200),  # evaluated before the first message: wrong
-        alert("c", 305),
-        alert("d", 305),  # another place: wrong
+        alert("place-1", 103),  # right, three hours after the first message
+        alert("place-1", 109),  # right, and no second find
+        alert("place-1", 111),  # too late: wrong
+        alert("place-2", 200),  # evaluated before the first message: wrong
+        alert("place-2", 305),  # right, as its region is hit; it does not find the event of the region
+        alert("region", 308),
+        alert("RU", 305),  # above what happened: wrong
     ]
-    found = judge(alerts, events)
-    assert (found.right, found.wrong, found.found, found.events) == (3, 3, 2, 3)
-    assert found.delays == (3, 5)
-    assert judge([], events).found == 0 and judge(alerts, []).wrong == 6
+    found = judge(alerts, events, tree())
+    assert (found.right, found.wrong, found.found, found.events) == (4, 3, 2, 3)
+    assert found.delays == (3, 8)
+    assert judge([], events, tree()).found == 0 and judge(alerts, [], tree()).wrong == 7

@@ -138,6 +138,27 @@ def test_a_new_page_is_no_spike(client: Client, shown: Shown) -> None:
     assert detector(client).evaluate(at(begin + 45 * MINUTE), hold_late=False) == []
 
 
+def test_a_register_that_gives_a_place_more_pages_is_no_spike(client: Client, shown: Shown) -> None:
+    """A page that wrote elsewhere for years moves to another place: its appeals double what is written there."""
+    begin = NOW + 16 * 24 * HOUR
+    moved = [appeal(("moved", n), begin + n * MINUTE, place=PLACES[1], page="vk:old") for n in range(40)]
+    shown.append(*moved, appended=begin + HOUR)
+    shown.refresh()
+    (found,) = detector(client).evaluate(at(begin + 45 * MINUTE), hold_late=False)
+    assert found.series == PLACES[1]
+    client.command("TRUNCATE TABLE gospulse_data.spikes")
+    days = [at(begin - back * 24 * HOUR).date() for back in (400, 3)]
+    client.command(
+        "INSERT INTO gospulse_data.pages (page, valid_from, state, name, kind, place) VALUES "
+        f"('vk:old', '{days[0]}', 'in force', 'Школа', 'education', '{PLACES[0]}'), "
+        f"('vk:old', '{days[1]}', 'in force', 'Школа', 'education', '{PLACES[1]}')"
+    )
+    try:
+        assert detector(client).evaluate(at(begin + 45 * MINUTE), hold_late=False) == []
+    finally:
+        client.command("TRUNCATE TABLE gospulse_data.pages")
+
+
 def test_nothing_is_evaluated_while_the_counts_are_late(client: Client) -> None:
     assert detector(client).evaluate(at(NOW), hold_late=True) == []
     ((held,),) = client.query("SELECT held FROM gospulse_data.spike_evaluations").result_rows
