@@ -67,7 +67,9 @@ def _measure(client: Client, pid: int, appeals: int) -> int:
     ).result_rows
     print(f"{series:,} series, {tested:,} tested")
     print(f"{'ok' if worst <= MOST_S else 'NOT'}: at most {worst:.2f} s an evaluation (accepted <= {MOST_S:.0f})")
-    return 0 if worst <= MOST_S else 1
+    if tested < PLACES:
+        print("NOT: fewer series are tested than there are places, so the times say nothing")
+    return 0 if worst <= MOST_S and tested >= PLACES else 1
 
 
 def _fill(client: Client, now: datetime, appeals: int) -> None:
