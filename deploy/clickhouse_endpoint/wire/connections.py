@@ -1,28 +1,32 @@
-"""Connections before HTTP: tell a native-protocol client that this port speaks HTTP; close one that sends nothing."""
+"""Connections before HTTP: tell a native-protocol client that this port speaks HTTP; close slow ones."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-#: Seconds until the first request of a connection is there, with its headers.
+#: Seconds until the headers of a request are there: from the opening of the connection, later from their first byte.
 PATIENCE_S: Final = 30.0
 _ADVICE: Final = "This port speaks HTTP, not ClickHouse's native protocol. Choose the protocol HTTP for it"
 
 
 class Handler(RequestHandler):
-    """aiohttp's handler of a connection; it looks at the first bytes."""
+    """aiohttp's handler of a connection; it looks at the first bytes and limits the time for headers."""
 
-    _deadline: asyncio.TimerHandle | None = None
+    def __init__(self, server: web.Server[web.Request], *, patience_s: float = PATIENCE_S, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._patience_s = patience_s
+        self._deadline: asyncio.TimerHandle | None = None
+        self._answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the time until the first request."""
         super().connection_made(transport)
-        self._deadline = asyncio.get_running_loop().call_later(PATIENCE_S, transport.close)
+        self._limit_headers(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is closed."""
@@ -31,27 +35,42 @@ class Handler(RequestHandler):
 
     def request_arrived(self) -> None:
         """The headers of a request are complete."""
+        self._answering = True
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def request_answered(self) -> None:
+        """The request has its answer. The connection may be idle now; bytes that come belong to a next request."""
+        self._answering = False
 
     def data_received(self, data: bytes) -> None:
         """Look for packet 0 (Hello), with which the native protocol opens: no HTTP request begins with that byte."""
         if self._deadline is not None and data.startswith(b"\0") and self.transport is not None:
             self.transport.write(_native_exception(_ADVICE))
             self.transport.close()
-        else:
-            super().data_received(data)
+            return
+        if self._deadline is None and not self._answering and self.transport is not None:
+            self._limit_headers(self.transport)
+        super().data_received(data)
+
+    def _limit_headers(self, transport: asyncio.BaseTransport) -> None:
+        self._deadline = asyncio.get_running_loop().call_later(self._patience_s, transport.close)
 
 
 @web.middleware
 async def note_arrival(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """End the limit of the connection's first request."""
-    if isinstance(request.protocol, Handler):
-        request.protocol.request_arrived()
-    return await handler(request)
+    """End the time limit of a request's headers."""
+    connection = request.protocol
+    if not isinstance(connection, Handler):
+        return await handler(request)
+    connection.request_arrived()
+    try:
+        return await handler(request)
+    finally:
+        connection.request_answered()
 
 
 def _native_exception(text: str) -> bytes:

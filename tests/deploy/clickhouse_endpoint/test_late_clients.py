@@ -1,15 +1,16 @@
-"""A body that does not arrive ends with an error, after the limits of a body."""
+"""Headers or a body that do not arrive end the request, after their time limits."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from aiohttp import StreamReader, base_protocol
+from aiohttp import StreamReader, base_protocol, web
 
 from deploy.clickhouse_endpoint.errors import SOCKET_TIMEOUT, TOO_LARGE, ClickHouseError
 from deploy.clickhouse_endpoint.wire.bodies import Body, BodyLimits
 from deploy.clickhouse_endpoint.wire.compression import decoder
+from deploy.clickhouse_endpoint.wire.connections import Handler, note_arrival
 
 LIMITS = BodyLimits(sql=1000, data=1000, idle_s=0.05, sql_s=0.4)
 
@@ -63,3 +64,27 @@ def test_data_that_stop_in_the_middle_or_are_too_many() -> None:
         with pytest.raises(ClickHouseError) as caught:
             asyncio.run(inserting(data, end=end))
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize("earlier", [0, 2])
+async def test_headers_that_do_not_arrive(earlier: int) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="Ok.\n")
+
+    application = web.Application(middlewares=[note_arrival])
+    application.router.add_get("/", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    server, loop = runner.server, asyncio.get_running_loop()
+    assert server is not None
+    listening = await loop.create_server(lambda: Handler(server, loop=loop, patience_s=0.2), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname()[:2])
+    for _ in range(earlier):
+        writer.write(b"GET / HTTP/1.1\r\nHost: endpoint\r\n\r\n")
+        assert (await reader.readuntil(b"Ok.\n")).startswith(b"HTTP/1.1 200")
+    writer.write(b"GET / HTTP/1.1\r\nHost: end")
+    # aiohttp by itself keeps such a connection open for an hour.
+    assert await asyncio.wait_for(reader.read(), timeout=30) == b""
+    writer.close()
+    listening.close()
+    await runner.cleanup()
