@@ -41,7 +41,9 @@ async def _ping(_request: web.Request) -> web.Response:
 
 async def _query(services: Services, passwords: Passwords, request: web.Request) -> web.StreamResponse:
     login = passwords.login(request.headers, request.query)
-    wish = read_wish(login, request.method, request.query, request.headers, external_names(request.query))
+    # Elsewhere a name like `allow_suspicious_low_cardinality_types` is a setting.
+    described = external_names(request.query) if request.content_type == "multipart/form-data" else frozenset()
+    wish = read_wish(login, request.method, request.query, request.headers, described)
     execution = Execution(services, request, wish)
     try:
         return await execution.run()

@@ -54,6 +54,9 @@ _SYSTEM_FILES: Final = (
     "/sys/kernel/mm/transparent_hugepage/enabled",
     "/dev/random",
     "/dev/urandom",
+    # The name `localhost`, at which dictionaries read tables of this engine.
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
 )
 _SYSTEM_FOLDERS: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/sys/fs/cgroup")
 

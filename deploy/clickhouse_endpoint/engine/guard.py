@@ -43,7 +43,8 @@ _STRUCTURED: Final = frozenset(("values", "sqlstandardvalues", "null", "generate
 _DEFAULTS: Final = re.compile(r"\b(default|materialized|alias|ephemeral)\b", re.IGNORECASE)
 _STAR: Final = re.compile(r"(Qualified)?(Asterisk|ColumnsRegexpMatcher)")
 _NODE: Final = re.compile(r"^( *)(\w+)(?:::\w+)*(?: (.*))?$")
-_SUFFIX: Final = re.compile(r"(?: \(alias [^\n]*\))?(?: \(children \d+\))?$")
+_SUFFIX: Final = re.compile(r"(?: \(alias [^\n]*?\))?(?: \(children (\d+)\))?$")
+_LINE_ENDS: Final = "a name with a line end cannot be checked; take another name"
 _MAYBE_FILE: Final = re.compile(rb"file|python|\\\\|identifier", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
 
@@ -127,7 +128,10 @@ class AnalystGuard:
         tree = _tree(connection, sql, parameters)
         if kind is StatementClass.UNKNOWN or not _ROOTS.match(tree):
             raise _denied("this kind of statement is not for analysts")
-        nodes = list(_nodes(tree))
+        try:
+            nodes = list(_nodes(tree))
+        except ValueError as error:
+            raise _denied(str(error)) from None
         for node in nodes:
             if not any(known.fullmatch(node.kind) for known in (_NODES, _HIDING, _ROOTS)):
                 raise _denied(f"an expression of the kind {node.kind} is not for analysts")
@@ -201,7 +205,11 @@ def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[s
         tree = _tree(connection, sql, parameters)
     except ClickHouseError:
         return  # the statement itself will say what is wrong
-    for node in _nodes(tree):
+    try:
+        nodes = list(_nodes(tree))
+    except ValueError as error:
+        raise ClickHouseError(ACCESS_DENIED, f"gospulse: Not enough privileges: {error}") from None
+    for node in nodes:
         passed = node.kind == "Identifier" and node.caller.lower().startswith(("array", "map"))
         if node.text.lower() in ("file", "python") and (node.kind == "Function" or passed):
             advice = "; name the table of a column of this name" if passed else ""
@@ -223,19 +231,37 @@ def _tree(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str
 
 
 def _nodes(tree: str) -> Iterator[Node]:
+    """The nodes in their order.
+
+    Literals are printed with escapes, names as they are. A name with a line end could pass for nodes, so each node must
+    have as many children as its line says.
+
+    Raises:
+        ValueError: it has not.
+    """
     above: list[tuple[str, str]] = []
+    missing: list[int] = []  # children that are to come, of each node above
     before = -1
-    for line in tree.splitlines():
+    for line in tree.rstrip("\n").split("\n"):  # not `splitlines`: literals may hold its other separators
         found = _NODE.match(line)
-        if found is None:
-            continue  # the rest of a literal with line ends
-        depth = len(found[1])
-        kind, text = found[2], _SUFFIX.sub("", found[3] or "")
+        while missing and not missing[-1]:
+            missing.pop()
+        depth = len(missing)
+        if found is None or len(found[1]) != depth or (depth == 0 and before >= 0):
+            raise ValueError(_LINE_ENDS)
+        if missing:
+            missing[-1] -= 1
+        kind, rest = found[2], f" {found[3] or ''}"
+        suffix = _SUFFIX.search(rest)
+        missing.append(int(suffix[1] or 0) if suffix else 0)
+        text = rest[1 : suffix.start()] if suffix else rest[1:]
         above[depth:] = [(kind, text)]
         over, caller = above[depth - 2] if depth > 1 else ("", "")
         parent = above[depth - 1][0] if depth else ""
         yield Node(kind, text, parent, caller if over == "Function" else "", first=depth == before + 1)
         before = depth
+    if any(missing):
+        raise ValueError(_LINE_ENDS)
 
 
 def _check_table(database: str, table: str) -> None:

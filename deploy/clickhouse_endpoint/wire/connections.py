@@ -17,7 +17,7 @@ _ADVICE: Final = "This port speaks HTTP, not ClickHouse's native protocol. Choos
 class Handler(RequestHandler):
     """aiohttp's handler of a connection; it looks at the first bytes and limits the time for headers."""
 
-    def __init__(self, server: web.Server[web.Request], *, patience_s: float = PATIENCE_S, **options: Any) -> None:
+    def __init__(self, server: web.Server, *, patience_s: float = PATIENCE_S, **options: Any) -> None:
         super().__init__(server, **options)
         self._patience_s = patience_s
         self._deadline: asyncio.TimerHandle | None = None

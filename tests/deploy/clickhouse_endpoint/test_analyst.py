@@ -240,6 +240,26 @@ def test_other_ways_to_say_it(analyst: Ask) -> None:
     assert analyst("SELECT 1", session_id="s").text == "1\n"
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 AS `x (children 2)\n      Function count (children 1)\n       ExpressionList (children 1)`, * "
+        "FROM system.databases",
+        "SELECT 1 AS `x\n     Function count (children 1)\n      ExpressionList (children 1)`, * FROM system.databases",
+        "SELECT {name:Identifier} FROM (SELECT 1)",
+    ],
+)
+def test_a_name_cannot_pass_for_nodes_of_the_syntax_tree(analyst: Ask, sql: str) -> None:
+    answer = analyst(sql, param_name="x\\n    Function count (children 1)")
+    assert answer.code == 497, answer.text
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_texts_may_hold_any_separator(analyst: Ask, separator: str) -> None:
+    text = f"a{separator}                    Function file (children 3)"
+    assert analyst(f"SELECT '{text}' AS a FORMAT TSVRaw").text == f"{text}\n"
+
+
 def test_limits_hold(analyst: Ask) -> None:
     # Deeper in a statement the engine cuts a setting to its bound.
     for inner in ("max_execution_time = 3600", "max_execution_time = 0"):
@@ -249,10 +269,8 @@ def test_limits_hold(analyst: Ask) -> None:
     assert analyst("SELECT getSetting('max_execution_time')", max_execution_time=100000).text == "60\n"
     assert analyst("SELECT getSetting('max_execution_time')", max_execution_time=0).text == "60\n"
     assert analyst("SELECT getSetting('max_execution_time')", max_execution_time=5).text == "5\n"
-    assert (
-        analyst("SELECT sleepEachRow(0.01) FROM numbers(1000) SETTINGS max_block_size = 1", max_execution_time=1).code
-        == 159
-    )
+    slow = "SELECT sleepEachRow(0.01) FROM numbers(1000) SETTINGS max_block_size = 1"
+    assert analyst(slow, max_execution_time=1, wait_end_of_query=1).code == 159
     assert analyst("SELECT groupArray(number) FROM numbers(1000000000)", max_memory_usage=100_000_000).code == 241
 
 

@@ -138,7 +138,7 @@ def test_file_descriptors_do_not_grow(clickhouse_server: ClickHouseServer, query
 
     def everything() -> None:
         query("SELECT number FROM numbers(100000)")
-        query("SELECT throwIf(number = 60000) FROM numbers(100000) SETTINGS max_block_size = 1000")
+        query("SELECT throwIf(number = 60000) FROM numbers(100000) SETTINGS max_block_size = 1000", wait_end_of_query=1)
         query("INSERT INTO t FORMAT TSV\n1\n")
         query("INSERT INTO t FORMAT TSV\nx\n")
         query("SELECT", query_id="a\x00")

@@ -76,7 +76,11 @@ def test_kill_query_by_its_id(clickhouse_server: ClickHouseServer, writer: Click
     for owner, killer in ((writer, writer), (analyst, analyst), (analyst, writer)):
         query_id = uuid.uuid4().hex
         client = begin(owner, f"SELECT count() FROM {ENDLESS}", query_id=query_id, max_execution_time=50)
-        running = f"SELECT count() FROM system.processes WHERE Settings['log_comment'] = '{query_id}'"
+        # The statements that check and prepare a query have its tag, too.
+        running = (
+            f"SELECT count() FROM system.processes WHERE Settings['log_comment'] = '{query_id}' "
+            "AND query LIKE 'SELECT count()%'"
+        )
         _await(lambda: query(running).text == "1\n", "the query never ran")  # noqa: B023
         kill = f"KILL QUERY WHERE query_id = '{query_id}'"
         if owner is writer:

@@ -328,3 +328,17 @@ def test_waiting_for_the_end_holds_everything_back(query: Query) -> None:
     whole = query("SELECT number FROM numbers(3000000) FORMAT TSV", wait_end_of_query=1)
     assert (whole.status, int(whole.headers["content-length"])) == (200, len(whole.body))
     assert whole.body.count(b"\n") == 3_000_000
+
+
+def test_a_setting_may_be_named_like_the_types_of_an_external_table(query: Query) -> None:
+    name = "allow_suspicious_low_cardinality_types"
+    assert query(f"SELECT getSetting('{name}')", **{name: 1}).text == "true\n"
+
+
+def test_a_dictionary_reads_a_table_of_this_engine(query: Query) -> None:
+    query("CREATE TABLE names (id UInt64, name String) ENGINE = MergeTree ORDER BY id")
+    query("INSERT INTO names VALUES (1, 'one')")
+    source = "SOURCE(CLICKHOUSE(DB 'endpoint_tests' TABLE 'names' USER 'default'))"
+    query(f"CREATE DICTIONARY by_id (id UInt64, name String) PRIMARY KEY id {source} LAYOUT(FLAT()) LIFETIME(0)")
+    assert query("SYSTEM RELOAD DICTIONARY by_id").text == ""
+    assert query("SELECT dictGet('endpoint_tests.by_id', 'name', 1)").text == "one\n"
