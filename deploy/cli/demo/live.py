@@ -15,7 +15,7 @@ import msgspec
 
 from deploy.cli.demo.course import DRAIN_PATIENCE_S, FEDERATION, DemoError, log_state, simulate
 from deploy.clickhouse.client import clickhouse
-from deploy.errors import FAILURE, UserError
+from deploy.errors import FAILURE, INTERRUPTED, UserError
 from deploy.machine import stack, workers
 from deploy.settings import Settings
 from ingest.simulator.federation import Federation
@@ -126,5 +126,7 @@ def _through_webhook(settings: Settings, begin: datetime, end: datetime, *option
         if process.poll() is None:
             process.terminate()
             process.wait()
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
     if code != 0:
         raise UserError(f"live messages were not sent; see {workers.log_file(settings.data, 'simulate')}", FAILURE)
