@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutant import Mutant, StaleMutantError
@@ -41,8 +43,17 @@ def main(arguments: Sequence[str]) -> int:
                 f"{mutant.file}: {mutant.breaks}\n    - {mutant.old}\n    + {mutant.new}\n    {' '.join(mutant.tests)}"
             )
         return 0
+    # Both signals end the servers of the tests and remove the copy.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     with tempfile.TemporaryDirectory(prefix="gospulse-mutants-") as folder:
         return _run(Copy(Path(folder)), chosen, options.limit)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    # A second one must not interrupt that.
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _run(copy: Copy, chosen: Sequence[Mutant], limit_s: float) -> int:
