@@ -23,8 +23,8 @@ help: ## this list
 demo: ready ## everything on this machine: boards, history, a killed worker, live messages, a spike, all verified
 	@$(BIN)/gospulse demo $(ARGS)
 
-# Tests wait for servers most of the time: three processes keep two cores busy.
-PARALLEL ?= 3
+# Two processes: tests compute as much as they wait for servers.
+PARALLEL ?= 2
 
 test: check ready ## lint, types and all tests, on real parts
 	$(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder $(ARGS)

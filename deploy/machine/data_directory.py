@@ -11,6 +11,7 @@ from deploy.errors import UserError
 #: Everything that Gospulse puts there. Other files are never removed.
 ENTRIES: Final = (
     "clickhouse",
+    "demo-export.csv",
     "demo-registers",
     "demo-truth",
     "faust",

@@ -161,7 +161,7 @@ def _await_folded(machine: Machine, at: int, feeder: subprocess.Popen[bytes]) ->
         time.sleep(0.2)
 
 
-def _await_holding(machine: Machine, worker: str, holds: bool, patience_s: float = 60.0) -> None:
+def _await_holding(machine: Machine, worker: str, holds: bool, patience_s: float = 150.0) -> None:
     """Waits until a worker that runs writes for some partition of the events, or for none any more."""
     deadline = time.monotonic() + patience_s
     while (worker in _holders(machine)) is not holds and worker in machine.processes():

@@ -22,6 +22,7 @@ class Handler(RequestHandler):
         self._patience_s = patience_s
         self._deadline: asyncio.TimerHandle | None = None
         self._answering = False
+        self._heard = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the time until the first request."""
@@ -45,8 +46,12 @@ class Handler(RequestHandler):
         self._answering = False
 
     def data_received(self, data: bytes) -> None:
-        """Look for packet 0 (Hello), with which the native protocol opens: no HTTP request begins with that byte."""
-        if self._deadline is not None and data.startswith(b"\0") and self.transport is not None:
+        """Look for packet 0 (Hello), with which the native protocol opens: no HTTP request begins with that byte.
+
+        Only the first bytes of a connection can be that packet: a piece of a body may begin with it, too.
+        """
+        first, self._heard = not self._heard, True
+        if first and data.startswith(b"\0") and self.transport is not None:
             self.transport.write(_native_exception(_ADVICE))
             self.transport.close()
             return

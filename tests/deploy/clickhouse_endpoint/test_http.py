@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -227,6 +228,18 @@ def test_a_client_of_the_native_protocol_is_told_what_this_port_speaks(writer: C
     # Packet Exception: code 210, name, message.
     assert answer.startswith(b"\x02\xd2\x00\x00\x00\x0dDB::Exception")
     assert b"This port speaks HTTP" in answer
+
+
+def test_a_piece_of_a_body_is_not_taken_for_the_native_protocol(analyst: ClickHouseConnection) -> None:
+    login = base64.b64encode(f"{analyst.username}:{analyst.password.reveal()}".encode()).decode()
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection((analyst.host, analyst.port), timeout=30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(50):
+            # Pieces that arrive before the request has begun to be handled.
+            client.sendall(head.encode())
+            client.sendall(b"\0SELECT 1")
+            assert client.recv(4000).startswith(b"HTTP/1.1 4")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "lz4", "zstd"])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from msgspec.structs import replace
 
 from deploy import topics
@@ -102,6 +102,19 @@ class Folding:
             else:
                 producer.abort_transaction()
         self.values[part] += [*(records if commit else [VOID] * count), VOID]
+        self._await_end(part, len(self.values[part]))
+
+    def _await_end(self, part: int, end: int) -> None:
+        """Wait for the marker: the coordinator writes it after it has answered the producer."""
+        where = TopicPartition(self.kafka.topic(EVENTS), part)
+        consumer = KafkaConsumer(bootstrap_servers=list(self.kafka.bootstrap), isolation_level="read_uncommitted")
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while consumer.end_offsets([where])[where] < end:
+                assert time.monotonic() < deadline, f"the log of partition {part} does not reach {end}"
+                time.sleep(0.01)
+        finally:
+            consumer.close()
 
     @contextmanager
     def unfinished(self, part: int, records: Sequence[bytes]) -> Iterator[KafkaProducer]:
