@@ -60,8 +60,8 @@ def topics(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str
         body=table(
             [
                 Column(name="Тема", links=tuple(links)),
-                Column(name=metric("messages").title, metric="messages", gauge=True, width=150),
-                Column(name=metric("change").title, metric="change", colours=CHANGE, width=110),
+                Column(name=metric("messages").title, metric="messages", gauge=True, width=105),
+                Column(name=metric("change").title, metric="change", colours=CHANGE, width=100),
                 Column(name="Код темы", hidden=True),
             ]
         ),
@@ -102,15 +102,15 @@ def territories(
     """Territories side by side."""
     columns = [
         Column(name=name, links=tuple(links)),
-        Column(name=metric("messages").title, metric="messages", gauge=True, width=110),
+        Column(name=metric("messages").title, metric="messages", gauge=True, width=95),
     ]
     if per_head:
         columns.append(Column(name=metric("per_10k").title, metric="per_10k", width=85))
     columns += [
         Column(name=metric("share").title, metric="share", colours=SHARE, width=95),
-        Column(name=metric("in_time").title, metric="in_time", colours=IN_TIME, width=85),
-        Column(name=metric("waiting").title, metric="waiting", width=75),
-        Column(name=metric("overdue").title, metric="overdue", colours=OVERDUE, width=80),
+        Column(name=metric("in_time").title, metric="in_time", colours=IN_TIME, width=75),
+        Column(name=metric("waiting").title, metric="waiting", width=65),
+        Column(name=metric("overdue").title, metric="overdue", colours=OVERDUE, width=72),
         Column(name="Код", hidden=True),
     ]
     return Panel(

@@ -193,6 +193,8 @@ class Column(Struct, frozen=True, kw_only=True):
 
     name: str
     metric: str | None = None
+    #: The column is a time that no metric names.
+    moment: bool = False
     width: int | None = None
     #: A bar behind the number.
     gauge: bool = False
@@ -210,6 +212,8 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
         if column.metric is not None:
             unit = metric(column.metric).unit
             properties |= {"unit": GRAFANA_UNITS[unit], "decimals": DECIMALS[unit]}
+        if column.moment:
+            properties["unit"] = GRAFANA_UNITS["moment"]
         if column.width is not None:
             properties["custom.width"] = column.width
         if column.hidden:

@@ -24,7 +24,7 @@ def line(filters: Filters) -> str:
 SELECT concat(
   multiIf(
     registered = 0, 'реестр госпабликов не загружен',
-    concat('учтено ', toString(heard), ' из ', toString(registered), ' госпабликов')
+    concat('учтено ', replaceAll(concat(toString(heard), ' из ', toString(registered)), '.', ','), ' госпабликов')
   ),
   ' · {metric("complete_until").title.lower()} ',
   coalesce(
@@ -40,8 +40,9 @@ FROM
 (
   SELECT
     uniqExactIf(day, pages_registered > 0) AS days,
-    if(days = 0, 0, round(sum(pages_registered_heard) / days)) AS heard,
-    if(days = 0, 0, round(sum(pages_registered) / days)) AS registered
+    if(sum(pages_registered) < 20 * days, 1, 0) AS digits,
+    if(days = 0, 0, round(sum(pages_registered_heard) / days, digits)) AS heard,
+    if(days = 0, 0, round(sum(pages_registered) / days, digits)) AS registered
   FROM gospulse.coverage
   WHERE {DAYS}
   {filters.where(BY_PLACE)}

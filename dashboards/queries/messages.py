@@ -128,7 +128,7 @@ ORDER BY time
     )
 
 
-def topics(filters: Filters, limit: int = 10) -> Query:
+def topics(filters: Filters, limit: int = 9) -> Query:
     """Topics with most messages of the period, and how they changed."""
     sql = f"""
 SELECT

@@ -28,6 +28,22 @@ FILTERS: Final = Filters(many=("region",))
 _BY_REGION: Final = frozenset({"region"})
 
 
+#: Names of the topics and pages that carry open spikes; without a name the code stands.
+_OPEN: Final = f"push AND since < {TO} AND (closed_at IS NULL OR closed_at > {TO})"
+_TOPIC_NAMES: Final = "(SELECT mapFromArrays(groupArray(topic), groupArray(name)) FROM gospulse.topics)"
+_PAGE_NAMES: Final = f"""(
+    SELECT mapFromArrays(groupArray(page), groupArray(concat('«', coalesce(name, page), '»')))
+    FROM gospulse.page_history
+    WHERE in_force AND page IN (SELECT arrayJoin(pages).page FROM gospulse.spikes WHERE {_OPEN})
+  )"""
+
+
+def _carriers(items: str, names: str, code: str) -> str:
+    """Codes with their appeals as «name (number)»; ``names`` is a map of names by code."""
+    name = f"if(mapContains({names}, x.{code}), {names}[x.{code}], x.{code})"
+    return f"arrayStringConcat(arrayMap(x -> concat({name}, ' (', toString(x.appeals), ')'), {items}), ', ')"
+
+
 def number(key: str, expression: str, where: str) -> Query:
     """One number over the episodes that opened in the period, or are open at its end."""
     sql = f"""
@@ -41,7 +57,7 @@ WHERE {where}
 
 def opened() -> Query:
     """Spikes that are open."""
-    return number("spikes_open", "count()", f"push AND since < {TO} AND (closed_at IS NULL OR closed_at > {TO})")
+    return number("spikes_open", "count()", _OPEN)
 
 
 def found() -> Query:
@@ -81,6 +97,9 @@ FROM gospulse.spike_health
 def queue() -> Query:
     """Open spikes: the most unusual first, then the more inhabitants, then the newer."""
     sql = f"""
+WITH
+  {_TOPIC_NAMES} AS topic_names,
+  {_PAGE_NAMES} AS page_names
 SELECT
   coalesce(name, series) AS "Территория",
   {LEVELS} AS "Уровень",
@@ -89,10 +108,14 @@ SELECT
   window_h AS {label("spike_window")},
   since AS "С какого времени",
   {DECISIONS} AS "Решение",
-  reason AS "Что произошло",
+  concat(
+    if(empty(topics), '', concat('Темы: ', {_carriers("topics", "topic_names", "topic")}, '. ')),
+    if(empty(pages), '', concat('Госпаблики: ', {_carriers("pages", "page_names", "page")}, '. ')),
+    'Разных авторов: ', toString(authors), '.'
+  ) AS "Что произошло",
   series AS "Код"
 FROM gospulse.spikes
-WHERE push AND since < {TO} AND (closed_at IS NULL OR closed_at > {TO})
+WHERE {_OPEN}
   {_OF_REGION}
 ORDER BY log10(greatest(best_alarms, 1e-300)) - log10(1 + coalesce(population, 0)) / 3, since DESC
 LIMIT 100

@@ -216,7 +216,7 @@ class Activity:
             weights = np.where(weights <= np.quantile(weights, 0.25), 1.0, 0.0)
         place = int(rng.choice(len(weights), p=weights / weights.sum()))
         usual = spec.events * spec.appeal_share / len(self._population) * (length / spec.span_ms)
-        appeals = int(max(40, 15 * usual) * rng.uniform(0.8, 1.4))
+        appeals = int(max(spec.spike_size, 15 * usual) * rng.uniform(0.8, 1.4))
         return Spike(place, int(rng.integers(len(TOPICS))), start, start + length, appeals)
 
     def _burst(self, number: int, slots: range) -> NDArray[np.int64]:

@@ -75,7 +75,9 @@ class Pages:
         self.kind = rng.choice(len(_KINDS), size=count, p=[share for _, share, _ in _KINDS])
         weight = 1.0 / (rng.permutation(count) + 10.0)
         self.weight: NDArray[np.float64] = weight / weight.sum()
-        self.subscribers: NDArray[np.int64] = (80 + 400_000 * np.sqrt(weight / weight.max()) ** 1.5).astype(np.int64)
+        # A federation of few pages has no giant among them; 175,000 pages have one of some 400,000 subscribers.
+        largest = 200 * spec.pages**0.63
+        self.subscribers: NDArray[np.int64] = (80 + largest * np.sqrt(weight / weight.max()) ** 1.5).astype(np.int64)
         self.ids = [page_id(NETWORKS[n][0], spec.seed, i) for i, n in enumerate(self.network.tolist())]
         self.keys = [text.encode() for text in self.ids]
         partitioner = Partitioner(spec.partitions)

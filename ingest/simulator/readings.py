@@ -64,9 +64,9 @@ class ReadingsSource:
         levels = (
             message
             for moment in sorted(moments)
-            if moment[0] >= spec.start_ms
+            if moment[0] >= spec.readings_start_ms
             for message in self._day(*moment[1:])
-            if spec.start_ms <= message.send < spec.end_ms
+            if message.send < spec.end_ms
         )
         corrections: list[tuple[int, int, Message]] = []
         for message in heapq.merge(levels, self._up(), key=lambda message: message.send):

@@ -39,8 +39,12 @@ class FederationSpec(Struct, frozen=True, kw_only=True):
     #: Appeals among first copies; their answers and changes come on top.
     appeal_share: float = 0.05
     readings: bool = True
+    #: Levels of pages and totals by telephone only for this last part of the span; 0 is the whole span.
+    readings_span_ms: int = 0
     #: Sudden bursts of appeals about one topic in one municipality.
     spikes: int = 0
+    #: Appeals that a burst brings at least, give or take a fifth.
+    spike_size: int = 40
     #: Only in the smallest quarter of the municipalities.
     small_spikes: bool = False
     #: Facts that are sent again, most of them once, some twice.
@@ -65,6 +69,11 @@ class FederationSpec(Struct, frozen=True, kw_only=True):
     def start_ms(self) -> int:
         """The first moment of the span."""
         return self.end_ms - self.span_ms
+
+    @property
+    def readings_start_ms(self) -> int:
+        """The first moment at which levels and totals arrive."""
+        return self.end_ms - min(self.readings_span_ms or self.span_ms, self.span_ms)
 
     @property
     def source(self) -> str:
@@ -106,8 +115,8 @@ def check(spec: FederationSpec) -> FederationSpec:
         raise SpecError("At most half of the facts may be sent again.")
     if spec.restamp and spec.municipalities < 2:
         raise SpecError("Another place stamp needs at least two municipalities.")
-    if spec.spikes < 0 or spec.out_of_order_ms < 0:
-        raise SpecError("Spikes and disorder must not be negative.")
+    if min(spec.spikes, spec.spike_size, spec.out_of_order_ms, spec.readings_span_ms) < 0:
+        raise SpecError("Spikes, their size, disorder and the span of readings must not be negative.")
     if spec.chunk < 1 or spec.window_chunks < 1 or spec.partitions < 1:
         raise SpecError("Chunk, window and partitions must be at least 1.")
     return spec

@@ -111,6 +111,21 @@ def test_titles_and_keys_are_unique() -> None:
         assert [value for value, number in seen.items() if number > 1] == []
 
 
+def test_times_in_tables_are_written_as_times() -> None:
+    for board in BOARDS:
+        for panel in board.panels:
+            model = panel.json([])
+            if model["type"] != "table":
+                continue
+            written = {
+                override["matcher"]["options"]
+                for override in model["fieldConfig"]["overrides"]
+                if {"id": "unit", "value": "dateTimeAsIso"} in override["properties"]
+            }
+            times = {name for query in panel.queries for name, kind in query.columns if kind == "time"}
+            assert times == written, (board.uid, panel.id)
+
+
 def test_every_board_is_reached_from_every_other() -> None:
     uids = {board.uid for board in BOARDS}
     for board in BOARDS:

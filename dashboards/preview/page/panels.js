@@ -70,7 +70,7 @@ export function table(panel, frames, now, body) {
   function line(row) {
     const fields = Object.fromEntries(columns.map(({ name, i }) => [name, row[i]]));
     return element('tr', {}, ...shown.map((column) => {
-      const text = format(row[column.i], { ...column.config, noValue: '—' }, now.zone);
+      const text = format(row[column.i], { ...column.config, kind: column.kind, noValue: '—' }, now.zone);
       const link = column.config.links?.[0];
       const to = link && allowed(follow(link.url, fields, now));
       const inner = to ? element('a', { href: to, title: link.title, text,
@@ -108,6 +108,9 @@ export function tiles(panel, frames, now, body) {
   const size = grid(xs, ys);
   // Tiles are as wide as a name needs: the map fills its panel.
   const width = (body.clientWidth - 16) / size.columns, height = (body.clientHeight - 12) / size.rows;
+  // One size for all names: the longest fits.
+  const longest = Math.max(...frame.rows.map((row) => String(row[name]).length));
+  const textSize = Math.max(8, Math.min(13, (width - 5) / (0.62 * longest)));
   body.replaceChildren(element('div', { class: 'tiles' }, ...frame.rows.map((row, i) => {
     const fields = Object.fromEntries(frame.columns.map((column, j) => [column.name, row[j]]));
     const link = panel.fieldConfig.defaults.links?.[0];
@@ -119,7 +122,7 @@ export function tiles(panel, frames, now, body) {
       class: 'tile' + (known ? '' : ' quiet'), href: link && allowed(follow(link.url, fields, now)), title: details,
       style: {
         left: size.column(xs[i]) * width + 'px', top: size.row(ys[i]) * height + 'px',
-        width: width - 3 + 'px', height: height - 3 + 'px', fontSize: Math.max(8, Math.min(13, width / 4.6)) + 'px',
+        width: width - 3 + 'px', height: height - 3 + 'px', fontSize: textSize + 'px',
         background: known ? colour(row[value], config) : layer.config.style.color.fixed,
       },
     }, element('span', { text: row[name] }),

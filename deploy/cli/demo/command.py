@@ -20,6 +20,7 @@ from deploy.settings import Settings
 
 if TYPE_CHECKING:
     from deploy.cli.demo.course import Figures, Show
+    from deploy.cli.demo.phases import Phases
 
 NAME = "demo"
 HELP = "show everything at work on invented data: boards, a killed worker, live messages, a spike, a verification"
@@ -44,20 +45,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Runs the demonstration; the exit code is that of the verification."""
     from deploy.cli.demo.live import go_on
+    from deploy.cli.demo.phases import Phases
     from deploy.cli.demo.screen import screen
     from deploy.machine import stack
 
     settings = demo_settings(settings)
     with _alone(settings.data), _terminates_cleanly():
         _empty(settings)
+        phases = Phases()
         try:
-            with explained():
+            with explained(), phases.phase("start of the servers"):
                 outcome = stack.up(without_detector(settings), _say)
             if outcome.differences:
                 raise UserError("the topics differ from the settings: `gospulse topics list` shows them")
             with screen(settings, _say):
-                code = _course(settings)
+                code = _course(settings, phases)
                 _say_addresses(settings)
+                _say(f"\n{phases.line()}")
                 if sys.stdout.isatty() and not args.no_wait:
                     print("\nThe stack, its screen and live messages stay up until Ctrl-C.", flush=True)
                     with contextlib.suppress(KeyboardInterrupt):
@@ -125,22 +129,25 @@ def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _course(settings: Settings) -> int:
+def _course(settings: Settings, phases: Phases) -> int:
     from deploy.cli.demo import course as demo
 
     truth, registers = settings.data / "demo-truth", settings.data / "demo-registers"
-    _command(settings, "simulate", *demo.FEDERATION, "--registers", str(registers))
-    for name in ("places", "organisations", "pages"):
-        if _command(settings, name, "import", str(registers / f"{name}.csv")) != GOOD:
-            raise UserError(f"the {name} of the synthetic federation were not imported", FAILURE)
+    with phases.phase("registers"):
+        _command(settings, "simulate", *demo.FEDERATION, "--registers", str(registers))
+        for name in ("places", "organisations", "pages"):
+            if _command(settings, name, "import", str(registers / f"{name}.csv")) != GOOD:
+                raise UserError(f"the {name} of the synthetic federation were not imported", FAILURE)
     _say(f"feeding {demo.EVENTS_SENT:,} synthetic events, {demo.DAYS} days of a small federation that end now")
     feeder = demo.feed(settings, truth)
     try:
-        with _display() as show:
+        with _display() as show, phases.phase("history"):
             demo.run_course(without_detector(settings), feeder, _say, show)
         _say("everything sent is counted")
-        demo.await_rollups(settings)
-        untrue = demo.untrue(settings, truth)
+        with phases.phase("roll-ups"):
+            demo.await_rollups(settings)
+        with phases.phase("comparison"):
+            untrue = demo.untrue(settings, truth)
     except demo.DemoError as error:
         raise UserError(str(error), FAILURE) from error
     finally:
@@ -153,29 +160,34 @@ def _course(settings: Settings) -> int:
             _say(f"  {line}")
         return FAILURE
     _say("The views show exactly the data of the simulator: every appeal, every cell of engagement, every reading.")
-    _live(settings)
-    _command(settings, "report")
-    return _command(settings, "verify")
+    _live(settings, phases)
+    with phases.phase("report"):
+        _command(settings, "report")
+    with phases.phase("verify"):
+        return _command(settings, "verify")
 
 
-def _live(settings: Settings) -> None:
+def _live(settings: Settings, phases: Phases) -> None:
     """The importer, VK's webhook, and a spike with its explanation."""
     from deploy.cli.demo import live
 
-    export = live.write_export(settings)
-    if _command(settings, "import", "appeals", str(export), "--mapping", str(live.MAPPING)) != GOOD:
-        raise UserError("the export of the synthetic federation was not imported", FAILURE)
+    with phases.phase("import"):
+        export = live.write_export(settings)
+        if _command(settings, "import", "appeals", str(export), "--mapping", str(live.MAPPING)) != GOOD:
+            raise UserError("the export of the synthetic federation was not imported", FAILURE)
     _say("\nlive messages go to VK's webhook, many of them about one topic in a small municipality")
-    live.send(settings)
-    live.await_counted(settings)
-    at = live.now()
-    _command(settings, "spikes", "run", "--once", "--at", at)
-    _command(settings, "spikes", "list")
-    episode = live.episode_of_a_municipality(settings)
-    if episode is None:
-        raise UserError("the detector did not find the spike that was planted: `gospulse logs` says more", FAILURE)
-    _command(settings, "spikes", "show", episode)
-    live.start_detector(settings, _say)
+    with phases.phase("webhook"):
+        live.send(settings)
+        live.await_counted(settings)
+    with phases.phase("spikes"):
+        at = live.now()
+        _command(settings, "spikes", "run", "--once", "--at", at)
+        _command(settings, "spikes", "list")
+        episode = live.episode_of_a_municipality(settings)
+        if episode is None:
+            raise UserError("the detector did not find the spike that was planted: `gospulse logs` says more", FAILURE)
+        _command(settings, "spikes", "show", episode)
+        live.start_detector(settings, _say)
 
 
 def _command(settings: Settings, name: str, *arguments: str) -> int:

@@ -28,10 +28,12 @@ from streams.refresh.refresher import Refresher
 SEED: Final = 1
 #: A small federation. Runs of one seed and size share their pages and people.
 FEDERATION: Final = (
-    "--seed", str(SEED), "--regions", "6", "--municipalities", "30", "--pages", "90", "--appeals", "0.2"
+    "--seed", str(SEED), "--regions", "24", "--municipalities", "48", "--pages", "120", "--appeals", "0.35"
 )  # fmt: skip
 #: The spike detector learns from twelve weeks and two days.
 DAYS: Final = 90
+#: No board looks at subscribers, views and reach of more days than its period.
+READINGS_DAYS: Final = 32
 EVENTS_SENT: Final = 40_000
 EVENTS_PER_S: Final = 4_000
 KILL_AT: Final = 0.35
@@ -76,7 +78,7 @@ Say = Callable[[str], None]
 def feed(settings: Settings, truth: Path) -> subprocess.Popen[bytes]:
     """Starts ``gospulse simulate`` in the background: the history until now, with repeats and corrected times."""
     options = ["--days", str(DAYS), "--events", str(EVENTS_SENT), "--rate", str(EVENTS_PER_S), "--duplicates", "0.02"]
-    options += ["--redate", "0.2", "--late", "0.02", "--truth", str(truth)]
+    options += ["--redate", "0.2", "--late", "0.02", "--readings-days", str(READINGS_DAYS), "--truth", str(truth)]
     return simulate(settings, *options)
 
 

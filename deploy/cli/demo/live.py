@@ -30,13 +30,13 @@ _LAST_HOUR: Final = ("--events", "200", "--appeals", "0.02")
 _ROUND: Final = timedelta(minutes=5)
 _ROUND_EVENTS: Final = 300
 _ROUND_APPEALS: Final = "0.003"
-_EXPORT: Final = ("--days", "1", "--events", "200", "--no-readings")
+_EXPORT: Final = ("--days", "3", "--events", "600", "--no-readings")
 #: A spike takes a quarter of the span of its run, somewhere in the second half.
 _SPIKE_SPAN: Final = timedelta(hours=2)
 
 
 def write_export(settings: Settings) -> Path:
-    """Write the export of another system: a day of appeals outside the pages. Returns its path."""
+    """Write the export of another system: three days of appeals outside the pages. Returns its path."""
     import argparse
 
     from deploy.cli.simulate.command import configure, spec_of
@@ -66,7 +66,18 @@ def send(settings: Settings) -> None:
     end = datetime.now(UTC)
     _through_webhook(settings, end - timedelta(hours=1), end, *_LAST_HOUR)
     _through_webhook(
-        settings, end - _SPIKE_SPAN, end, "--events", "80", "--appeals", "0.02", "--spikes", "1", "--small-spikes"
+        settings,
+        end - _SPIKE_SPAN,
+        end,
+        "--events",
+        "80",
+        "--appeals",
+        "0.02",
+        "--spikes",
+        "1",
+        "--spike-size",
+        "18",
+        "--small-spikes",
     )
 
 

@@ -58,8 +58,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--pages", type=int, metavar="N", help="pages (demo 400; bench 175,000)")
     size.add_argument("--appeals", type=float, metavar="SHARE", help="appeals among facts (demo 0.05; bench 0.02)")
     size.add_argument("--spikes", type=int, metavar="N", help="bursts of appeals in one municipality (default 0)")
+    size.add_argument("--spike-size", type=int, metavar="N", help="appeals of a burst, at least (default 40)")
     size.add_argument("--small-spikes", action="store_true", help="bursts in small municipalities only")
-    size.add_argument("--no-readings", action="store_true", help="only events")
+    readings = size.add_mutually_exclusive_group()
+    readings.add_argument("--no-readings", action="store_true", help="only events")
+    readings.add_argument(
+        "--readings-days", type=float, metavar="N", help="readings of the last N days only (default the whole span)"
+    )
     times = parser.add_argument_group("time")
     times.add_argument(
         "--end", metavar="TIME", help="ISO 8601, UTC without an offset; the events lie before it (default now)"
@@ -204,6 +209,7 @@ def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
         "pages": args.pages,
         "appeal_share": args.appeals,
         "spikes": args.spikes,
+        "spike_size": args.spike_size,
         "duplicates": args.duplicates,
         "beyond_window": args.beyond_window,
         "restamp": args.restamp,
@@ -214,6 +220,7 @@ def spec_of(args: argparse.Namespace, now_ms: int) -> FederationSpec:
         "partitions": args.partitions,
         "small_spikes": True if args.small_spikes else None,
         "readings": False if args.no_readings else None,
+        "readings_span_ms": None if args.readings_days is None else round(args.readings_days * DAY_MS),
     }
     return replace(spec, **{name: value for name, value in given.items() if value is not None})
 

@@ -254,3 +254,11 @@ def test_records_can_be_taken_once() -> None:
     assert list(federation.records())
     with pytest.raises(RuntimeError, match="once"):
         next(federation.records())
+
+
+def test_readings_of_the_last_days_only_leave_the_source_up_all_the_time() -> None:
+    spec = replace(SMALL, readings_span_ms=2 * DAY_MS)
+    readings = [json.loads(value) for topic, _, value in Federation(spec).records() if topic == "readings"]
+    levels = [reading["observed_at"] for reading in readings if reading["metric"] != "source_up"]
+    assert spec.readings_start_ms == END_MS - 2 * DAY_MS <= min(levels)
+    assert min(reading["observed_at"] for reading in readings) < spec.start_ms + HOUR_MS
