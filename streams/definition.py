@@ -52,19 +52,19 @@ class Definition(Struct, frozen=True, kw_only=True):
     stamps: tuple[Stamp, ...] = ()
     #: ``load`` of the import runs whose records are treated as absent.
     excluded_loads: tuple[str, ...] = ()
-    #: (log, part, offset) of records that were refused, mended and sent again: refused for ever.
+    #: (log, part, offset) of records that were rejected, mended and sent again: rejected for ever.
     mended: tuple[Position, ...] = ()
     #: (log, part, offset) where the generation begins; counts below were carried over.
     cut: tuple[Position, ...] = ()
 
     def cut_of(self, log: int, partition: int) -> int:
         """The offset at which this generation begins in a partition; 0 where it folds the log from its start."""
-        return next((offset for at, part, offset in self.cut if (at, part) == (log, partition)), 0)
+        return next((position.off for position in self.cut if position[:2] == (log, partition)), 0)
 
 
 def mended_offsets(log: int, partition: int, definition: Definition) -> list[int]:
     """Offsets of one partition that were mended and sent again, ascending."""
-    return sorted(offset for at, part, offset in definition.mended if (at, part) == (log, partition))
+    return sorted(position.off for position in definition.mended if position[:2] == (log, partition))
 
 
 def current_definition(generation: int) -> Definition:

@@ -34,15 +34,15 @@ def values(answer: Answer) -> dict[Labels, float]:
     kinds = [kind_of(declared) for declared in answer.types]
     if kinds.count("number") != 1 or any(kind not in ("number", "text") for kind in kinds):
         raise NoNumberTableError("input data must be a wide series but got type not")
-    at = kinds.index("number")
+    column = kinds.index("number")
     found: dict[Labels, float] = {}
     for row in answer.rows:
         labels = tuple(
-            (name, str(value)) for n, (name, value) in enumerate(zip(answer.columns, row, strict=True)) if n != at
+            (name, str(value)) for n, (name, value) in enumerate(zip(answer.columns, row, strict=True)) if n != column
         )
         if labels in found:
             raise NoNumberTableError("frame cannot uniquely be identified by its labels: has duplicate results")
-        found[labels] = float(row[at])
+        found[labels] = float(row[column])
     return found
 
 

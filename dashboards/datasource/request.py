@@ -47,7 +47,8 @@ def resolve(
 ) -> dict[str, Chosen]:
     """The variables of a board, one after the other: each query sees those before it.
 
-    ``wanted`` are values by name; what is no option is let go, and without any the first option or «Все» is chosen.
+    ``wanted`` are values by name. A value that is no option is dropped. Without any value the first option or «Все» is
+    chosen.
     """
     chosen: dict[str, Chosen] = {}
     for variable in board["templating"]["list"]:

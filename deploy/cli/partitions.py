@@ -18,7 +18,7 @@ from schemas.clickhouse.generations import NoGenerationError, active_generation,
 from schemas.contract.topics import EVENTS, TOPICS
 from streams.bookkeeping.decisions import (
     ACCEPT_GAPS,
-    ACCEPT_REFUSALS,
+    ACCEPT_REJECTIONS,
     SKIP_GAP,
     Decision,
     Kind,
@@ -40,7 +40,7 @@ EXAMPLES = """
   gospulse partitions list
   gospulse partitions resume --log 1 --partition 3 --from 65500 --why "disk of broker 2 was lost"
   gospulse partitions resume --log 1 --partition 3 --accept-gaps-until 4720 --why "the topic was compacted"
-  gospulse partitions resume --log 1 --partition 3 --accept-refusals-until 120000 --why "feed x sent garbage"
+  gospulse partitions resume --log 1 --partition 3 --accept-rejections-until 120000 --why "feed x sent garbage"
   gospulse partitions undo --log 1 --partition 3
 
 A stopped partition names the command that lets it go on. The command says first how many records it gives up.
@@ -70,9 +70,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--accept-gaps-until", type=int, dest="gaps", metavar="OFFSET", help="pass over offsets without a record"
     )
     how.add_argument(
-        "--accept-refusals-until",
+        "--accept-rejections-until",
         type=int,
-        dest="refusals",
+        dest="rejections",
         metavar="OFFSET",
         help="go on although most records before OFFSET are rejected: they stay rejected",
     )
@@ -168,8 +168,8 @@ def _resume(
     if args.gaps is not None:
         loss = f"Offsets before {args.gaps:,} at which Kafka gives no record are passed over. No record is given up."
         return _decide(args, client, generation, state, ACCEPT_GAPS, args.gaps, loss)
-    loss = f"However many records before offset {args.refusals:,} are rejected: `gospulse rejected list` shows them."
-    return _decide(args, client, generation, state, ACCEPT_REFUSALS, args.refusals, loss)
+    loss = f"However many records before offset {args.rejections:,} are rejected: `gospulse rejected list` shows them."
+    return _decide(args, client, generation, state, ACCEPT_REJECTIONS, args.rejections, loss)
 
 
 def _loss(settings: Settings, known: Known, offset: int, state: PartitionState) -> str:
@@ -222,7 +222,7 @@ def _undo(args: argparse.Namespace, client: Client, generation: int, state: Part
     if not made:
         raise UserError(f"no decision on {state.name} (log {args.log}) is in force in generation {generation}")
     latest = made[-1]
-    if latest.kind != ACCEPT_REFUSALS and latest.folded != state.folded:
+    if latest.kind != ACCEPT_REJECTIONS and latest.folded != state.folded:
         raise UserError(
             f"{state.name} has gone on: records up to offset {state.folded} are counted without those that were given "
             "up. To count them as well, start the next generation with `gospulse rebuild`: it knows no such decision"

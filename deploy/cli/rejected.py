@@ -1,4 +1,4 @@
-"""``gospulse rejected``: what was refused and why; the structure of one original; mended records sent again."""
+"""``gospulse rejected``: what was rejected and why; the structure of one original; mended records sent again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.rejected.mending import Mended, MendingError, parse_line, parse_ori
 from streams.rejected.original import Original, OriginalUnreadableError, read_original
 
 NAME = "rejected"
-HELP = "refused records: list them, look at one, send mended ones again"
+HELP = "rejected records: list them, look at one, send mended ones again"
 EXAMPLES = """
   gospulse rejected list                       counts by reason, and the newest
   gospulse rejected show 1:3:4711              structure of the original at log:partition:offset, values masked
@@ -33,7 +33,7 @@ EXAMPLES = """
   gospulse rejected replay mended.jsonl        send mended records, one a line:
       {"origin": "1:3:4711", "record": {"v": 1, "kind": "comment_added", "at": 1790845200000, ...}}
 
-A mended record is sent under an id derived from its origin: the same file again adds nothing. Its origin stays refused
+A mended record is sent under an id derived from its origin: the same file again adds nothing. Its origin stays rejected
 in every later generation.
 """
 
@@ -44,8 +44,8 @@ _SENT: Final = "sent"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the subcommands and their options."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listed = actions.add_parser("list", help="counts by reason, and the newest refusals")
-    listed.add_argument("--limit", type=int, default=10, metavar="N", help="newest refusals to show (10)")
+    listed = actions.add_parser("list", help="counts by reason, and the newest rejections")
+    listed.add_argument("--limit", type=int, default=10, metavar="N", help="newest rejections to show (10)")
     listed.add_argument("--json", action="store_true", help="print as JSON")
     shown = actions.add_parser("show", help="structure of one original, values masked")
     shown.add_argument("origin", metavar="LOG:PARTITION:OFFSET")
@@ -97,7 +97,7 @@ def _list(client: Client, generation: int, limit: int, as_json: bool) -> int:
         print(msgspec.json.format(msgspec.json.encode(content)).decode())
         return GOOD
     if not counts:
-        print(f"Nothing is refused in generation {generation}.")
+        print(f"Nothing is rejected in generation {generation}.")
         return GOOD
     show(("stage", "field", "reason", "records", "newest (UTC)"), counts, right=("records",))
     show(
@@ -110,9 +110,9 @@ def _list(client: Client, generation: int, limit: int, as_json: bool) -> int:
 
 
 def _show(client: Client, settings: Settings, generation: int, origin: Position, raw: bool) -> int:
-    known = _refusal(client, generation, origin)
+    known = _rejection(client, generation, origin)
     if known is not None:
-        print(f"{origin}: refused at stage {known[0]}: {known[1]}")
+        print(f"{origin}: rejected at stage {known[0]}: {known[1]}")
     original = _original(client, settings, origin)
     if original is None or original.value is None:
         print("The log holds no value at this position (any more).")
@@ -137,8 +137,8 @@ def _replay(client: Client, settings: Settings, generation: int, file: Path, dry
     for number, line in _lines(file):
         try:
             mended = parse_line(line)
-            if _refusal(client, generation, mended.origin) is None:
-                raise MendingError(f"generation {generation} holds no refusal at {mended.origin}")
+            if _rejection(client, generation, mended.origin) is None:
+                raise MendingError(f"generation {generation} holds no rejected record at {mended.origin}")
         except MendingError as error:
             print(f"line {number}: {error}")
             bad += 1
@@ -185,7 +185,7 @@ def _was_sent(client: Client, origin: Position) -> bool:
     return bool(rows[0][0])
 
 
-def _refusal(client: Client, generation: int, origin: Position) -> tuple[Any, ...] | None:
+def _rejection(client: Client, generation: int, origin: Position) -> tuple[Any, ...] | None:
     rows = client.query(
         f"SELECT stage, reason FROM gospulse_data.rejected_g{generation} WHERE log = %(log)s AND part = %(part)s "
         "AND off = %(off)s LIMIT 1",

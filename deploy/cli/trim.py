@@ -42,9 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--keep-days", type=float, metavar="D", help="keep what was appended within the last D days")
-    how.add_argument(
-        "--before-offset", type=int, metavar="N", help="let go what lies before offset N of each partition"
-    )
+    how.add_argument("--before-offset", type=int, metavar="N", help="delete records before offset N in each partition")
     parser.add_argument(
         "--topic", action="append", choices=[topic.name for topic in TOPICS], help="only this topic (default: all)"
     )

@@ -13,7 +13,7 @@ from ingest.mapping.times import time_reader
 from schemas.contract.events import MAX_AHEAD_MS, VERSION, Event, EventValidator, encode_event
 from schemas.contract.identifiers import PLACE, UNKNOWN_PLACE
 from schemas.contract.keys import event_key
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.topics import EVENTS
 
 _YEAR_MS: Final = 31_557_600_000
@@ -30,7 +30,7 @@ class RowRejectedError(Exception):
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
-        self.refusal = Refusal(field[:64], reason)
+        self.why = Rejected(field[:64], reason)
 
 
 class AppealConverter:
@@ -120,7 +120,7 @@ class AppealConverter:
         except UnicodeEncodeError:
             raise RowRejectedError("", "The row holds text that is not valid Unicode.") from None
         verdict = self._validate(raw)
-        if isinstance(verdict, Refusal):
+        if isinstance(verdict, Rejected):
             raise RowRejectedError(verdict.field, verdict.reason)
         return raw
 

@@ -18,7 +18,7 @@ from ingest.identities import IdentityKey
 from ingest.kafka.outgoing import Outgoing
 from ingest.kafka.publisher import Delivered, Publisher, PublishError
 from ingest.mapping.mapping import AppealMapping
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 
 REPORT_EVERY: Final = 1_000
 SAVE_EVERY: Final = 5_000
@@ -129,7 +129,7 @@ class Importer:
         lines.skip_to(summary.resumed_after)
         for rows, (line, cells) in enumerate(self._rows, start=1):
             summary.rows = rows
-            if isinstance(cells, Refusal):
+            if isinstance(cells, Rejected):
                 self._reject(line, cells)
                 if self._totals is not None:
                     self._totals.unassigned += 1
@@ -164,7 +164,7 @@ class Importer:
             outgoing = self._convert(cells)
             self._keys.add(line, cells)
         except RowRejectedError as error:
-            self._reject(line, error.refusal)
+            self._reject(line, error.why)
             return
         for record in outgoing[:-1]:
             self._publish(record)
@@ -176,7 +176,7 @@ class Importer:
     def _send_totals(self, totals: Totals, stop: Callable[[], bool]) -> None:
         summary = self.summary
         for line, record in totals.finish():
-            if isinstance(record, Refusal):
+            if isinstance(record, Rejected):
                 self._reject(line, record)
             else:
                 self._publish(record)
@@ -190,9 +190,9 @@ class Importer:
         summary.unassigned = totals.unassigned
         self._glance("totals")
 
-    def _reject(self, line: int, refusal: Refusal) -> None:
-        self._rejects.write(line, refusal)
-        record = self._rejections.record(line, refusal)
+    def _reject(self, line: int, why: Rejected) -> None:
+        self._rejects.write(line, why)
+        record = self._rejections.record(line, why)
         if record is not None:
             self._publish(record, self._lines.number if self._totals is None else None)
 

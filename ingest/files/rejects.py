@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ingest.kafka.outgoing import Outgoing
 from schemas.contract.events import VERSION
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.rejections import Rejection, encode_rejection
 from schemas.contract.topics import REJECTED
 
@@ -43,12 +43,12 @@ class RejectFile:
         else:
             path.unlink(missing_ok=True)
 
-    def write(self, line: int, refusal: Refusal) -> None:
+    def write(self, line: int, why: Rejected) -> None:
         """Add one rejected row; ``line`` is its line in the imported file, counted from 1."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a", encoding="utf-8")
-        self._file.write(msgspec.json.encode(Reject(line, refusal.field, refusal.reason)).decode() + "\n")
+        self._file.write(msgspec.json.encode(Reject(line, why.field, why.reason)).decode() + "\n")
 
     def flush(self) -> None:
         if self._file is not None:
@@ -92,13 +92,13 @@ class Rejections:
         self._load = load
         self._at_ms = at_ms
 
-    def record(self, line: int, refusal: Refusal) -> Outgoing | None:
+    def record(self, line: int, why: Rejected) -> Outgoing | None:
         """Count a rejection; its record, or None beyond the first ``MAX_RECORDS``."""
         self.count += 1
-        self.reasons[refusal.field, refusal.reason] += 1
+        self.reasons[why.field, why.reason] += 1
         if self.count > MAX_RECORDS:
             return None
-        return self._outgoing(refusal.field, refusal.reason, f"line {line}")
+        return self._outgoing(why.field, why.reason, f"line {line}")
 
     def summary(self) -> Outgoing | None:
         """The record that stands for the rejections beyond the first ``MAX_RECORDS``, if there were more."""

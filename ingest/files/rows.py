@@ -1,6 +1,6 @@
 """Rows of a CSV or of JSON lines: from a file's lines to the texts of the columns that a mapping reads.
 
-Each row is judged alone. A line that cannot be read gives a :class:`Refusal` and does not affect other lines. The
+Each row is judged alone. A line that cannot be read gives a :class:`Rejected` and does not affect other lines. The
 reason never repeats the content of the line.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 from ingest.files.encodings import is_utf8, likely_encoding
 from ingest.files.lines import FileError, LineFile
 from ingest.mapping.mapping import AppealMapping
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 
 _SUFFIXES: Final = {
     ".csv": "csv",
@@ -36,16 +36,16 @@ _BOM: Final = b"\xef\xbb\xbf"
 _SEP: Final = re.compile(rb'"?sep=([!-~\t])"?', re.IGNORECASE)
 _ARRAY_IN_OBJECT: Final = re.compile(rb'\s*\{(?:[^\[]*,)?\s*"([^"\\]{1,64})"\s*:\s*\[\s*[{\]]')
 
-TOO_LONG: Final = Refusal("", "The line is longer than 1 MiB.")
-NOT_CSV: Final = Refusal("", "The line is not CSV: its quotation marks do not match, or a cell is too long.")
-OTHER_WIDTH: Final = Refusal("", "The line has another number of cells than the header.")
-NOT_JSON: Final = Refusal("", "The line is not a JSON object.")
+TOO_LONG: Final = Rejected("", "The line is longer than 1 MiB.")
+NOT_CSV: Final = Rejected("", "The line is not CSV: its quotation marks do not match, or a cell is too long.")
+OTHER_WIDTH: Final = Rejected("", "The line has another number of cells than the header.")
+NOT_JSON: Final = Rejected("", "The line is not a JSON object.")
 
 
 class Rows(Protocol):
     """Iterates over (number of the row's first line, texts of the columns in the mapping's order, or a rejection)."""
 
-    def __iter__(self) -> Iterator[tuple[int, Sequence[str] | Refusal]]: ...
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str] | Rejected]]: ...
 
 
 def open_rows(lines: LineFile, mapping: AppealMapping) -> Rows:
@@ -74,11 +74,11 @@ def file_format(lines: LineFile) -> str:
     return form
 
 
-def _undecodable(encoding: str, sample: bytes) -> Refusal:
+def _undecodable(encoding: str, sample: bytes) -> Rejected:
     """The rejection of a line that is not text in ``encoding``; ``sample`` is of the file or of the line."""
     likely = likely_encoding(sample)
     hint = f"; it is probably {likely}" if likely not in (None, encoding) else ""
-    return Refusal("", f"The line is not text in {encoding} (the mapping's `file.encoding`){hint}.")
+    return Rejected("", f"The line is not text in {encoding} (the mapping's `file.encoding`){hint}.")
 
 
 def default_delimiter(lines: LineFile) -> str:
@@ -98,7 +98,7 @@ class CsvRows:
         self._encoding = mapping.file.encoding
         self._delimiter = mapping.file.delimiter or default_delimiter(lines)
         self._multiline = mapping.file.multiline
-        self._undecodable: Refusal | None = None
+        self._undecodable: Rejected | None = None
         header = self._header()
         self._width = len(header)
         missing = [column for column in mapping.columns if column not in header]
@@ -109,14 +109,14 @@ class CsvRows:
                 raise FileError(f"{lines.path} has the column {column} twice: rename one of them.")
         self._positions = [header.index(column) for column in mapping.columns]
 
-    def __iter__(self) -> Iterator[tuple[int, Sequence[str] | Refusal]]:
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str] | Rejected]]:
         lines, positions = self._lines, self._positions
         for line in lines:
             number = lines.number
             if line == b"":
                 continue
             fields = TOO_LONG if line is None else self._fields(line)
-            if isinstance(fields, Refusal):
+            if isinstance(fields, Rejected):
                 yield number, fields
             elif any(fields):
                 yield number, [fields[position].strip() for position in positions]
@@ -137,7 +137,7 @@ class CsvRows:
                 f" {advice}."
             ) from None
         fields = self._split(text)
-        if isinstance(fields, Refusal):
+        if isinstance(fields, Rejected):
             raise FileError(f"The first line of {path} does not name columns: {fields.reason}")
         names = [name.strip() for name in fields]
         while len(names) > 1 and not names[-1]:
@@ -161,12 +161,12 @@ class CsvRows:
                     return f' Its cells are separated by another character: set `file.delimiter = "{written}"`.'
         return " Its first line must name the columns."
 
-    def _fields(self, line: bytes) -> list[str] | Refusal:
+    def _fields(self, line: bytes) -> list[str] | Rejected:
         if self._multiline and line.count(b'"') & 1:
             return self._across_lines(line)
         return self._one(line)
 
-    def _one(self, line: bytes) -> list[str] | Refusal:
+    def _one(self, line: bytes) -> list[str] | Rejected:
         try:
             text = line.decode(self._encoding)
         except UnicodeDecodeError:
@@ -175,13 +175,13 @@ class CsvRows:
                 self._undecodable = _undecodable(self._encoding, line)
             return self._undecodable
         fields = self._split(text)
-        if isinstance(fields, Refusal) or len(fields) == self._width:
+        if isinstance(fields, Rejected) or len(fields) == self._width:
             return fields
         if len(fields) < self._width or any(map(str.strip, fields[self._width :])):
             return OTHER_WIDTH
         return fields[: self._width]
 
-    def _across_lines(self, first: bytes) -> list[str] | Refusal:
+    def _across_lines(self, first: bytes) -> list[str] | Rejected:
         """A row whose quoted cell continues in the next lines. If it is not a row, only its first line is rejected."""
         taken: list[bytes | None] = []
         row, marks = [first], first.count(b'"')
@@ -198,11 +198,11 @@ class CsvRows:
             marks += line.count(b'"')
             size += len(line)
         fields = NOT_CSV if marks & 1 else self._one(b"\n".join(row))
-        if isinstance(fields, Refusal):
+        if isinstance(fields, Rejected):
             self._lines.give_back(taken)
         return fields
 
-    def _split(self, text: str) -> list[str] | Refusal:
+    def _split(self, text: str) -> list[str] | Rejected:
         if '"' not in text:
             return text.split(self._delimiter)
         try:
@@ -218,17 +218,17 @@ class JsonRows:
         self._lines = lines
         self._columns = mapping.columns
         self._encoding = mapping.file.encoding
-        self._undecodable: Refusal | None = None
+        self._undecodable: Rejected | None = None
         self._decode = msgspec.json.Decoder(dict[str, Any]).decode
         self._check_columns()
 
-    def __iter__(self) -> Iterator[tuple[int, Sequence[str] | Refusal]]:
+    def __iter__(self) -> Iterator[tuple[int, Sequence[str] | Rejected]]:
         lines = self._lines
         for line in lines:
             if line == b"":
                 continue
             row = self._object(line)
-            yield lines.number, row if isinstance(row, Refusal) else self._texts(row)
+            yield lines.number, row if isinstance(row, Rejected) else self._texts(row)
 
     def _check_columns(self) -> None:
         looked_at: list[bytes | None] = []
@@ -237,7 +237,7 @@ class JsonRows:
         for line in self._lines:
             looked_at.append(line)
             row = self._object(line)
-            if not isinstance(row, Refusal):
+            if not isinstance(row, Rejected):
                 found.update(row)
                 objects += 1
             if len(looked_at) == _LOOKED_AT:
@@ -252,7 +252,7 @@ class JsonRows:
         if missing and found:
             raise FileError(_missing(self._lines, missing, f" (Looked at its first {len(looked_at)} lines.)"))
 
-    def _object(self, line: bytes | None) -> dict[str, Any] | Refusal:
+    def _object(self, line: bytes | None) -> dict[str, Any] | Rejected:
         if line is None:
             return TOO_LONG
         try:
@@ -268,12 +268,12 @@ class JsonRows:
                 self._undecodable = _undecodable(self._encoding, line)
             return self._undecodable
 
-    def _texts(self, row: dict[str, Any]) -> Sequence[str] | Refusal:
+    def _texts(self, row: dict[str, Any]) -> Sequence[str] | Rejected:
         texts = []
         for column in self._columns:
             text = _text(row.get(column))
             if text is None:
-                return Refusal(column[:64], f"Column `{column[:64]}` is not a plain value.")
+                return Rejected(column[:64], f"Column `{column[:64]}` is not a plain value.")
             texts.append(text)
         return texts
 

@@ -15,7 +15,7 @@ from ingest.mapping.times import period_reader, time_reader
 from schemas.contract.events import MAX_AHEAD_MS, VERSION
 from schemas.contract.identifiers import UNKNOWN_PLACE
 from schemas.contract.readings import MAX_VALUE, Reading, ReadingValidator, encode_reading
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.topics import READINGS
 
 _COUNT: Final = re.compile(r"[0-9]{1,13}", re.ASCII)
@@ -126,7 +126,7 @@ class Totals:
         found.value += value
         found.observed_at = max(found.observed_at, observed_at)
 
-    def finish(self) -> Iterator[tuple[int, Outgoing | Refusal]]:
+    def finish(self) -> Iterator[tuple[int, Outgoing | Rejected]]:
         """The totals with the line of their first row, ordered by key."""
         file_at = max((total.observed_at for total in self._sums.values()), default=0)
         for key in sorted(self._sums):
@@ -134,7 +134,7 @@ class Totals:
                 continue
             total = self._sums[key]
             if total.value > MAX_VALUE:
-                yield total.line, Refusal("value", f"The total is more than {MAX_VALUE:,}.")
+                yield total.line, Rejected("value", f"The total is more than {MAX_VALUE:,}.")
                 continue
             own, start, end = key
             # A file that lacks a row of a period must not take away what an earlier one says of it.
@@ -193,7 +193,7 @@ class Totals:
             verdict = self._validate(encode_reading(reading))
         except UnicodeEncodeError:
             raise RowRejectedError("", "The row holds text that is not valid Unicode.") from None
-        if isinstance(verdict, Refusal):
+        if isinstance(verdict, Rejected):
             raise RowRejectedError(verdict.field, verdict.reason)
         return verdict
 

@@ -22,7 +22,7 @@ from ingest.platforms.vk_objects import Envelope
 from ingest.sources import Source
 from schemas.contract.events import VERSION, Event, Kind
 from schemas.contract.identifiers import NAME
-from schemas.contract.refusal import from_decoder
+from schemas.contract.rejected import from_decoder
 from schemas.contract.rejections import Rejection
 
 API_VERSION: Final = "5.199"

@@ -59,8 +59,8 @@ class Writer:
         for column, domain, _ in reversed(_NAMES):
             named = np.flatnonzero(rows[column] >= 0)
             hexes = self._identities.hexes(domain, rows[column][named])
-            for place, number in enumerate(named.tolist()):
-                keys[number] = hexes[32 * place : 32 * place + 32]
+            for i, number in enumerate(named.tolist()):
+                keys[number] = hexes[32 * i : 32 * i + 32]
         return keys
 
     def records(self, rows: Rows) -> list[tuple[bytes, bytes]]:
@@ -140,6 +140,6 @@ class Writer:
         for column, domain, field in _NAMES:
             named = np.flatnonzero(rows[column] >= 0)
             hexes = self._identities.hexes(domain, rows[column][named])
-            for place, number in enumerate(named.tolist()):
-                names[number] += f',"{field}":"{hexes[32 * place : 32 * place + 32]}"'
+            for i, number in enumerate(named.tolist()):
+                names[number] += f',"{field}":"{hexes[32 * i : 32 * i + 32]}"'
         return names

@@ -75,7 +75,7 @@ class Retention(Struct, frozen=True, kw_only=True):
     page_hour: int | None = None
     people_day: int | None = None
     readings: int | None = None
-    #: Refusals are for mending, not for history.
+    #: Rejections are for mending, not for history.
     rejected: int | None = 400
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from schemas.contract.events import FACT_KINDS, KINDS, VERSION, Event, EventValidator, fact_refusal
+from schemas.contract.events import FACT_KINDS, KINDS, VERSION, Event, EventValidator, rejected_fact
 from schemas.contract.identifiers import KNOWN_LIMIT, PAGE, PLACE, SOURCE, are_hex32, are_labels, hex32_bytes
 from schemas.contract.numbered_texts import NumberedTexts, Numbers
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 
 #: Number of each kind: its index in :data:`schemas.contract.events.KINDS`, facts first.
 KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
@@ -34,7 +34,7 @@ class BlockColumns(Struct, gc=False):
     size: int
     accepted: Sequence[int]
     #: Why the others are rejected, by their index.
-    rejected: dict[int, Refusal]
+    rejected: dict[int, Rejected]
     events: list[Event]
     #: Those of them that are of the fact kinds.
     facts: list[Event]
@@ -76,9 +76,9 @@ class BlockValidator(EventValidator):
         self._number_anew()
         return True
 
-    def judge(self, values: Sequence[bytes | None]) -> list[Event | Refusal]:
+    def judge(self, values: Sequence[bytes | None]) -> list[Event | Rejected]:
         """The verdicts on records, in order. A value of None (a tombstone) is judged as an empty one. Never raises."""
-        verdicts: list[Event | Refusal] = []
+        verdicts: list[Event | Rejected] = []
         for block in self.blocks(values):
             events = iter(block.events)
             verdicts += [
@@ -98,8 +98,8 @@ class BlockValidator(EventValidator):
             # At least one of them is rejected: which, and why, is found one by one.
             indexes = [index for index in range(len(raws)) if index not in rejected]
             verdicts = list(map(self._check, events))
-            rejected |= {i: refusal for i, refusal in zip(indexes, verdicts, strict=True) if refusal is not None}
-            block = self._columns([event for event, refusal in zip(events, verdicts, strict=True) if refusal is None])
+            rejected |= {i: why for i, why in zip(indexes, verdicts, strict=True) if why is not None}
+            block = self._columns([event for event, why in zip(events, verdicts, strict=True) if why is None])
         if block is None:
             raise AssertionError("Records that pass one by one do not pass together.")
         block.size, block.rejected, block.accepted = len(raws), rejected, range(len(raws))
@@ -107,10 +107,10 @@ class BlockValidator(EventValidator):
             block.accepted = [index for index in block.accepted if index not in rejected]
         return block
 
-    def _decoded(self, raws: Sequence[bytes | None]) -> tuple[list[Event], dict[int, Refusal]]:
+    def _decoded(self, raws: Sequence[bytes | None]) -> tuple[list[Event], dict[int, Rejected]]:
         """The events of records, and the indexes of those that cannot be decoded."""
         events: list[Event] = []
-        rejected: dict[int, Refusal] = {}
+        rejected: dict[int, Rejected] = {}
         # Where a value is None the decoder raises TypeError.
         decoding: Iterator[Event] = map(self._strict, raws)  # type: ignore[arg-type]
         while True:
@@ -120,7 +120,7 @@ class BlockValidator(EventValidator):
                 # What was decoded before it is in the list, and what comes after it is decoded when asked for.
                 index = len(events) + len(rejected)
                 verdict = self._second_look(raws[index] or b"")
-                if isinstance(verdict, Refusal):
+                if isinstance(verdict, Rejected):
                     rejected[index] = verdict
                 else:
                     events.append(verdict)
@@ -144,7 +144,7 @@ class BlockValidator(EventValidator):
             self._channels.holds_all({event.channel for event in events})
             and are_labels([event.object for event in events if event.object is not None])
             and self._rest_passes(_with_more(events))
-            and not any(map(fact_refusal, _with_conditions(facts)))
+            and not any(map(rejected_fact, _with_conditions(facts)))
         ):
             return None
         zero_halves = np.flatnonzero(np.frombuffer(author_words, np.uint64)[::2] == 0).tolist()

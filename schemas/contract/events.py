@@ -17,13 +17,13 @@ from schemas.contract.identifiers import (
     KnownTexts,
     is_label,
 )
-from schemas.contract.refusal import Refusal, from_decoder
+from schemas.contract.rejected import Rejected, from_decoder
 
 VERSION: Final = 1
 MAX_AMOUNT: Final = 1_000_000
 #: 2100-01-01T00:00:00Z in milliseconds: what lies beyond is a unit mistake (micro- or nanoseconds).
 MAX_TIME_MS: Final = 4_102_444_800_000
-#: A record may be stamped this far ahead of its append time; beyond that the fold refuses it.
+#: A record may be stamped this far ahead of its append time; beyond that the fold rejects it.
 MAX_AHEAD_MS: Final = 600_000
 
 AppealKind = Literal[
@@ -180,7 +180,7 @@ class _Head(Struct):
 
 
 class EventValidator:
-    """Judges one record alone: an :class:`Event` or the :class:`Refusal` that says what is wrong with it.
+    """Judges one record alone: an :class:`Event` or the :class:`Rejected` that says what is wrong with it.
 
     Pure but for two things that never change a verdict: a bounded memory of texts that passed, and
     ``unknown_fields``, how many accepted records carried fields outside the contract (dropped).
@@ -196,7 +196,7 @@ class EventValidator:
         self._topics = KnownTexts(TOPIC.fullmatch)
         self._channels = KnownTexts(is_label)
 
-    def __call__(self, raw: bytes) -> Event | Refusal:
+    def __call__(self, raw: bytes) -> Event | Rejected:
         """Judge ``raw``, one JSON object in UTF-8. Never raises."""
         try:
             event: Event = self._strict(raw)
@@ -204,22 +204,22 @@ class EventValidator:
             return self._second_look(raw)
         return self._check(event) or event
 
-    def _second_look(self, raw: bytes) -> Event | Refusal:
+    def _second_look(self, raw: bytes) -> Event | Rejected:
         try:
             event: Event = self._lenient(raw)
         except msgspec.ValidationError as error:
             return _with_name(raw, from_decoder(str(error)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Refusal("", "The record is not valid JSON in UTF-8.")
-        refusal = self._check(event)
-        if refusal is not None:
-            return refusal
+            return Rejected("", "The record is not valid JSON in UTF-8.")
+        why = self._check(event)
+        if why is not None:
+            return why
         self.unknown_fields += 1
         return event
 
-    def _check(self, event: Event) -> Refusal | None:
+    def _check(self, event: Event) -> Rejected | None:
         if event.v != VERSION:
-            return version_refusal(event.v)
+            return rejected_version(event.v)
         hexadecimal = HEX32.fullmatch
         if not hexadecimal(event.id):
             return _form("id", "32 lower-case hexadecimal digits")
@@ -249,56 +249,56 @@ class EventValidator:
             return _form("message", "32 lower-case hexadecimal digits")
         if event.reply_to is not None and not hexadecimal(event.reply_to):
             return _form("reply_to", "32 lower-case hexadecimal digits")
-        return fact_refusal(event) if event.kind in _FACTS else None
+        return rejected_fact(event) if event.kind in _FACTS else None
 
 
-def fact_refusal(event: Event) -> Refusal | None:
+def rejected_fact(event: Event) -> Rejected | None:
     """Why an event of a fact kind does not say what its kind needs; None where it does."""
     kind = event.kind
     if event.amount != 1:
-        return Refusal("amount", f"Field `amount` must be 1: each {kind} is a record of its own; totals are readings.")
+        return Rejected("amount", f"Field `amount` must be 1: each {kind} is a record of its own; totals are readings.")
     if kind in NAMES_APPEAL:
         if event.appeal is None:
-            return Refusal("appeal", f"Field `appeal` is missing: an {kind} names its appeal.")
+            return Rejected("appeal", f"Field `appeal` is missing: an {kind} names its appeal.")
         if kind == "appeal_rated" and event.rating is None:
-            return Refusal("rating", "Field `rating` is missing: an appeal_rated carries the citizen's rating.")
+            return Rejected("rating", "Field `rating` is missing: an appeal_rated carries the citizen's rating.")
     elif kind in MESSAGE_KINDS:
         if event.appeal is None and event.message is None:
-            return Refusal("appeal", f"An {kind} names its `appeal` or the `message`.")
+            return Rejected("appeal", f"An {kind} names its `appeal` or the `message`.")
     elif kind in POST_KINDS:
         if event.page is None:
-            return Refusal("page", f"Field `page` is missing: a {kind} names its page.")
+            return Rejected("page", f"Field `page` is missing: a {kind} names its page.")
         if event.object is None:
-            return Refusal("object", f"Field `object` is missing: a {kind} names the post.")
+            return Rejected("object", f"Field `object` is missing: a {kind} names the post.")
     return None
 
 
-def ahead_refusal(field: str) -> Refusal:
-    """The refusal of a time more than ten minutes ahead of the record's append time (milliseconds, UTC)."""
-    return Refusal(field, f"Field `{field}` is more than 10 minutes ahead of the time the record was appended.")
+def rejected_ahead(field: str) -> Rejected:
+    """The rejection of a time more than ten minutes ahead of the record's append time (milliseconds, UTC)."""
+    return Rejected(field, f"Field `{field}` is more than 10 minutes ahead of the time the record was appended.")
 
 
-def version_refusal(version: object) -> Refusal:
-    """The refusal of a record whose version is not the one this release reads."""
+def rejected_version(version: object) -> Rejected:
+    """The rejection of a record whose version is not the one this release reads."""
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
         # A number that cannot be a version may be somebody's telephone number.
         said = f"is {version}" if version < 1000 else "is a later one"
-        return Refusal("v", f"Field `v` {said}: this release reads version {VERSION}; upgrade the workers first.")
-    return Refusal("v", f"Field `v` must be {VERSION}.")
+        return Rejected("v", f"Field `v` {said}: this release reads version {VERSION}; upgrade the workers first.")
+    return Rejected("v", f"Field `v` must be {VERSION}.")
 
 
-def _form(field: str, expected: str) -> Refusal:
-    return Refusal(field, f"Field `{field}` must be {expected}.")
+def _form(field: str, expected: str) -> Rejected:
+    return Rejected(field, f"Field `{field}` must be {expected}.")
 
 
-def _with_name(raw: bytes, refusal: Refusal) -> Refusal:
-    """A later version is named before its fields are judged; an unknown kind is refused by its name."""
+def _with_name(raw: bytes, why: Rejected) -> Rejected:
+    """A later version is named before its fields are judged; an unknown kind is rejected by its name."""
     try:
         head = msgspec.json.decode(raw, type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return refusal
+        return why
     if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
-        return version_refusal(head.v)
-    if refusal.field == "kind" and isinstance(head.kind, str) and NAME.fullmatch(head.kind):
-        return Refusal("kind", f"Field `kind`: {head.kind} is not a kind of version {VERSION}.")
-    return refusal
+        return rejected_version(head.v)
+    if why.field == "kind" and isinstance(head.kind, str) and NAME.fullmatch(head.kind):
+        return Rejected("kind", f"Field `kind`: {head.kind} is not a kind of version {VERSION}.")
+    return why

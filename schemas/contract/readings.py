@@ -17,10 +17,10 @@ from schemas.contract.events import (
     PlaceCode,
     TimeMs,
     TopicCode,
-    version_refusal,
+    rejected_version,
 )
 from schemas.contract.identifiers import HEX32, NAME, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
-from schemas.contract.refusal import Refusal, from_decoder
+from schemas.contract.rejected import Rejected, from_decoder
 
 MAX_VALUE: Final = 1_000_000_000_000
 
@@ -107,7 +107,7 @@ def encode_reading(reading: Reading) -> bytes:
 
 
 class ReadingValidator:
-    """Judges one record alone: a :class:`Reading` or the :class:`Refusal` that says what is wrong with it."""
+    """Judges one record alone: a :class:`Reading` or the :class:`Rejected` that says what is wrong with it."""
 
     def __init__(self) -> None:
         self.unknown_fields = 0
@@ -119,7 +119,7 @@ class ReadingValidator:
         self._topics = KnownTexts(TOPIC.fullmatch)
         self._labels = KnownTexts(is_label)
 
-    def __call__(self, raw: bytes) -> Reading | Refusal:
+    def __call__(self, raw: bytes) -> Reading | Rejected:
         """Judge ``raw``, one JSON object in UTF-8. Never raises."""
         try:
             reading: Reading = self._strict(raw)
@@ -127,22 +127,22 @@ class ReadingValidator:
             return self._second_look(raw)
         return self._check(reading) or reading
 
-    def _second_look(self, raw: bytes) -> Reading | Refusal:
+    def _second_look(self, raw: bytes) -> Reading | Rejected:
         try:
             reading = self._lenient(raw)
         except msgspec.ValidationError as error:
             return _with_name(raw, from_decoder(str(error)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Refusal("", "The record is not valid JSON in UTF-8.")
-        refusal = self._check(reading)
-        if refusal is not None:
-            return refusal
+            return Rejected("", "The record is not valid JSON in UTF-8.")
+        why = self._check(reading)
+        if why is not None:
+            return why
         self.unknown_fields += 1
         return reading
 
-    def _check(self, reading: Reading) -> Refusal | None:
+    def _check(self, reading: Reading) -> Rejected | None:
         if reading.v != VERSION:
-            return version_refusal(reading.v)
+            return rejected_version(reading.v)
         if not HEX32.fullmatch(reading.id):
             return _form("id", "32 lower-case hexadecimal digits")
         if not is_label(reading.object):
@@ -163,27 +163,27 @@ class ReadingValidator:
             return _form("period_to", "later than period_from")
         if reading.complete_at is not None:
             if reading.metric != "appeals":
-                return Refusal("complete_at", "Field `complete_at` belongs to totals of appeals only.")
+                return Rejected("complete_at", "Field `complete_at` belongs to totals of appeals only.")
             if reading.complete_at < reading.observed_at:
                 return _form("complete_at", "no earlier than observed_at")
         if reading.metric == "appeals":
             for field in ("channel", "entrance"):
                 if getattr(reading, field) is None:
-                    return Refusal(field, f"Field `{field}` is missing: a total of appeals says how they came.")
+                    return Rejected(field, f"Field `{field}` is missing: a total of appeals says how they came.")
         return None
 
 
-def _form(field: str, expected: str) -> Refusal:
-    return Refusal(field, f"Field `{field}` must be {expected}.")
+def _form(field: str, expected: str) -> Rejected:
+    return Rejected(field, f"Field `{field}` must be {expected}.")
 
 
-def _with_name(raw: bytes, refusal: Refusal) -> Refusal:
+def _with_name(raw: bytes, why: Rejected) -> Rejected:
     try:
         head = msgspec.json.decode(raw, type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return refusal
+        return why
     if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
-        return version_refusal(head.v)
-    if refusal.field == "metric" and isinstance(head.metric, str) and NAME.fullmatch(head.metric):
-        return Refusal("metric", f"Field `metric`: {head.metric} is not a metric of version {VERSION}.")
-    return refusal
+        return rejected_version(head.v)
+    if why.field == "metric" and isinstance(head.metric, str) and NAME.fullmatch(head.metric):
+        return Rejected("metric", f"Field `metric`: {head.metric} is not a metric of version {VERSION}.")
+    return why

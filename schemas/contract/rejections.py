@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.contract.events import VERSION, Code, TimeMs, version_refusal
+from schemas.contract.events import VERSION, Code, TimeMs, rejected_version
 from schemas.contract.identifiers import SOURCE
-from schemas.contract.refusal import Refusal, from_decoder
+from schemas.contract.rejected import Rejected, from_decoder
 
 
 class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -40,7 +40,7 @@ class _Head(Struct):
 
 
 class RejectionValidator:
-    """Judges one record alone: a :class:`Rejection` or the :class:`Refusal` that says what is wrong with it.
+    """Judges one record alone: a :class:`Rejection` or the :class:`Rejected` that says what is wrong with it.
 
     Fields that version 1 does not know are dropped.
     """
@@ -49,33 +49,33 @@ class RejectionValidator:
         self._decode = msgspec.json.Decoder(Rejection).decode
         self._head = msgspec.json.Decoder(_Head).decode
 
-    def __call__(self, raw: bytes) -> Rejection | Refusal:
+    def __call__(self, raw: bytes) -> Rejection | Rejected:
         """Judge ``raw``, one JSON object in UTF-8. Never raises."""
         try:
             rejection = self._decode(raw)
         except msgspec.ValidationError as error:
             return self._later_version(raw) or from_decoder(str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Refusal("", "The record is not valid JSON in UTF-8.")
+            return Rejected("", "The record is not valid JSON in UTF-8.")
         return self._check(rejection) or rejection
 
-    def _check(self, rejection: Rejection) -> Refusal | None:
+    def _check(self, rejection: Rejection) -> Rejected | None:
         if rejection.v != VERSION:
-            return version_refusal(rejection.v)
+            return rejected_version(rejection.v)
         for field in ("source", "load"):
             text = getattr(rejection, field)
             if text is not None and not SOURCE.fullmatch(text):
-                return Refusal(field, f"Field `{field}` must be letters, digits and _ . : / -.")
+                return Rejected(field, f"Field `{field}` must be letters, digits and _ . : / -.")
         for field in ("field", "reason", "origin"):
             text = getattr(rejection, field)
             if text is not None and not text.isprintable():
-                return Refusal(field, f"Field `{field}` must be one printable line.")
+                return Rejected(field, f"Field `{field}` must be one printable line.")
         return None
 
-    def _later_version(self, raw: bytes) -> Refusal | None:
+    def _later_version(self, raw: bytes) -> Rejected | None:
         try:
             version = self._head(raw).v
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         later = isinstance(version, int) and not isinstance(version, bool) and version > VERSION
-        return version_refusal(version) if later else None
+        return rejected_version(version) if later else None

@@ -17,15 +17,15 @@ SKIP_GAP: Final = "skip_gap"
 #: Offsets below ``off`` at which the log holds no record are passed over, although no header explains them.
 ACCEPT_GAPS: Final = "accept_gaps"
 #: Records below ``off`` may be rejected however many: the brake does not stop the partition for them.
-ACCEPT_REFUSALS: Final = "accept_refusals"
+ACCEPT_REJECTIONS: Final = "accept_rejections"
 #: Records of the log below ``off`` are deleted; recorded before they are.
 TRIM: Final = "trim"
 #: The rejected record at ``off`` was mended and sent again: it stays rejected in every later generation.
 MENDED: Final = "mended"
 
-Kind = Literal["skip_gap", "accept_gaps", "accept_refusals", "trim", "mended"]
+Kind = Literal["skip_gap", "accept_gaps", "accept_rejections", "trim", "mended"]
 #: Kinds by which a stopped partition goes on. Each may be undone by a row of the same offset.
-RESUMING: Final[tuple[Kind, ...]] = ("skip_gap", "accept_gaps", "accept_refusals")
+RESUMING: Final[tuple[Kind, ...]] = ("skip_gap", "accept_gaps", "accept_rejections")
 _UNDO: Final = "undo_"
 
 
@@ -34,7 +34,7 @@ class Allowed(Struct, frozen=True):
 
     resume_from: int | None = None
     accept_gaps_until: int = 0
-    accept_refusals_until: int = 0
+    accept_rejections_until: int = 0
 
 
 class Decision(Struct, frozen=True):
@@ -74,7 +74,7 @@ def together(found: Iterable[Decision]) -> Allowed:
     farthest: dict[Kind, int] = {}
     for decision in found:
         farthest[decision.kind] = max(decision.offset, farthest.get(decision.kind, 0))
-    return Allowed(farthest.get(SKIP_GAP), farthest.get(ACCEPT_GAPS, 0), farthest.get(ACCEPT_REFUSALS, 0))
+    return Allowed(farthest.get(SKIP_GAP), farthest.get(ACCEPT_GAPS, 0), farthest.get(ACCEPT_REJECTIONS, 0))
 
 
 def trimmed_to(client: Client) -> dict[Partition, int]:

@@ -1,4 +1,4 @@
-"""The brake: notices that a partition refuses so much that the deployment, not the data, must be wrong."""
+"""The brake: notices that a partition rejects so much that the deployment, not the data, must be wrong."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from schemas.contract.refusal import MENDED
-from streams.fold.refusals import RefusedRecord
+from schemas.contract.rejected import MENDED
+from streams.fold.rejected_rows import RejectedRecord
 
-#: How many of the latest records are looked at, and how many of them refused pull the brake.
+#: How many of the latest records are looked at, and how many of them rejected pull the brake.
 LATEST: Final = 1_000
 LIMIT: Final = 500
 
 
 class Brake:
-    """Counts the refused among the latest 1,000 offsets of a partition.
+    """Counts the rejected among the latest 1,000 offsets of a partition.
 
     Records read ahead count like the others, so that a worker that begins anew stands where the one before it stood.
-    Pulled means: at least 1,000 records were seen and at least 500 of the latest 1,000 were refused. A
-    record that was mended and sent again is settled and does not count as refused.
+    Pulled means: at least 1,000 records were seen and at least 500 of the latest 1,000 were rejected. A
+    record that was mended and sent again is settled and does not count as rejected.
     """
 
     def __init__(self) -> None:
-        self._refused: deque[int] = deque(maxlen=LATEST)
+        self._rejected: deque[int] = deque(maxlen=LATEST)
         self._seen = 0
         self._next_offset = 0
 
-    def note(self, refused: Iterable[RefusedRecord], seen: int, next_offset: int) -> None:
-        """Take ``seen`` further records up to ``next_offset``, with those of them that were refused."""
-        self._refused.extend(record.offset for record in refused if record.refusal is not MENDED)
+    def note(self, rejected: Iterable[RejectedRecord], seen: int, next_offset: int) -> None:
+        """Take ``seen`` further records up to ``next_offset``, with those of them that were rejected."""
+        self._rejected.extend(record.offset for record in rejected if record.why is not MENDED)
         self._seen += seen
         self._next_offset = next_offset
-        while self._refused and self._refused[0] < next_offset - LATEST:
-            self._refused.popleft()
+        while self._rejected and self._rejected[0] < next_offset - LATEST:
+            self._rejected.popleft()
 
     @property
     def pulled(self) -> bool:
         """Whether the partition should pause."""
-        return self._seen >= LATEST and len(self._refused) >= LIMIT
+        return self._seen >= LATEST and len(self._rejected) >= LIMIT

@@ -1,4 +1,4 @@
-"""The fold of events: raw records of one partition in, rows of facts, counters, audiences and refusals out."""
+"""The fold of events: raw records of one partition in, rows of facts, counters, audiences and rejections out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.fold.facts import FactRows
 from streams.fold.judge import EventJudge, Judged
 from streams.fold.marks import SourceMarks, touched_rows
 from streams.fold.partition_fold import PartitionFold
-from streams.fold.refusals import RefusedRows
+from streams.fold.rejected_rows import RejectedRows
 from streams.fold.rows import Span
 from streams.fold.window import IdentityWindow, Words
 from streams.grid import chunk_number
@@ -35,12 +35,12 @@ class EventFold(PartitionFold):
         self._chunk = self._new_chunk(start)
         self._finished: list[ChunkFold] = []
         self._facts = FactRows(log, partition)
-        self._refused = RefusedRows(log, partition)
+        self._rejected = RejectedRows(log, partition)
         self._sources = SourceMarks(log, partition)
         self._begin_tally()
 
     def _begin_tally(self) -> None:
-        self._counts = {"refused": 0, "excluded": 0, "repeats": 0}
+        self._counts = {"rejected": 0, "excluded": 0, "repeats": 0}
         self._unknown_before = self._judge.unknown_fields
         self._kinds = np.zeros(len(KINDS), np.int64)
 
@@ -70,8 +70,8 @@ class EventFold(PartitionFold):
                 self._chunk = self._new_chunk(part.next_offset)
 
     def _take_judged(self, judged: Judged) -> None:
-        self._refused.add(judged.refused)
-        self._counts["refused"] += len(judged.refused)
+        self._rejected.add(judged.rejected)
+        self._counts["rejected"] += len(judged.rejected)
         self._counts["excluded"] += judged.excluded
         events = judged.columns
         if not len(events.offsets):
@@ -86,7 +86,7 @@ class EventFold(PartitionFold):
 
     def _judged(self, part: Batch) -> Judged:
         judged = self._judge.judge(part)
-        self._brake.note(judged.refused, part.records, part.next_offset)
+        self._brake.note(judged.rejected, part.records, part.next_offset)
         return judged
 
     def _completes_chunk(self, part: Batch) -> bool:
@@ -104,7 +104,7 @@ class EventFold(PartitionFold):
                 hours[hour] = max(high, hours.get(hour, 0))
         self._finished = []
         tables |= {name: parts[0] if len(parts) == 1 else pl.concat(parts) for name, parts in frames.items()}
-        tables["rejected"] = self._refused.drain()
+        tables["rejected"] = self._rejected.drain()
         tables["touched"] = touched_rows(self.log, self.partition, hours)
         tables["sources"] = self._sources.drain()
         kinds = {kind: count for kind, count in zip(KINDS, self._kinds.tolist(), strict=True) if count}

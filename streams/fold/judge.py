@@ -1,4 +1,4 @@
-"""The judge: which records of a batch count in a generation, which are refused and which are as if absent."""
+"""The judge: which records of a batch count in a generation, which are rejected and which are as if absent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.contract.event_blocks import BlockColumns, BlockValidator
-from schemas.contract.events import FACT_KINDS, MAX_AHEAD_MS, Event, ahead_refusal
+from schemas.contract.events import FACT_KINDS, MAX_AHEAD_MS, Event, rejected_ahead
 from schemas.contract.identifiers import KNOWN_LIMIT
 from schemas.contract.numbered_texts import Numbers
-from schemas.contract.refusal import MENDED, Refusal
+from schemas.contract.rejected import MENDED, Rejected
 from streams.definition import Definition, Stamp, mended_offsets
 from streams.fold.batch import Batch
 from streams.fold.columns import RecordColumns, Times
 from streams.fold.counters import MOST_TEXTS
-from streams.fold.refusals import RefusedRecord, refused_records
+from streams.fold.rejected_rows import RejectedRecord, rejected_records
 from streams.fold.texts import TextColumn
 from streams.fold.window import Words, words_of
 
@@ -49,7 +49,7 @@ class Judged(Struct):
     columns: EventColumns
     #: Those of the fact kinds, with the places that the generation's stamps give them.
     facts: list[Event]
-    refused: list[RefusedRecord]
+    rejected: list[RejectedRecord]
     #: Records of excluded loads.
     excluded: int
 
@@ -58,7 +58,7 @@ class EventJudge:
     """Judges the events of one partition for one generation, each record alone.
 
     The order of the questions: is it of the contract, did it happen no more than ten minutes after it was appended,
-    was it not mended and sent again: else it is refused, for the first of these reasons. Is its load excluded, then
+    was it not mended and sent again: else it is rejected, for the first of these reasons. Is its load excluded, then
     it is as if absent. What is left is accepted.
     """
 
@@ -90,13 +90,13 @@ class EventJudge:
     def judge(self, batch: Batch) -> Judged:
         """Judge a batch, which lies within one chunk. Never raises, whatever its records are."""
         appended = np.array(batch.appended, np.int64)
-        refusals: dict[int, Refusal] = {}
+        rejected: dict[int, Rejected] = {}
         parts: list[EventColumns] = []
         facts: list[Event] = []
         excluded: list[npt.NDArray[np.bool_]] = []
         begin = 0
         for block in self._validator.blocks(batch.values):
-            refusals |= {begin + index: refusal for index, refusal in block.rejected.items()}
+            rejected |= {begin + i: why for i, why in block.rejected.items()}
             parts.append(_columns(block, batch.first_offset + begin, appended[begin : begin + block.size]))
             facts += block.facts
             if self._excluded:
@@ -106,13 +106,13 @@ class EventJudge:
         columns = EventColumns.joined(parts)
         accepted = columns.at <= columns.appended + MAX_AHEAD_MS
         indexes = columns.offsets - batch.first_offset
-        refusals |= dict.fromkeys(indexes[~accepted].tolist(), ahead_refusal("at"))
+        rejected |= dict.fromkeys(indexes[~accepted].tolist(), rejected_ahead("at"))
         mended = [offset - batch.first_offset for offset in offsets_within(self._mended, batch)]
         if mended:
-            refusals = dict.fromkeys(mended, MENDED) | refusals
+            rejected = dict.fromkeys(mended, MENDED) | rejected
             accepted &= ~np.isin(indexes, mended)
         if batch.voids:
-            refusals = {at: why for at, why in refusals.items() if batch.first_offset + at not in batch.voids}
+            rejected = {i: why for i, why in rejected.items() if batch.first_offset + i not in batch.voids}
         absent_count = 0
         if excluded:
             absent_mask = np.concatenate(excluded)
@@ -125,7 +125,7 @@ class EventJudge:
         if self._stamps:
             self._stamp(columns)
             facts = [self._stamped(event) for event in facts]
-        return Judged(columns, facts, refused_records(batch, refusals), absent_count)
+        return Judged(columns, facts, rejected_records(batch, rejected), absent_count)
 
     def _stamp(self, columns: EventColumns) -> None:
         """Put the places that the stamps give into the columns."""

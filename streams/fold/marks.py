@@ -37,16 +37,16 @@ class SourceMarks:
     def add_numbered(
         self, names: Sequence[str], sources: Numbers, offsets: Times, appended: Times, happened: Times
     ) -> None:
-        """The same with the sources as numbers, which are places in ``names``."""
-        # Where a place is assigned more than once the last value stays: the last record of each source.
+        """The same with the sources as numbers, which are indexes into ``names``."""
+        # Where an index is assigned more than once the last value stays: the last record of each source.
         last = np.full(len(names), -1, np.int64)
         last[sources] = np.arange(len(sources))
         latest = np.zeros(len(names), np.int64)
         np.maximum.at(latest, sources, happened)
         for code in np.flatnonzero(last >= 0).tolist():
-            source, at = names[code], int(last[code])
+            source, row = names[code], int(last[code])
             before = self._marks.get(source, (0, 0, 0))
-            self._marks[source] = (int(offsets[at]), int(appended[at]), max(before[2], int(latest[code])))
+            self._marks[source] = (int(offsets[row]), int(appended[row]), max(before[2], int(latest[code])))
 
     def drain(self) -> pl.DataFrame:
         """Rows of ``sources`` since the last call."""

@@ -52,8 +52,8 @@ class PartitionFold(ABC):
         return self._warm_offset
 
     @property
-    def refusing(self) -> bool:
-        """Whether the partition should pause: at least half of the last 1,000 records were refused."""
+    def rejects_most(self) -> bool:
+        """Whether the partition should pause: at least half of the last 1,000 records were rejected."""
         return self._brake.pulled
 
     def warm(self, batch: Batch) -> None:

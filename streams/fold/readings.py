@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from msgspec.structs import replace
 
-from schemas.contract.events import MAX_AHEAD_MS, ahead_refusal
+from schemas.contract.events import MAX_AHEAD_MS, rejected_ahead
 from schemas.contract.readings import Reading, ReadingValidator
-from schemas.contract.refusal import MENDED, Refusal
+from schemas.contract.rejected import MENDED, Rejected
 from streams.definition import Definition, mended_offsets
 from streams.fold.batch import Batch
 from streams.fold.marks import SourceMarks, touched_rows
 from streams.fold.partition_fold import PartitionFold
-from streams.fold.refusals import RefusedRows, refused_records
+from streams.fold.rejected_rows import RejectedRows, rejected_records
 from streams.fold.rows import TABLES, Span
 from streams.zones import HOUR_MS
 
@@ -38,14 +38,14 @@ class ReadingFold(PartitionFold):
         self._excluded = frozenset(definition.excluded_loads)
         #: By key: when it was known, offset, append time, reading; the largest of the first two stands.
         self._latest: dict[_Key, tuple[int, int, int, Reading]] = {}
-        self._refused = RefusedRows(log, partition)
+        self._rejected = RejectedRows(log, partition)
         self._sources = SourceMarks(log, partition)
         #: Hour (since 1970, UTC) in which the period of a total begins -> the offset after the last such record.
         self._hours: dict[int, int] = {}
         self._begin_tally()
 
     def _begin_tally(self) -> None:
-        self._counts = {"refused": 0, "excluded": 0}
+        self._counts = {"rejected": 0, "excluded": 0}
         self._unknown_before = self._validator.unknown_fields
         self._metrics: Counter[str] = Counter()
 
@@ -56,32 +56,32 @@ class ReadingFold(PartitionFold):
         raise AssertionError(f"Readings have no window, yet {batch.first_offset} was read ahead.")
 
     def _take(self, batch: Batch) -> None:
-        refusals: dict[int, Refusal] = {}
+        rejected: dict[int, Rejected] = {}
         accepted: list[tuple[Reading, int, int]] = []
-        for place, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
-            if batch.first_offset + place in batch.voids:
+        for i, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
+            if batch.first_offset + i in batch.voids:
                 continue
-            verdict = self._judge(raw, batch.first_offset + place, appended)
-            if isinstance(verdict, Refusal):
-                refusals[place] = verdict
+            verdict = self._judge(raw, batch.first_offset + i, appended)
+            if isinstance(verdict, Rejected):
+                rejected[i] = verdict
             elif verdict is not None:
-                accepted.append((verdict, batch.first_offset + place, appended))
-        records = refused_records(batch, refusals)
-        self._refused.add(records)
+                accepted.append((verdict, batch.first_offset + i, appended))
+        records = rejected_records(batch, rejected)
+        self._rejected.add(records)
         self._brake.note(records, batch.records, batch.next_offset)
-        self._counts["refused"] += len(refusals)
-        self._counts["excluded"] += batch.records - len(refusals) - len(accepted)
+        self._counts["rejected"] += len(rejected)
+        self._counts["excluded"] += batch.records - len(rejected) - len(accepted)
         self._keep(accepted)
 
-    def _judge(self, raw: bytes | None, offset: int, appended: int) -> Reading | Refusal | None:
-        """The reading, why it is refused, or None where its load is excluded: the order that events are judged in."""
+    def _judge(self, raw: bytes | None, offset: int, appended: int) -> Reading | Rejected | None:
+        """The reading, why it is rejected, or None where its load is excluded: the order that events are judged in."""
         verdict = self._validator(raw or b"")
-        if isinstance(verdict, Refusal):
+        if isinstance(verdict, Rejected):
             return verdict
         if verdict.observed_at > appended + MAX_AHEAD_MS:
-            return ahead_refusal("observed_at")
+            return rejected_ahead("observed_at")
         if verdict.complete_at is not None and verdict.complete_at > appended + MAX_AHEAD_MS:
-            return ahead_refusal("complete_at")
+            return rejected_ahead("complete_at")
         if offset in self._mended:
             return MENDED
         return None if verdict.load in self._excluded else verdict
@@ -114,7 +114,7 @@ class ReadingFold(PartitionFold):
         ]
         tables = {
             "readings": pl.DataFrame(rows, schema=TABLES["readings"], orient="row"),
-            "rejected": self._refused.drain(),
+            "rejected": self._rejected.drain(),
             "sources": self._sources.drain(),
             "touched": touched_rows(self.log, self.partition, self._hours),
         }

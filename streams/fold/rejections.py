@@ -5,19 +5,19 @@ from __future__ import annotations
 import polars as pl
 from msgspec.structs import replace
 
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.rejections import RejectionValidator
 from streams.definition import Definition
 from streams.fold.batch import Batch
 from streams.fold.partition_fold import PartitionFold
-from streams.fold.refusals import RefusedRows, refused_records
+from streams.fold.rejected_rows import RejectedRows, rejected_records
 from streams.fold.rows import Span
 
 
 class RejectionFold(PartitionFold):
     """Folds a partition of the topic ``rejected``; it needs no window, so there is nothing to read ahead.
 
-    A report of ingest is a row of stage ``ingest``; a record that is no such report is itself refused, stage
+    A report of ingest is a row of stage ``ingest``; a record that is no such report is itself rejected, stage
     ``fold``. Only the latter count for the brake: reports are the normal content of this topic. A report whose
     original was mended stays what it is: the row says what happened.
     """
@@ -26,8 +26,8 @@ class RejectionFold(PartitionFold):
         super().__init__(log, partition, start, definition, floor=floor)
         self._validator = RejectionValidator()
         self._excluded = frozenset(definition.excluded_loads)
-        self._rows = RefusedRows(log, partition)
-        self._counts = {"refused": 0, "excluded": 0}
+        self._rows = RejectedRows(log, partition)
+        self._counts = {"rejected": 0, "excluded": 0}
 
     def _window_start(self, start: int, _floor: int) -> int:
         return start
@@ -36,24 +36,24 @@ class RejectionFold(PartitionFold):
         raise AssertionError(f"Rejections have no window, yet {batch.first_offset} was read ahead.")
 
     def _take(self, batch: Batch) -> None:
-        refusals: dict[int, Refusal] = {}
-        for place, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
-            offset = batch.first_offset + place
+        rejected: dict[int, Rejected] = {}
+        for i, (raw, appended) in enumerate(zip(batch.values, batch.appended, strict=True)):
+            offset = batch.first_offset + i
             if offset in batch.voids:
                 continue
             verdict = self._validator(raw or b"")
-            if isinstance(verdict, Refusal):
-                refusals[place] = verdict
+            if isinstance(verdict, Rejected):
+                rejected[i] = verdict
             elif verdict.load in self._excluded:
                 self._counts["excluded"] += 1
             else:
                 self._rows.report(verdict, offset, appended, len(raw or b""))
-        records = refused_records(batch, refusals)
+        records = rejected_records(batch, rejected)
         self._rows.add(records)
         self._brake.note(records, batch.records, batch.next_offset)
-        self._counts["refused"] += len(refusals)
+        self._counts["rejected"] += len(rejected)
 
     def _drain(self, span: Span) -> tuple[dict[str, pl.DataFrame], Span]:
         span = replace(span, **self._counts)
-        self._counts = {"refused": 0, "excluded": 0}
+        self._counts = {"rejected": 0, "excluded": 0}
         return {"rejected": self._rows.drain()}, span

@@ -95,8 +95,8 @@ class Span(Struct, frozen=True, kw_only=True):
     appended: int
     #: Offsets among them that hold no record.
     voids: int = 0
-    #: Records that were refused (each has a row of ``rejected``).
-    refused: int = 0
+    #: Records that were rejected (each has a row of ``rejected``).
+    rejected: int = 0
     #: Records of loads that the generation excludes: as if absent.
     excluded: int = 0
     #: Records whose identity stood in the window: not counted a second time.

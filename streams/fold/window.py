@@ -38,18 +38,18 @@ class _Identities:
         found = np.zeros(len(keys), np.bool_)
         if not len(self.keys):
             return found
-        at = np.searchsorted(self.keys, keys)
-        open_ = np.flatnonzero(self.keys.take(at, mode="clip") == keys)
-        at = at[open_]
+        index = np.searchsorted(self.keys, keys)
+        open_ = np.flatnonzero(self.keys.take(index, mode="clip") == keys)
+        index = index[open_]
         # One round finds nearly all; further ones follow a run of members that share a key but not an identity.
         while len(open_):
-            same = self.lows[at] == lows[open_]
+            same = self.lows[index] == lows[open_]
             found[open_[same]] = True
-            open_, at = open_[~same], at[~same] + 1
-            within = at < len(self.keys)
-            open_, at = open_[within], at[within]
-            run = self.keys[at] == keys[open_]
-            open_, at = open_[run], at[run]
+            open_, index = open_[~same], index[~same] + 1
+            within = index < len(self.keys)
+            open_, index = open_[within], index[within]
+            run = self.keys[index] == keys[open_]
+            open_, index = open_[run], index[run]
         return found
 
     def with_new(self, keys: Words, lows: Words) -> _Identities:

@@ -55,7 +55,10 @@ class Compared(Struct, frozen=True):
 
 
 def compare(client: Client, compared: Compared) -> Comparison:
-    """Compare facts, counters and refusals by day and kind; readings and audiences where both stand still."""
+    """Compare facts, counters and rejections by day and kind.
+
+    Readings and audiences are compared where neither generation advances.
+    """
     found = _compare(client, compared)
     for _ in range(_ATTEMPTS - 1):
         if not found.differences:
@@ -88,14 +91,14 @@ def _compare(client: Client, compared: Compared) -> Comparison:
         )
     )
     # Readings are replaced and sketches merged: they can be compared only while neither generation moves.
-    still = [
+    unmoved = [
         _Pair(name, *(_by_day(client, query.format(g=each.generation)) for each in (old, new)))
         for name, query in ((READINGS, _READINGS), (ACCOUNTS, _PEOPLE))
     ]
     moved = _moving(old_at, new_at) or any(
-        _moving(at, folded_offsets(client, each.generation)) for at, each in ((old_at, old), (new_at, new))
+        _moving(before, folded_offsets(client, each.generation)) for before, each in ((old_at, old), (new_at, new))
     )
-    pairs += [] if moved else still
+    pairs += [] if moved else unmoved
     totals = [Total(pair.what, "", sum(pair.old.values()), sum(pair.new.values())) for pair in pairs]
     differences = [
         Total(pair.what, day, pair.old.get(day, 0), pair.new.get(day, 0))
@@ -103,7 +106,7 @@ def _compare(client: Client, compared: Compared) -> Comparison:
         for day in sorted(pair.old.keys() | pair.new.keys())
         if pair.old.get(day, 0) != pair.new.get(day, 0)
     ]
-    return Comparison(totals, differences, [pair.what for pair in still] if moved else [])
+    return Comparison(totals, differences, [pair.what for pair in unmoved] if moved else [])
 
 
 READINGS: Final = "readings (sum of values)"

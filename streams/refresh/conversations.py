@@ -11,7 +11,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
-from streams.positions import Partition
+from streams.positions import Partition, Position
 from streams.refresh.appeal_rows import write_appeal_rows
 from streams.refresh.fact_reader import KEYS, FactReader
 from streams.refresh.lifecycle import Conversations, Happening, Life, Message, Received, replay
@@ -124,7 +124,7 @@ class LifeWriter:
             ):
                 names.update(named)
                 if len(hours) > 1:
-                    moved.append(Moved(table, key, (log, part, off), at, tuple(hours)))
+                    moved.append(Moved(table, key, Position(log, part, off), at, tuple(hours)))
         record_moves(self._client, facts, moved)
         # What becomes known may draw facts to it that belonged elsewhere, by another of their names.
         own = news.get("appeals", set()) | news.get("messages", set())

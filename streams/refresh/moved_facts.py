@@ -8,6 +8,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
+from streams.positions import Position
 from streams.refresh.fact_reader import FactReader
 from streams.zones import HOUR_MS
 
@@ -26,7 +27,7 @@ class Moved(Struct, frozen=True):
 
     table: str
     key: str
-    position: tuple[int, int, int]
+    position: Position
     at: int
     hours: tuple[int, ...]
 
@@ -39,11 +40,12 @@ def record_moves(client: Client, facts: FactReader, moved: Sequence[Moved]) -> N
     """
     if not moved:
         return
-    standing = [f"({hour}, '{fact.table}', '{fact.key}', {fact.position})" for fact in moved for hour in fact.hours]
+    standing = [
+        f"({hour}, '{fact.table}', '{fact.key}', {tuple(fact.position)})" for fact in moved for hour in fact.hours
+    ]
     marks = [
-        f"({hour}, {log}, {part}, {off + 1})"
+        f"({hour}, {fact.position.log}, {fact.position.part}, {fact.position.off + 1})"
         for fact in moved
-        for log, part, off in (fact.position,)
         for hour in fact.hours
         if hour != fact.at // HOUR_MS * _HOUR_S
     ]

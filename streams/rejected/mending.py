@@ -1,4 +1,4 @@
-"""Refused records: reading a record's structure without its values, and mending one that is sent again.
+"""Rejected records: reading a record's structure without its values, and mending one that is sent again.
 
 A mended record is sent under an id that is derived from where its original stands, so that mending twice adds nothing.
 """
@@ -15,7 +15,7 @@ from msgspec import Struct
 from schemas.contract.events import Event, EventValidator, encode_event
 from schemas.contract.keys import event_key, reading_key
 from schemas.contract.readings import Reading, ReadingValidator, encode_reading
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.topics import EVENTS, READINGS
 from streams.positions import Position
 
@@ -100,7 +100,7 @@ def mended_id(origin: Position) -> str:
 def mend(origin: Position, record: object) -> Mended:
     """Check a mended record (an object as JSON gives it) and put it under its derived id.
 
-    Raises :class:`MendingError` with the contract's own sentence where it is still refused.
+    Raises :class:`MendingError` with the contract's own sentence where it is still rejected.
     """
     if not isinstance(record, dict):
         raise MendingError("the mended record is not a JSON object")
@@ -115,9 +115,9 @@ def mend(origin: Position, record: object) -> Mended:
     return Mended(origin, EVENTS, identity, event_key(event), encode_event(event))
 
 
-def _accepted(verdict: Event | Reading | Refusal) -> Event | Reading:
-    if isinstance(verdict, Refusal):
-        raise MendingError(f"the mended record is refused too: {verdict.reason}")
+def _accepted(verdict: Event | Reading | Rejected) -> Event | Reading:
+    if isinstance(verdict, Rejected):
+        raise MendingError(f"the mended record is rejected too: {verdict.reason}")
     return verdict
 
 

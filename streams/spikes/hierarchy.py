@@ -53,7 +53,7 @@ class Hierarchy(Struct, frozen=True):
         """Series that share a profile: municipalities of one federal district, all regions, all above, (n,)."""
         group = np.zeros(len(self.codes), np.int64)
         districts = self.rows(Level.DISTRICT)
-        number = {int(row): at for at, row in enumerate(districts)}
+        number = {int(row): i for i, row in enumerate(districts)}
         for row, level in enumerate(self.levels):
             if level is Level.MUNICIPALITY:
                 region = int(self.parent[row])
@@ -91,7 +91,7 @@ def hierarchy(
     district_of = {region: regions[region][0] for region in regions_used}
     districts = sorted({district for district in district_of.values() if district is not None})
     codes = [code for code, _, _ in places] + regions_used + districts + [COUNTRY]
-    row_of = {code: len(places) + at for at, code in enumerate(regions_used + districts)}
+    row_of = {code: len(places) + i for i, code in enumerate(regions_used + districts)}
     top = len(codes) - 1
     parent = [row_of.get(region, top) if region is not None else top for _, region, _ in places]
     parent += [row_of[district] if (district := district_of[region]) is not None else top for region in regions_used]

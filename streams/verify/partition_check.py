@@ -11,10 +11,10 @@ from msgspec import Struct, field
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from schemas.contract import topics
-from streams.verify.compare.cells import COUNTERS, REFUSALS, compare_cells, compare_refused
+from streams.verify.compare.cells import COUNTERS, REJECTED_ROWS, compare_cells, compare_rejected
 from streams.verify.findings import Difference, Findings
 from streams.verify.recount.events import Cells, ChunkCount, EventRecount, Record
-from streams.verify.recount.ledger import Ledger, Refused
+from streams.verify.recount.ledger import Ledger, RejectedRow
 from streams.verify.recount.log import LogReader
 from streams.verify.recount.marks import HOURS, Heard, Marks, compare_feeds, compare_hours
 from streams.verify.recount.readings import ReadingRecount
@@ -25,7 +25,7 @@ from streams.verify.stored.retention import Limits
 from streams.verify.stored.sorted_cells import SortedCells, cells_from, sorted_cells
 from streams.verify.stored.tables import StoredRows
 
-#: Counts and refusals that are held before they are compared: each comparison of refusals is a question.
+#: Counts and rejections that are held before they are compared: each comparison of rejections is a question.
 PENDING_CELLS: Final = 300_000
 
 
@@ -80,7 +80,7 @@ class PartitionResult(Struct, kw_only=True):
     records: int = 0
     #: Records that the window dropped.
     dropped: int = 0
-    refused: int = 0
+    rejected: int = 0
     findings: Findings = field(default_factory=Findings)
 
 
@@ -104,7 +104,7 @@ class PartitionCheck:
         self._held = 0
         #: Rows of the tail as they were stored before the end of the log was asked for; None before the tail.
         self._tail_cells: dict[int, Cells] | None = None
-        self._tail_refused: dict[int, Refused] = {}
+        self._tail_rejected: dict[int, RejectedRow] = {}
         self._hours: dict[int, int] = {}
         self._moved: dict[int, int] = {}
         self._feeds: dict[str, Heard] = {}
@@ -177,14 +177,14 @@ class PartitionCheck:
             self._recount.take(records)
             self._result.records += len(records)
             self._on_records(len(records))
-            if self._held + self._ledger.refused_held < PENDING_CELLS:
+            if self._held + self._ledger.rejected_held < PENDING_CELLS:
                 continue
             last = records[-1][0]
             if self._tail_cells is None:
                 # The chunk that is being counted waits; a topic without a grid has none.
                 self._compare_sealed(last - last % self._task.rules.chunk if self._is_events else last + 1)
             else:
-                self._compare_tail_refused()
+                self._compare_tail_rejected()
 
     def _stored_cells(self, sealed: int) -> AbstractContextManager[SortedCells | None]:
         task = self._task
@@ -208,13 +208,13 @@ class PartitionCheck:
         task, findings = self._task, self._result.findings
         if end <= self._compared_to:
             return
-        refused = self._ledger.take_refused()
-        due = [row for row in refused if row.off < end]
-        for row in refused[len(due) :]:
-            self._ledger.refuse(row)
-        self._result.refused += len(due)
-        stored = self._stored.refused(task.log, task.part, self._compared_to, end)
-        compare_refused(findings, task.log, task.part, due, stored, end, end, task.limits.seconds(REFUSALS))
+        rejected = self._ledger.take_rejected()
+        due = [row for row in rejected if row.off < end]
+        for row in rejected[len(due) :]:
+            self._ledger.reject(row)
+        self._result.rejected += len(due)
+        stored = self._stored.rejected(task.log, task.part, self._compared_to, end)
+        compare_rejected(findings, task.log, task.part, due, stored, end, end, task.limits.seconds(REJECTED_ROWS))
         if self._is_events:
             following = end // task.rules.chunk
             due_counts = [count for count in self._pending if count.chunk < following]
@@ -234,14 +234,14 @@ class PartitionCheck:
         # The refresher records where a fact stands before it touches the fact's other hours.
         self._moved = moved_marks(self._stored, task.log, task.part)
         self._feeds = self._stored.feeds(task.log, task.part)
-        self._tail_refused = {row.off: row for row in self._stored.refused(task.log, task.part, start, 1 << 62)}
+        self._tail_rejected = {row.off: row for row in self._stored.rejected(task.log, task.part, start, 1 << 62)}
 
-    def _compare_tail_refused(self) -> None:
+    def _compare_tail_rejected(self) -> None:
         task = self._task
-        rows = self._ledger.take_refused()
-        self._result.refused += len(rows)
-        stored = [self._tail_refused.pop(row.off) for row in rows if row.off in self._tail_refused]
-        compare_refused(
+        rows = self._ledger.take_rejected()
+        self._result.rejected += len(rows)
+        stored = [self._tail_rejected.pop(row.off) for row in rows if row.off in self._tail_rejected]
+        compare_rejected(
             self._result.findings,
             task.log,
             task.part,
@@ -249,13 +249,13 @@ class PartitionCheck:
             stored,
             task.acknowledged,
             0,
-            task.limits.seconds(REFUSALS),
+            task.limits.seconds(REJECTED_ROWS),
         )
 
     def _compare_tail(self, end: int) -> None:
         task, findings = self._task, self._result.findings
-        self._compare_tail_refused()
-        compare_refused(findings, task.log, task.part, [], self._tail_refused.values(), task.acknowledged, end)
+        self._compare_tail_rejected()
+        compare_rejected(findings, task.log, task.part, [], self._tail_rejected.values(), task.acknowledged, end)
         if self._is_events:
             compare_cells(findings, task.log, task.part, [], self._tail_cells or {})
 

@@ -41,7 +41,7 @@ class Broker:
         return answer
 
     def close(self) -> None:
-        """End the connection; a question under way is not waited for."""
+        """End the connection without waiting for a running request."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _connected(self, question: Callable[[KafkaOffsets], Answer]) -> Answer:

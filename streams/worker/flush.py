@@ -243,7 +243,7 @@ class Flusher:
         topic = partition.topic
         self._metrics.add("records_total", span.records, topic)
         self._metrics.add("repeats_total", span.repeats, topic)
-        self._metrics.add("refused_total", span.refused, topic)
+        self._metrics.add("rejected_total", span.rejected, topic)
         self._metrics.add("excluded_total", span.excluded, topic)
         self._metrics.add("unknown_fields_total", span.unknown_fields, topic)
         for kind, count in span.kinds.items():

@@ -21,11 +21,11 @@ PREFIX: Final = "gospulse_worker_"
 
 METRICS: Final = (
     Metric(
-        "records_total", "counter", ("topic",), "Records folded and acknowledged, repeats and refused ones included."
+        "records_total", "counter", ("topic",), "Records folded and acknowledged, repeats and rejected ones included."
     ),
     Metric("accepted_total", "counter", ("topic", "kind"), "Accepted records by kind of event or metric of reading."),
     Metric("repeats_total", "counter", ("topic",), "Records whose identity stood in the window: not counted again."),
-    Metric("refused_total", "counter", ("topic",), "Records that the contract refuses; each has a row of `rejected`."),
+    Metric("rejected_total", "counter", ("topic",), "Records that the contract rejects; each has a row of `rejected`."),
     Metric("excluded_total", "counter", ("topic",), "Records of import runs that the generation excludes."),
     Metric("unknown_fields_total", "counter", ("topic",), "Accepted records with fields outside the contract."),
     Metric("replayed_total", "counter", ("topic",), "Records read again after an assignment: window and chunk."),

@@ -29,7 +29,7 @@ class State(Enum):
 class Hold(Struct, frozen=True):
     """A stop that only a decision ends: what happened, and at which offset."""
 
-    kind: Literal["missing", "refusals", "failure"]
+    kind: Literal["missing", "rejections", "failure"]
     offset: int
 
 
@@ -89,7 +89,7 @@ class OwnedPartition:
         #: Offsets without a record below this one are passed over by a decision.
         self.accept_gaps_until = 0
         #: Rejections below this offset were accepted by a decision.
-        self.accept_refusals_until = 0
+        self.accept_rejections_until = 0
         #: Why it does not start again by itself, where it does not.
         self.hold: Hold | None = None
         #: Where the fold began: a chunk's start. What was read before it gave identities only.

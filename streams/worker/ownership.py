@@ -239,15 +239,15 @@ class Ownership:
 
     def _brake(self, partition: OwnedPartition) -> None:
         fold = partition.fold
-        if fold is None or not fold.refusing or fold.next_offset <= partition.accept_refusals_until:
+        if fold is None or not fold.rejects_most or fold.next_offset <= partition.accept_rejections_until:
             return
         at = partition.position
         partition.stop(
             f"At least {LIMIT} of the {LATEST} records before offset {at} are rejected: the deployment is wrong rather "
             "than the data. Restart the workers with a release that accepts them, or accept the rejections with "
             f"`gospulse partitions resume --log {partition.log} --partition {partition.part} "
-            f"--accept-refusals-until {max(at, partition.end.end)}`.",
-            Hold("refusals", at),
+            f"--accept-rejections-until {max(at, partition.end.end)}`.",
+            Hold("rejections", at),
         )
         log.error("Stopped %r: %s", partition, partition.reason)
 

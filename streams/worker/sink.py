@@ -87,7 +87,7 @@ class Sink:
         self._stop.set()
 
     def close(self) -> None:
-        """End the connection and the threads; an insert under way is not waited for."""
+        """End the connection and the threads without waiting for a running insert."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()

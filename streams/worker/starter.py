@@ -205,7 +205,7 @@ class Starter:
         partition.end = LogEnd(held.end, held.stable, kafka.asked_at)
         partition.committed = known.committed
         partition.accept_gaps_until = decided.accept_gaps_until
-        partition.accept_refusals_until = decided.accept_refusals_until
+        partition.accept_rejections_until = decided.accept_rejections_until
         window = self._definition.window_chunks if partition.topic == EVENTS else 0
         return decide_start(known, chunk=self._definition.chunk, window_chunks=window)
 
@@ -223,7 +223,7 @@ def _still_held(partition: OwnedPartition, decided: Allowed) -> bool:
         return False
     resumed = decided.resume_from is not None and decided.resume_from > hold.offset
     without = hold.kind == "missing" and decided.accept_gaps_until > hold.offset
-    accepted = hold.kind == "refusals" and decided.accept_refusals_until >= hold.offset
+    accepted = hold.kind == "rejections" and decided.accept_rejections_until >= hold.offset
     return not (resumed or without or accepted)
 
 

@@ -55,7 +55,7 @@ def fill(machine: Machine, events: int, seed: int = 1) -> None:
 def gospulse(machine: Machine, generation: int, workers: int = 1) -> Speed:
     """The whole job: from the moment the first worker folds until all of the log is acknowledged by ClickHouse.
 
-    The log is full and stands still; ``generation`` is new, so that the log is folded from its start.
+    The log is full and does not grow; ``generation`` is new, so that the log is folded from its start.
     """
     settings = load(machine.environ, machine.folder)
     with clickhouse(settings.clickhouse, timeout_s=120) as client:

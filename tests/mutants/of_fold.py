@@ -8,7 +8,7 @@ from tests.mutants.mutant import Mutant
 
 FOLD: Final = "tests/streams/fold/test_fold.py"
 WINDOW: Final = "tests/streams/fold/test_window.py"
-CONTRACT: Final = "tests/schemas/contract/test_contract_refusals.py"
+CONTRACT: Final = "tests/schemas/contract/test_contract_rejections.py"
 READINGS: Final = "tests/streams/fold/test_readings_fold.py"
 START: Final = "tests/streams/worker/test_start_rule.py"
 TRANSPORT: Final = "tests/streams/worker/test_transport.py"
@@ -142,8 +142,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "streams/fold/brake.py",
-        "len(self._refused) >= LIMIT",
-        "len(self._refused) > LIMIT",
+        "len(self._rejected) >= LIMIT",
+        "len(self._rejected) > LIMIT",
         "half of all records may be rejected and nobody is told",
         ("tests/streams/fold/test_brake.py",),
     ),

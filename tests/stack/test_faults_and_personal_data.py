@@ -31,7 +31,7 @@ at = "day"
 
 
 def files(folder: Path) -> list[Path]:
-    """Good rows and rows that are refused in every field, as CSV and as JSON lines, one with the key in the clear."""
+    """Good rows and rows that are rejected in every field, as CSV and as JSON lines, one with the key in the clear."""
     (folder / "p.toml").write_text(MAPPING)
     good = [f"{n},came,45000000,2026-10-01,Markova-Zvezdina {n},{STORY!r},+79991234567" for n in range(50)]
     bad = [
@@ -42,7 +42,7 @@ def files(folder: Path) -> list[Path]:
         f"{MARKS[4]},came,45000000,2026-10-01,{MARKS[0]},{STORY!r},1234 567890",
     ]
     table = folder / "rows.csv"
-    # A comma in a story makes cells too many: such lines are refused, and nothing of them is told.
+    # A comma in a story makes cells too many: such lines are rejected, and nothing of them is told.
     table.write_text("\n".join(["number,how,oktmo,day,who,text,phone", *good, *bad]).replace("'", '"') + "\n")
     lines = folder / "rows.jsonl"
     row = {"number": "j1", "how": "came", "oktmo": "45000000", "day": "2026-10-01", "who": MARKS[0], "text": STORY}

@@ -16,7 +16,7 @@ from tests.servers.machine import ROOT, Machine, machine
 
 EVENTS = 6_000
 REQUESTS = 150
-#: Small chunks, so that a short log has some that a trim may let go.
+#: Small chunks, so that a short log has some that a trim may delete.
 CHUNK = 32
 ELSEWHERE = "98701000"
 

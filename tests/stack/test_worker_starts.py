@@ -13,7 +13,7 @@ from deploy import topics
 from schemas.clickhouse.generations import FIRST
 from schemas.connections import KafkaConnection
 from schemas.contract.topics import EVENTS
-from streams.bookkeeping.decisions import ACCEPT_REFUSALS, record
+from streams.bookkeeping.decisions import ACCEPT_REJECTIONS, record
 from streams.worker.owned_partition import State
 from streams.worker.worker import Worker
 from tests.conftest import ClickHouseServer
@@ -134,7 +134,7 @@ async def test_a_log_that_ends_below_what_was_acknowledged_stops(folding: Foldin
         assert f"{beyond} was acknowledged: records were lost" in folding.stopped()[0]
 
 
-async def test_a_flood_of_refusals_stops_until_it_is_accepted(folding: Folding) -> None:
+async def test_a_flood_of_rejections_stops_until_it_is_accepted(folding: Folding) -> None:
     folding.publish(0, [b'{"v": 2}'] * 1200 * 8)
     async with folding.worker():
         await soon(lambda: len(folding.stopped()) == 8, "every partition brakes")
@@ -143,7 +143,7 @@ async def test_a_flood_of_refusals_stops_until_it_is_accepted(folding: Folding) 
         assert written.result_rows[0][0] < 8 * 1200
         for part in range(8):
             record(
-                folding.client, ACCEPT_REFUSALS, generation=FIRST, log=folding.log, part=part, offset=1200, detail=""
+                folding.client, ACCEPT_REJECTIONS, generation=FIRST, log=folding.log, part=part, offset=1200, detail=""
             )
-        await soon(lambda: folds_all(folding), "the refusals are written")
+        await soon(lambda: folds_all(folding), "the rejections are written")
     assert folding.differences() == []

@@ -95,7 +95,7 @@ def _print(report: Report) -> None:
         sections["reconciliation"],
         names={"repeats_beyond_the_window": "repeats beyond the window"},
     )
-    _table("Refused records", sections["refused"], text=["stage", "field"])
+    _table("Rejected records", sections["rejected"], text=["stage", "field"])
 
 
 def _print_accounts(rows: Sequence[Row]) -> None:

@@ -73,7 +73,7 @@ FROM (SELECT DISTINCT topic, log, part, lag, complete_until, heartbeat_age_s, if
     "reconciliation": """
 SELECT sum(counted) AS counted, sum(facts) AS facts, sum(difference) AS repeats_beyond_the_window
 FROM gospulse.reconciliation""",
-    "refused": """
+    "rejected": """
 SELECT stage, field, count() AS records
 FROM gospulse.rejected GROUP BY stage, field ORDER BY records DESC LIMIT 10""",
 }

@@ -156,7 +156,7 @@ def to_appeals(table: pl.DataFrame) -> tuple[Appeals, list[str]]:
         raise UserError("the file holds no rows", FAILURE)
     daily = bool(table["daily"][0])
     places = sorted(table["place"].unique().to_list())
-    number = {place: at for at, place in enumerate(places)}
+    number = {place: i for i, place in enumerate(places)}
     hour = table["time"].dt.epoch("ms").to_numpy() // _HOUR + (23 if daily else 0)
     arrived = table["arrived"].dt.epoch("ms").to_numpy() // _HOUR
     return (

@@ -86,7 +86,9 @@ def _lines(report: Report) -> list[str]:
     if report.kept_from:
         limits = ", ".join(f"{table} before {moment}" for table, moment in report.kept_from.items())
         missing = sum(report.findings.expired.values())
-        lines.append(f"Retention may have let go rows of {limits}: {missing:,} are not there and not missed.")
+        lines.append(
+            f"Retention may have deleted rows of {limits}: {missing:,} rows are absent, which is no difference."
+        )
     behind = sum(max(0, p.end - max(p.acknowledged, p.judged_from)) for p in report.partitions)
     if behind:
         lines.append(f"{behind:,} records were not yet acknowledged when the run began: rows of them are in bounds.")

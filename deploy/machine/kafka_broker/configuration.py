@@ -33,7 +33,7 @@ def _escaped(text: str) -> str:
     escaped = []
     for letter in text.replace("\\", "\\\\"):
         units = letter.encode("utf-16-be", "surrogatepass")
-        pairs = [units[at : at + 2] for at in range(0, len(units), 2)]
+        pairs = [units[i : i + 2] for i in range(0, len(units), 2)]
         escaped.append(letter if " " < letter <= "~" else "".join(f"\\u{pair.hex()}" for pair in pairs))
     return "".join(escaped)
 

@@ -26,7 +26,7 @@ COMMENT 'Recorded numbers of the topics'' ids';
 CREATE TABLE IF NOT EXISTS gospulse_data.decisions {on_cluster}
 (
     decided_at DateTime64(3, 'UTC') COMMENT 'When (UTC)',
-    kind LowCardinality(String) COMMENT 'skip_gap, accept_gaps, accept_refusals, each of these with undo_ before it, trim, mended',
+    kind LowCardinality(String) COMMENT 'skip_gap, accept_gaps, accept_rejections, each of these with undo_ before it, trim, mended',
     generation UInt32 COMMENT 'Generation it concerns; 0 for all',
     log UInt16 COMMENT 'Log it concerns; 0 for none',
     part UInt16 COMMENT 'Partition it concerns',

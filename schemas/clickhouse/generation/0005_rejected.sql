@@ -1,11 +1,11 @@
--- Rejected: what the contract refuses, by its position in the log. Never its content.
+-- Rejected: what the contract rejects, by its position in the log. Never its content.
 CREATE TABLE IF NOT EXISTS gospulse_data.rejected_g{generation} {on_cluster}
 (
     log UInt16 COMMENT 'Log of the record',
     part UInt16 COMMENT 'Partition of the record',
     off UInt64 COMMENT 'Offset of the record',
     appended DateTime64(3, 'UTC') COMMENT 'When the broker took it (UTC)',
-    stage LowCardinality(String) COMMENT 'fold: refused by the worker; ingest: refused before, reported through the topic rejected',
+    stage LowCardinality(String) COMMENT 'fold: rejected by the worker; ingest: rejected before, reported through the topic rejected',
     field LowCardinality(String) COMMENT 'Field that is wrong; empty for the record as a whole',
     reason String COMMENT 'One sentence',
     source String COMMENT 'Feed, where ingest reported it; else empty',
@@ -15,4 +15,4 @@ CREATE TABLE IF NOT EXISTS gospulse_data.rejected_g{generation} {on_cluster}
 ENGINE = {ReplacingMergeTree}
 ORDER BY (log, part, off)
 {ttl_rejected}
-COMMENT 'Refused records by position; a replay writes the same row again';
+COMMENT 'Rejected records by position; a replay writes the same row again';

@@ -1,4 +1,4 @@
--- Refused records.
+-- Rejected records.
 CREATE OR REPLACE VIEW gospulse.rejected {on_cluster}
 (
     topic Nullable(String) COMMENT 'Kafka topic; NULL for a log that is not registered',
@@ -6,7 +6,7 @@ CREATE OR REPLACE VIEW gospulse.rejected {on_cluster}
     part UInt16 COMMENT 'Partition',
     off UInt64 COMMENT 'Offset',
     appended DateTime64(3, 'UTC') COMMENT 'When the broker took it (UTC)',
-    stage String COMMENT 'fold: refused by the worker; ingest: refused before',
+    stage String COMMENT 'fold: rejected by the worker; ingest: rejected before',
     field Nullable(String) COMMENT 'Field that is wrong; NULL for the record as a whole',
     reason String COMMENT 'One sentence',
     source Nullable(String) COMMENT 'Feed, where ingest reported it',
@@ -29,4 +29,4 @@ SELECT
 FROM (SELECT * FROM gospulse_data.rejected_g{generation} FINAL) AS r
 LEFT JOIN (SELECT log, any(topic) AS topic FROM gospulse_data.logs FINAL GROUP BY log) AS l ON r.log = l.log
 SETTINGS join_use_nulls = 1
-COMMENT 'Refused records: where they stand in the log and why, never what they said. Generation {generation}.';
+COMMENT 'Rejected records: where they stand in the log and why, never what they said. Generation {generation}.';

@@ -1,4 +1,4 @@
-"""Compares the counters of chunks and the refused records of a stretch of one partition."""
+"""Compares the counters of chunks and the rejected records of a stretch of one partition."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from schemas.contract.events import KINDS
 from streams.verify.findings import Findings
 from streams.verify.recount.events import CellKey, Cells, ChunkCount
-from streams.verify.recount.ledger import Refused
+from streams.verify.recount.ledger import RejectedRow
 
 COUNTERS = "page_hour"
-REFUSALS = "rejected"
+REJECTED_ROWS = "rejected"
 
 
 def compare_cells(
@@ -64,17 +64,17 @@ def _compare_bounds(findings: Findings, log: int, part: int, count: ChunkCount, 
             findings.differ(COUNTERS, _where(log, part, count.chunk, key), expected, found)
 
 
-def compare_refused(
+def compare_rejected(
     findings: Findings,
     log: int,
     part: int,
-    recounted: Iterable[Refused],
-    stored: Iterable[Refused],
+    recounted: Iterable[RejectedRow],
+    stored: Iterable[RejectedRow],
     acknowledged: int,
     end: int,
     kept_from: int = 0,
 ) -> None:
-    """Compare refused records by offset. Beyond ``acknowledged`` a row may be absent, beyond ``end`` (the next offset
+    """Compare rejected records by offset. Beyond ``acknowledged`` a row may be absent, beyond ``end`` (the next offset
     after what was recounted) it is not judged. A recounted row without a reason (its origin was mended and sent again)
     stands for any reason. What was appended before ``kept_from`` (seconds UTC) may be absent."""
     kept = {row.off: row for row in stored}
@@ -83,24 +83,24 @@ def compare_refused(
         where = f"log {log} partition {part} offset {row.off}"
         if found is None:
             if row.appended < kept_from * 1000:
-                findings.count(findings.expired, REFUSALS)
+                findings.count(findings.expired, REJECTED_ROWS)
             elif row.off < acknowledged:
-                findings.differ(REFUSALS, where, row.reason or "refused", None)
+                findings.differ(REJECTED_ROWS, where, row.reason or "rejected", None)
             else:
-                findings.count(findings.bracketed, REFUSALS)
+                findings.count(findings.bracketed, REJECTED_ROWS)
             continue
-        findings.count(findings.compared, REFUSALS)
+        findings.count(findings.compared, REJECTED_ROWS)
         if row.reason and found != row:
-            findings.differ(REFUSALS, where, *_unlike(row, found))
+            findings.differ(REJECTED_ROWS, where, *_unlike(row, found))
     for off, found in kept.items():
         if off >= end:
-            findings.count(findings.later, REFUSALS)
+            findings.count(findings.later, REJECTED_ROWS)
         else:
-            findings.differ(REFUSALS, f"log {log} partition {part} offset {off}", None, found.reason)
+            findings.differ(REJECTED_ROWS, f"log {log} partition {part} offset {off}", None, found.reason)
 
 
-def _unlike(row: Refused, found: Refused) -> tuple[str, str]:
-    names = [name for name in Refused.__struct_fields__ if getattr(row, name) != getattr(found, name)]
+def _unlike(row: RejectedRow, found: RejectedRow) -> tuple[str, str]:
+    names = [name for name in RejectedRow.__struct_fields__ if getattr(row, name) != getattr(found, name)]
     return (
         ", ".join(f"{name}={getattr(row, name)}" for name in names),
         ", ".join(f"{name}={getattr(found, name)}" for name in names),

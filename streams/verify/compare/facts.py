@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
+from streams.positions import Position
 from streams.verify.extents import Extents
 from streams.verify.findings import Findings
 from streams.verify.recount.ledger import FactCopy
@@ -18,8 +19,6 @@ from streams.verify.stored.tables import StoredRows
 #: Spilled bytes that are compared at once; as objects they take about ten times as much memory.
 RANGE_BYTES = 32 * 1024 * 1024
 HOURS: Final = "fact_hours"
-
-Position = tuple[int, int, int]
 
 
 class FactTally(Struct):
@@ -229,11 +228,11 @@ def _compare_one(
 
 
 def _at(log: int, copy: FactCopy) -> Position:
-    return log, copy.part, copy.off
+    return Position(log, copy.part, copy.off)
 
 
 def _position(position: Position) -> str:
-    return f"log {position[0]} partition {position[1]} offset {position[2]}"
+    return f"log {position.log} partition {position.part} offset {position.off}"
 
 
 def _unlike(recounted: tuple[object, ...], stored: tuple[object, ...]) -> tuple[str, str]:

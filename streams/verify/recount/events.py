@@ -14,11 +14,11 @@ from schemas.contract.events import (
     MAX_AHEAD_MS,
     Event,
     EventValidator,
-    ahead_refusal,
+    rejected_ahead,
 )
-from schemas.contract.refusal import MENDED, Refusal
+from schemas.contract.rejected import MENDED, Rejected
 from streams.verify.recount.facts import KINDS_OF_FACTS, told_by
-from streams.verify.recount.ledger import Ledger, Refused
+from streams.verify.recount.ledger import Ledger, RejectedRow
 from streams.verify.recount.marks import Marks
 from streams.verify.recount.rules import Rules, local_day
 
@@ -96,10 +96,10 @@ class EventRecount:
             judged = self._verdict(offset, appended, value)
             if judged is None:
                 continue
-            if isinstance(judged, Refusal):
+            if isinstance(judged, Rejected):
                 if offset >= self._judged_from:
-                    self._ledger.refuse(
-                        Refused(offset, appended, "fold", judged.field, judged.reason, "", "", len(value or b""))
+                    self._ledger.reject(
+                        RejectedRow(offset, appended, "fold", judged.field, judged.reason, "", "", len(value or b""))
                     )
                 continue
             self._count(judged, offset, appended)
@@ -112,13 +112,13 @@ class EventRecount:
             self._on_chunk(ChunkCount(self._chunk, acknowledged, self._cells, whole, self._window_known))
         self._cells, self._below, self._chunk = {}, None, None
 
-    def _verdict(self, offset: int, appended: int, value: bytes | None) -> Event | Refusal | None:
-        """The event, why it is refused, or None where its load is excluded."""
+    def _verdict(self, offset: int, appended: int, value: bytes | None) -> Event | Rejected | None:
+        """The event, why it is rejected, or None where its load is excluded."""
         judged = self._judge(value or b"")
-        if isinstance(judged, Refusal):
+        if isinstance(judged, Rejected):
             return judged
         if judged.at > appended + MAX_AHEAD_MS:
-            return ahead_refusal("at")
+            return rejected_ahead("at")
         if offset in self._mended:
             return MENDED
         return None if judged.load in self._rules.excluded else judged

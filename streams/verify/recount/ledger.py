@@ -70,7 +70,7 @@ class People(Struct, frozen=True, array_like=True, gc=False):
     late: bytes
 
 
-class Refused(Struct, frozen=True, array_like=True, gc=False):
+class RejectedRow(Struct, frozen=True, array_like=True, gc=False):
     """A row of ``rejected``, but for its log and partition; times in milliseconds UTC."""
 
     off: int
@@ -88,7 +88,7 @@ class Ledger:
 
     ``step`` is that of ``SpillWriter``.
 
-    ``refused`` is taken away by whoever compares it (``take_refused``).
+    ``rejected`` is taken away by whoever compares it (``take_rejected``).
     """
 
     def __init__(self, directory: Path, part: int, step: int = 1) -> None:
@@ -97,7 +97,7 @@ class Ledger:
         self._encode = msgspec.msgpack.Encoder().encode
         self._people: dict[PersonKey, tuple[set[int], set[int]]] = {}
         self._held = 0
-        self._refused: list[Refused] = []
+        self._rejected: list[RejectedRow] = []
         self.facts = 0
         self.readings = 0
 
@@ -146,18 +146,18 @@ class Ledger:
         if self._held >= PEOPLE_LIMIT:
             self._spill_people()
 
-    def refuse(self, row: Refused) -> None:
-        """A refused record."""
-        self._refused.append(row)
+    def reject(self, row: RejectedRow) -> None:
+        """A rejected record."""
+        self._rejected.append(row)
 
     @property
-    def refused_held(self) -> int:
-        """Refused records that nobody has taken yet."""
-        return len(self._refused)
+    def rejected_held(self) -> int:
+        """Rejected records that nobody has taken yet."""
+        return len(self._rejected)
 
-    def take_refused(self) -> list[Refused]:
-        """The refused records since the last call, by offset."""
-        taken, self._refused = self._refused, []
+    def take_rejected(self) -> list[RejectedRow]:
+        """The rejected records since the last call, by offset."""
+        taken, self._rejected = self._rejected, []
         return taken
 
     def close(self) -> None:
@@ -184,4 +184,4 @@ def _packed(authors: set[int]) -> bytes:
 
 def unpacked(authors: bytes) -> set[int]:
     """The authors of a ``People`` field."""
-    return {int.from_bytes(authors[at : at + 8], "little") for at in range(0, len(authors), 8)}
+    return {int.from_bytes(authors[i : i + 8], "little") for i in range(0, len(authors), 8)}

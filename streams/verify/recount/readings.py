@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.contract.events import MAX_AHEAD_MS, ahead_refusal
+from schemas.contract.events import MAX_AHEAD_MS, rejected_ahead
 from schemas.contract.readings import Reading, ReadingValidator
-from schemas.contract.refusal import MENDED, Refusal
+from schemas.contract.rejected import MENDED, Rejected
 from streams.verify.recount.events import HOUR_MS, Record
-from streams.verify.recount.ledger import Ledger, Refused
+from streams.verify.recount.ledger import Ledger, RejectedRow
 from streams.verify.recount.marks import Marks
 from streams.verify.recount.rules import Rules
 
@@ -40,20 +40,20 @@ class ReadingRecount:
                 self.marks.hear(r.source, offset, appended, r.observed_at, below)
             elif judged is not None:
                 size = len(value or b"")
-                self._ledger.refuse(Refused(offset, appended, "fold", judged.field, judged.reason, "", "", size))
+                self._ledger.reject(RejectedRow(offset, appended, "fold", judged.field, judged.reason, "", "", size))
 
     def finish(self) -> None:
         """Nothing waits: readings have no grid."""
 
-    def _verdict(self, offset: int, appended: int, value: bytes | None) -> Reading | Refusal | None:
-        """The reading, why it is refused, or None where its load is excluded."""
+    def _verdict(self, offset: int, appended: int, value: bytes | None) -> Reading | Rejected | None:
+        """The reading, why it is rejected, or None where its load is excluded."""
         judged = self._judge(value or b"")
-        if isinstance(judged, Refusal):
+        if isinstance(judged, Rejected):
             return judged
         if judged.observed_at > appended + MAX_AHEAD_MS:
-            return ahead_refusal("observed_at")
+            return rejected_ahead("observed_at")
         if judged.complete_at is not None and judged.complete_at > appended + MAX_AHEAD_MS:
-            return ahead_refusal("complete_at")
+            return rejected_ahead("complete_at")
         if offset in self._mended:
             return MENDED
         return None if judged.load in self._rules.excluded else judged

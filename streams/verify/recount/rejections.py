@@ -1,13 +1,13 @@
-"""The recount of the topic of rejections: what ingest refused becomes a row, and so does what is no rejection."""
+"""The recount of the topic of rejections: what ingest rejected becomes a row, and so does what is no rejection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.rejections import RejectionValidator
 from streams.verify.recount.events import Record
-from streams.verify.recount.ledger import Ledger, Refused
+from streams.verify.recount.ledger import Ledger, RejectedRow
 from streams.verify.recount.marks import Marks
 from streams.verify.recount.rules import Rules
 
@@ -19,7 +19,7 @@ class RejectionRecount:
         self._rules = rules
         self._ledger = ledger
         self._judge = RejectionValidator()
-        #: Reports of refusals are no news of a feed, and touch no hour.
+        #: Reports of rejections are no news of a feed, and touch no hour.
         self.marks = Marks()
 
     def take(self, records: Iterable[Record]) -> None:
@@ -27,11 +27,11 @@ class RejectionRecount:
         for offset, appended, value in records:
             judged = self._judge(value or b"")
             size = len(value or b"")
-            if isinstance(judged, Refusal):
-                self._ledger.refuse(Refused(offset, appended, "fold", judged.field, judged.reason, "", "", size))
+            if isinstance(judged, Rejected):
+                self._ledger.reject(RejectedRow(offset, appended, "fold", judged.field, judged.reason, "", "", size))
             elif judged.load not in self._rules.excluded:
                 said = (judged.field, judged.reason, judged.source, judged.origin or "")
-                self._ledger.refuse(Refused(offset, appended, "ingest", *said, size))
+                self._ledger.reject(RejectedRow(offset, appended, "ingest", *said, size))
 
     def finish(self) -> None:
         """Nothing waits: rejections have no grid."""

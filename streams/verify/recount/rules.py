@@ -31,7 +31,7 @@ class Rules(Struct, frozen=True, dict=True, kw_only=True):
     window_chunks: int
     stamps: tuple[Stamp, ...] = ()
     excluded_loads: tuple[str, ...] = ()
-    #: Origins (log, partition, offset) that were mended and sent again: they stay refused.
+    #: Origins (log, partition, offset) that were mended and sent again: they stay rejected.
     mended: tuple[Position, ...] = ()
     #: (log, partition, offset): rows below were carried over from the generation before.
     cut: tuple[Position, ...] = ()
@@ -57,7 +57,7 @@ class Rules(Struct, frozen=True, dict=True, kw_only=True):
         return event.place
 
     def mended_in(self, log: int, part: int) -> frozenset[int]:
-        """Offsets of one partition that stay refused."""
+        """Offsets of one partition that stay rejected."""
         return frozenset(off for of_log, of_part, off in self.mended if (of_log, of_part) == (log, part))
 
     def cut_of(self, log: int, part: int) -> int:

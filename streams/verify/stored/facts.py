@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from streams.positions import Position
 from streams.verify.recount.facts import TEXT_KEYS
 from streams.verify.stored.tables import StoredRows
 
@@ -31,17 +32,15 @@ FACT_MEMBERS: Final = {
     "post_removals": "id page place source load",
 }
 #: Where a fact has one hour only, the refresher records no standing copy.
-NOT_RECORDED: Final = (65_535, 65_535, (1 << 64) - 1)
+NOT_RECORDED: Final = Position(65_535, 65_535, (1 << 64) - 1)
 _PLAIN_TUPLES: Final = {"output_format_json_named_tuples_as_objects": 0}
-
-StoredPosition = tuple[int, int, int]
 
 
 class StoredFact(Struct, frozen=True, array_like=True, gc=False):
     """A fact as ClickHouse holds it: the standing copy (times in ms UTC), and hours (seconds UTC) and names of all."""
 
     key: str
-    position: StoredPosition
+    position: Position
     at: int
     appended: int
     said: tuple[Any, ...]
@@ -54,9 +53,9 @@ class StoredHour(Struct, frozen=True, array_like=True, gc=False):
 
     key: str
     hour: int
-    position: StoredPosition
+    position: Position
     said: tuple[str, str, str, str]
-    standing: StoredPosition
+    standing: Position
 
 
 def facts(stored: StoredRows, table: str, buckets: range) -> Iterator[StoredFact]:

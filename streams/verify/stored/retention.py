@@ -1,4 +1,4 @@
-"""Retention: which rows the tables' own limits of age may have let go, by the server's clock."""
+"""Retention: which rows the tables' own limits of age may have deleted, by the server's clock."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _INTERVAL: Final = re.compile(r".+ \+ (?P<interval>toInterval[A-Z][a-z]+\(\d+\))
 
 
 class Limits(Struct, frozen=True):
-    """By table (without generation): the moment (UTC) before whose rows retention may have let them go.
+    """By table (without generation): the time (UTC) before which retention may have deleted rows.
 
-    The time of a row is the one that its TTL is about: its hour or day, a reading's ``period_from``, when a refusal was
-    appended. Such a row may be absent, or only some of the rows that are merged into it, so it is never missed; what
-    stands there is compared as ever.
+    The time of a row is the column of its TTL: its hour or day, ``period_from`` of a reading, or ``appended`` of a
+    rejection. An older row may be absent, or only some of the rows that are merged into it. So its absence is no
+    difference. Rows that are there are compared as ever.
     """
 
     before: dict[str, datetime] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What ClickHouse holds of a generation, read by plain SQL: cells, facts, readings, refusals, sketches, progress."""
+"""What ClickHouse holds of a generation, read by plain SQL: cells, facts, readings, rejections, sketches, progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from schemas.connections import ClickHouseConnection
 from streams.positions import Partition
-from streams.verify.recount.ledger import PersonKey, ReadingKey, Refused
+from streams.verify.recount.ledger import PersonKey, ReadingKey, RejectedRow
 from streams.verify.recount.marks import Heard
 
 READING_MEMBERS: Final = (
@@ -178,14 +178,14 @@ class StoredRows:
         )
         return {source: Heard(*heard) for source, *heard in self.values(sql)}
 
-    def refused(self, log: int, part: int, start: int, end: int) -> Iterator[Refused]:
+    def rejected(self, log: int, part: int, start: int, end: int) -> Iterator[RejectedRow]:
         """Rows of ``rejected`` from offset ``start`` (inclusive) to ``end`` (exclusive), by offset."""
         sql = (
             "SELECT off, toUnixTimestamp64Milli(appended), stage, field, reason, source, origin, size"
             f" FROM {self.table('rejected')} FINAL WHERE log = {log} AND part = {part}"
             f" AND off >= {start} AND off < {end} ORDER BY off"
         )
-        decode = msgspec.json.Decoder(Refused).decode
+        decode = msgspec.json.Decoder(RejectedRow).decode
         return (decode(line) for line in self.rows(sql))
 
     def readings(self, buckets: range) -> Iterator[StoredReading]:

@@ -1,4 +1,4 @@
-"""From rows to events: which, with which identities, and what is refused without a word of the row."""
+"""From rows to events: which, with which identities, and what is rejected without a word of the row."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def events(row: dict[str, str], mapping: Any = MAPPING, **options: Any) -> list[
     return [event for event in judged if isinstance(event, Event)]
 
 
-def refusal(row: dict[str, str], mapping: Any = MAPPING) -> RowRejectedError:
+def rejection(row: dict[str, str], mapping: Any = MAPPING) -> RowRejectedError:
     with pytest.raises(RowRejectedError) as caught:
         converter(mapping)(cells(mapping, **row))
     return caught.value
@@ -134,19 +134,19 @@ SECRET = "Иван Петров +7 912 345"
         ({"closed": "2026-10-03", "who": SECRET * 10}, "responder"),
     ],
 )
-def test_a_refusal_names_the_field_and_not_the_content(row: dict[str, str], field: str) -> None:
-    error = refusal({**ROW, **row})
-    assert error.refusal.field == field
-    assert "Иван" not in error.refusal.reason and "912" not in str(error)
+def test_a_rejection_names_the_field_and_not_the_content(row: dict[str, str], field: str) -> None:
+    error = rejection({**ROW, **row})
+    assert error.why.field == field
+    assert "Иван" not in error.why.reason and "912" not in str(error)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(MAPPING.columns)), st.text(max_size=70)))
-def test_any_texts_give_valid_events_or_a_refusal(row: dict[str, str]) -> None:
+def test_any_texts_give_valid_events_or_a_rejection(row: dict[str, str]) -> None:
     validate = EventValidator()
     try:
         outgoing = converter()(cells(MAPPING, **{**ROW, **row}))
     except RowRejectedError as error:
-        assert 0 < len(error.refusal.reason) <= 300 and len(error.refusal.field) <= 64
+        assert 0 < len(error.why.reason) <= 300 and len(error.why.field) <= 64
     else:
         assert all(isinstance(validate(record.value), Event) for record in outgoing)
 

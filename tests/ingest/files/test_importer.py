@@ -1,4 +1,4 @@
-"""From a file to topics on a real broker: what arrives, what is refused, what a stop or a failure leaves."""
+"""From a file to topics on a real broker: what arrives, what is rejected, what a stop or a failure leaves."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from ingest.files.lines import FileError, open_lines
 from ingest.files.rows import NOT_CSV, NOT_JSON, OTHER_WIDTH, TOO_LONG, open_rows
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from tests.ingest.builders.sample_mappings import APPEALS, COLUMNS, made
 
 HEADER = COLUMNS.encode() + b"\n"
 GOOD = b"1,call,5,cold,2026-10-01,,\n"
 
-Found = list[tuple[int, Sequence[str] | Refusal]]
+Found = list[tuple[int, Sequence[str] | Rejected]]
 
 
 def rows(folder: Path, content: bytes, name: str = "a.csv", **file: Any) -> Found:
@@ -83,30 +83,30 @@ def test_line_breaks_in_cells_are_read_where_the_mapping_says_so(folder: Path, t
     assert [cells for _, cells in found] == [[row[i].strip() for i in order] for row in table if any(row)]
 
 
-def test_a_missing_quotation_mark_refuses_one_line_only(folder: Path) -> None:
+def test_a_missing_quotation_mark_rejects_one_line_only(folder: Path) -> None:
     bad = b'2,"call,5,cold,2026-10-01,,\n'
     content = HEADER + GOOD + bad + GOOD * 600 + b'3,"ca\nll",5,cold,2026-10-01,,\n' + GOOD
     found = dict(rows(folder, content, multiline=True))
     assert found.pop(3) == NOT_CSV
     assert found.pop(604) == ["3", "ca\nll", "5", "cold", "2026-10-01", "", ""]
-    assert len(found) == 602 and {tuple(cells) for cells in found.values() if not isinstance(cells, Refusal)} == {
+    assert len(found) == 602 and {tuple(cells) for cells in found.values() if not isinstance(cells, Rejected)} == {
         ("1", "call", "5", "cold", "2026-10-01", "", "")
     }
 
 
 @pytest.mark.parametrize(
-    ("line", "refusal"),
+    ("line", "why"),
     [
         (b"1,call,5", OTHER_WIDTH),
         (b"1,call,5,cold,2026-10-01,,,,x", OTHER_WIDTH),
         (b'1,"call,5,cold,2026-10-01,,', NOT_CSV),
         (b'1,"call"x,5,cold,2026-10-01,,', NOT_CSV),
         (b"x" * (2 << 20), TOO_LONG),
-        (b"1,call,5,\xff,2026-10-01,,", Refusal("", "The line is not text in utf-8 (the mapping's `file.encoding`).")),
+        (b"1,call,5,\xff,2026-10-01,,", Rejected("", "The line is not text in utf-8 (the mapping's `file.encoding`).")),
     ],
 )
-def test_lines_that_are_no_rows(folder: Path, line: bytes, refusal: Refusal) -> None:
-    assert dict(rows(folder, HEADER + GOOD + line + b"\n\n" + GOOD)) | {3: refusal} == dict(
+def test_lines_that_are_no_rows(folder: Path, line: bytes, why: Rejected) -> None:
+    assert dict(rows(folder, HEADER + GOOD + line + b"\n\n" + GOOD)) | {3: why} == dict(
         rows(folder, HEADER + GOOD + line + b"\n\n" + GOOD)
     )
 
@@ -122,7 +122,7 @@ def test_values_of_json_are_the_texts_of_a_csv(folder: Path) -> None:
     content = json.dumps({**dict.fromkeys(COLUMNS.split(","), ""), **row}) + "\n" + json.dumps({**row, "who": ["x"]})
     first, second = rows(folder, content.encode(), "a.ndjson")
     assert first[1] == ["12345678901234567890", "call", "5", "", "1.5", "true", ""]
-    assert second[1] == Refusal("who", "Column `who` is not a plain value.")
+    assert second[1] == Rejected("who", "Column `who` is not a plain value.")
 
 
 def test_encodings_delimiters_and_byte_order_marks(folder: Path) -> None:
@@ -203,5 +203,5 @@ def test_a_line_of_another_encoding_names_the_likely_one(folder: Path, encoding:
     assert (
         found[3]
         == found[4]
-        == Refusal("", f"The line is not text in utf-8 (the mapping's `file.encoding`); it is probably {encoding}.")
+        == Rejected("", f"The line is not text in utf-8 (the mapping's `file.encoding`); it is probably {encoding}.")
     )

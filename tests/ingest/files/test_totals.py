@@ -15,7 +15,7 @@ from ingest.files.conversion import RowRejectedError
 from ingest.files.totals import Totals
 from ingest.kafka.outgoing import Outgoing
 from schemas.contract.readings import Reading, ReadingValidator
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.topics import READINGS
 from tests.ingest.builders.sample_mappings import KEY, NOW_MS, TOTALS, cells, made
 
@@ -134,13 +134,13 @@ def test_the_time_of_observation_may_come_from_the_rows() -> None:
         ({"place": "no such thing"}, "place"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(row: dict[str, str], field: str) -> None:
+def test_what_cannot_be_counted_is_rejected(row: dict[str, str], field: str) -> None:
     with pytest.raises(RowRejectedError) as caught:
         totals().add(2, cells(MAPPING, **{**ROW, **row}))
-    assert caught.value.refusal.field == field
+    assert caught.value.why.field == field
 
 
-def test_a_total_with_a_refused_row_is_withheld_not_sent_too_low() -> None:
+def test_a_total_with_a_rejected_row_is_withheld_not_sent_too_low() -> None:
     summed = added([ROW, {**ROW, "n": "many"}, {**ROW, "place": "b"}, {**ROW, "day": "?"}])
     assert [reading.place for reading in finished(summed)] == ["test:b"]
     assert (summed.withheld, summed.unassigned) == (1, 1)
@@ -156,6 +156,6 @@ def test_a_file_is_complete_for_each_period_without_a_rejected_row() -> None:
     assert finished(added([ROW, {**ROW, "day": "?"}]))[0].complete_at is None
 
 
-def test_a_total_beyond_the_contract_is_refused_with_its_line() -> None:
-    ((line, refusal),) = added([{**ROW, "n": "9999999999999"}]).finish()
-    assert line == 2 and isinstance(refusal, Refusal) and refusal.field == "value"
+def test_a_total_beyond_the_contract_is_rejected_with_its_line() -> None:
+    ((line, why),) = added([{**ROW, "n": "9999999999999"}]).finish()
+    assert line == 2 and isinstance(why, Rejected) and why.field == "value"

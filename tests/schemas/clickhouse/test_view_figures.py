@@ -153,7 +153,7 @@ def test_coverage_follows_the_register_of_each_day(log: Shown) -> None:
     log.client.command("TRUNCATE TABLE gospulse_data.pages")
 
 
-def test_refused_records_are_listed_without_their_content(log: Shown) -> None:
+def test_rejected_records_are_listed_without_their_content(log: Shown) -> None:
     log.append(event(1, kind="appeal_sung"), b"\xff")
     assert log.rows("SELECT log, part, off, stage, field, reason, source FROM gospulse.rejected ORDER BY off") == [
         (1, 0, 0, "fold", "kind", "Field `kind`: appeal_sung is not a kind of version 1.", None),

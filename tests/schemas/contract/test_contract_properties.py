@@ -1,4 +1,4 @@
-"""What must hold for every record: a verdict and never an exception, and nothing of the record in a refusal."""
+"""What must hold for every record: a verdict and never an exception, and nothing of the record in a rejection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.contract.event_blocks import BlockValidator
 from schemas.contract.events import Event, EventValidator
 from schemas.contract.readings import Reading, ReadingValidator
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.rejections import Rejection, RejectionValidator
 from tests.schemas.builders.contract_examples import fields
 
@@ -32,7 +32,7 @@ JSON = st.recursive(
 )
 #: A busy machine is no failure.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-#: Texts that mean somebody: what a refusal must not tell. Of letters that no sentence of ours contains.
+#: Texts that mean somebody: what a rejection must not tell. Of letters that no sentence of ours contains.
 PERSONAL = st.text(alphabet="ЖЩЭЮ☺漢7483", min_size=4, max_size=40)
 
 
@@ -46,7 +46,7 @@ PERSONAL = st.text(alphabet="ЖЩЭЮ☺漢7483", min_size=4, max_size=40)
 @example(raw=b'{"v":' + b"9" * 5000 + b"}")
 @example(raw=b'{"a":' * 5000)
 def test_arbitrary_bytes_are_judged(validator: Validator, kind: type, _name: str, raw: bytes) -> None:
-    assert isinstance(validator(raw), (kind, Refusal))
+    assert isinstance(validator(raw), (kind, Rejected))
 
 
 @PATIENT
@@ -57,8 +57,8 @@ def test_any_value_in_any_field_is_judged(validator: Validator, kind: type, name
     field = data.draw(st.sampled_from(sorted(record)))
     record[field] = data.draw(JSON)
     verdict = validator(json.dumps(record, allow_nan=False).encode())
-    assert isinstance(verdict, (kind, Refusal))
-    if isinstance(verdict, Refusal):
+    assert isinstance(verdict, (kind, Rejected))
+    if isinstance(verdict, Rejected):
         # A reading's channel may be missing only where its metric says so, hence a pair of names.
         assert verdict.field in {field, "v", "period_to"}
 
@@ -66,7 +66,7 @@ def test_any_value_in_any_field_is_judged(validator: Validator, kind: type, name
 @PATIENT
 @pytest.mark.parametrize(("validator", "_kind", "name"), VALIDATORS)
 @given(data=st.data())
-def test_a_refusal_repeats_nothing_of_the_record(
+def test_a_rejection_repeats_nothing_of_the_record(
     validator: Validator, _kind: type, name: str, data: st.DataObject
 ) -> None:
     record: dict[str, Any] = fields(name)
@@ -75,7 +75,7 @@ def test_a_refusal_repeats_nothing_of_the_record(
         record[field] = data.draw(st.sampled_from([text, [text], {text: text}]))
     record[text] = text
     verdict = validator(json.dumps(record, ensure_ascii=data.draw(st.booleans())).encode())
-    if isinstance(verdict, Refusal):
+    if isinstance(verdict, Rejected):
         assert text not in verdict.reason
         assert text not in verdict.field
 

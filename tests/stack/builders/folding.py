@@ -77,7 +77,7 @@ class Folding:
     # The log.
 
     def publish(self, count: int, values: Sequence[bytes] | None = None) -> None:
-        """Append ``count`` records: events of many kinds, near and far repeats, some that the contract refuses.
+        """Append ``count`` records: events of many kinds, near and far repeats, some that the contract rejects.
 
         ``values`` are records of the test's own instead, one after the other to all partitions in turn.
         """
@@ -193,7 +193,7 @@ class Folding:
                 ("appeals", self._facts("appeals", part), _offsets(plain, "appeals")),
                 ("answers", self._facts("answers", part), _offsets(plain, "answers")),
                 ("appeal_changes", self._facts("appeal_changes", part), _offsets(plain, "appeal_changes")),
-                ("refused", self._refused(part), set(plain.refused)),
+                ("rejected", self._rejected(part), set(plain.rejected)),
             ):
                 if stored != counted:
                     found.append(f"{part}: {what}: {_unlike(stored, counted)}")
@@ -223,7 +223,7 @@ class Folding:
         ).result_rows
         return {identity: int(off) for identity, _, off in rows}
 
-    def _refused(self, part: int) -> set[int]:
+    def _rejected(self, part: int) -> set[int]:
         rows = self.client.query(
             f"SELECT DISTINCT off FROM gospulse_data.rejected_g1 WHERE log = {self.log} AND part = {part}"
         ).result_rows

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.contract.events import Event, EventValidator
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.reference.places import zone_of
 from streams.definition import Definition
 
@@ -36,7 +36,7 @@ class PlainCount:
             "posts": {},
             "post_removals": {},
         }
-        self.refused: dict[int, tuple[str, str]] = {}
+        self.rejected: dict[int, tuple[str, str]] = {}
         self.touched: dict[int, int] = {}
         #: source -> offset of its last record, latest time it told of
         self.sources: dict[str, tuple[int, int]] = {}
@@ -48,12 +48,12 @@ class PlainCount:
             if value is VOID:
                 continue
             verdict = judge(value if value is not None else b"")
-            if isinstance(verdict, Refusal):
-                self.refused[offset] = (verdict.field, verdict.reason)
+            if isinstance(verdict, Rejected):
+                self.rejected[offset] = (verdict.field, verdict.reason)
             elif verdict.at > append + TEN_MINUTES:
-                self.refused[offset] = ("at", "ahead")
+                self.rejected[offset] = ("at", "ahead")
             elif (1, 0, offset) in rules.mended:
-                self.refused[offset] = ("", "mended")
+                self.rejected[offset] = ("", "mended")
             elif verdict.load not in rules.excluded_loads:
                 self._count(verdict, offset)
 
@@ -108,7 +108,7 @@ def differences(tables: Any, plain: PlainCount, rules: Definition) -> list[str]:
     for what, stored, counted in (
         ("totals", tables.totals(), dict(plain.totals)),
         ("authors", tables.authors(), dict(plain.authors)),
-        ("refused", {off for _, _, off in tables.rejected}, set(plain.refused)),
+        ("rejected", {off for _, _, off in tables.rejected}, set(plain.rejected)),
         ("touched", {int(h.timestamp()) // 3600: high for (h, _, _), high in tables.touched.items()}, plain.touched),
         (
             "sources",

@@ -118,12 +118,12 @@ TAMPERINGS = {
         "ALTER TABLE {readings} DELETE WHERE object = 'vk:2' AND metric = 'views'",
         "views of vk:2",
     ),
-    "a refusal is missing": (
+    "a rejection is missing": (
         "rejected",
         "ALTER TABLE {rejected} DELETE WHERE log = 1 AND off = (SELECT min(off) FROM {rejected} WHERE log = 1)",
         "log 1 ",
     ),
-    "a refusal nobody made": ("rejected", "INSERT INTO {rejected} SELECT * REPLACE (7 AS part) FROM {rejected}", "7"),
+    "a rejection nobody made": ("rejected", "INSERT INTO {rejected} SELECT * REPLACE (7 AS part) FROM {rejected}", "7"),
     "an hour is not marked": (
         "touched",
         "ALTER TABLE {touched} DELETE WHERE hour = (SELECT max(hour) FROM {touched}) AND part = 1",
@@ -141,7 +141,7 @@ TAMPERINGS = {
         " WHERE source = 'vk-callback' AND log = 1 AND part = 0",
         "partition 0 vk-callback",
     ),
-    "a refusal says something else": (
+    "a rejection says something else": (
         "rejected",
         "INSERT INTO {rejected} SELECT * REPLACE ('No idea.' AS reason) FROM {rejected} WHERE log = 3 AND off = 0",
         "log 3 partition 0 offset 0",

@@ -1,22 +1,22 @@
-"""The brake: many refusals pause a partition, wherever a worker begins to read."""
+"""The brake: many rejections pause a partition, wherever a worker begins to read."""
 
 from __future__ import annotations
 
-from schemas.contract.refusal import MENDED, Refusal
+from schemas.contract.rejected import MENDED, Rejected
 from streams.fold.brake import Brake
 from streams.fold.events import EventFold
-from streams.fold.refusals import RefusedRecord
+from streams.fold.rejected_rows import RejectedRecord
 from tests.streams.builders.records import batch, definition, event
 
 GOOD = event("good")
 
 
 def brake(pattern: str) -> Brake:
-    """A brake that saw one record a letter: x refused, m mended, anything else accepted."""
+    """A brake that saw one record a letter: x rejected, m mended, anything else accepted."""
     found = Brake()
     for offset, letter in enumerate(pattern):
-        refusal = {"x": Refusal("id", "wrong"), "m": MENDED}.get(letter)
-        found.note([] if refusal is None else [RefusedRecord(offset, 0, refusal, 1)], 1, offset + 1)
+        why = {"x": Rejected("id", "wrong"), "m": MENDED}.get(letter)
+        found.note([] if why is None else [RejectedRecord(offset, 0, why, 1)], 1, offset + 1)
     return found
 
 
@@ -46,10 +46,10 @@ def test_a_fold_says_the_same_however_its_records_come_and_wherever_it_began() -
     verdicts = []
     for end in (2_400, 2_600):
         whole.fold(batch(values[:end]))
-        verdicts.append(whole.refusing)
+        verdicts.append(whole.rejects_most)
     assert verdicts == [False, True]
     begun_later = EventFold(1, 0, 2_500, rules)
     begun_later.warm(batch(values[1_500:2_500], 1_500))
-    verdicts = [begun_later.refusing]
+    verdicts = [begun_later.rejects_most]
     begun_later.fold(batch([event(n) for n in range(501)], 2_500))
-    assert [*verdicts, begun_later.refusing] == [True, False]
+    assert [*verdicts, begun_later.rejects_most] == [True, False]

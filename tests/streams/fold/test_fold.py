@@ -168,13 +168,13 @@ def test_a_fact_carries_what_its_record_said() -> None:
     }
 
 
-def test_a_record_far_ahead_of_its_append_time_is_refused() -> None:
+def test_a_record_far_ahead_of_its_append_time_is_rejected() -> None:
     rows = folded([event(1, at=APPENDED + 600_000), event(2, at=APPENDED + 600_001)])
     assert [(row["off"], row["stage"], row["field"]) for row in rows_of(rows, "rejected")] == [(1, "fold", "at")]
     assert counts(rows) == [1]
 
 
-def test_a_refused_record_does_not_make_its_identity_known() -> None:
+def test_a_rejected_record_does_not_make_its_identity_known() -> None:
     rows = folded([event(1, at=APPENDED + HOUR), event(1)])
     assert counts(rows) == [1]
 
@@ -184,10 +184,10 @@ def test_records_of_an_excluded_load_are_as_if_absent() -> None:
     rows = folded([event(1, load="bad"), event(2, "appeal_received", load="bad"), event(1, load="good")], rules)
     assert counts(rows) == [1]
     assert set(rows.tables) == {"page_hour", "people_day", "touched", "sources"}
-    assert (rows.spans[0].excluded, rows.spans[0].refused, rows.spans[0].next_offset) == (2, 0, 3)
+    assert (rows.spans[0].excluded, rows.spans[0].rejected, rows.spans[0].next_offset) == (2, 0, 3)
 
 
-def test_a_mended_record_stays_refused_at_its_own_position_only() -> None:
+def test_a_mended_record_stays_rejected_at_its_own_position_only() -> None:
     rows = folded([event(1), event(1)], definition(chunk=100, mended=((1, 0, 0), (2, 0, 1), (1, 7, 1))))
     assert counts(rows) == [1]
     (row,) = rows_of(rows, "rejected")
@@ -234,7 +234,7 @@ def test_sources_tell_when_each_feed_was_last_heard() -> None:
 def test_a_span_says_what_became_of_its_records() -> None:
     (span,) = folded([event(1), event(1), event(2, odd=1), b"broken", None]).spans
     assert (span.first_offset, span.next_offset, span.records) == (0, 5, 5)
-    assert (span.refused, span.repeats, span.unknown_fields) == (2, 1, 1)
+    assert (span.rejected, span.repeats, span.unknown_fields) == (2, 1, 1)
     assert span.kinds == {"reaction_added": 3}
     assert span.appended == APPENDED
 
@@ -291,7 +291,7 @@ def test_a_recorded_floor_says_that_nothing_lies_before() -> None:
 
 
 def test_reading_ahead_judges_in_full() -> None:
-    """A refused or excluded record does not make its identity known to the worker that comes after."""
+    """A rejected or excluded record does not make its identity known to the worker that comes after."""
     rules = definition(chunk=4, window_chunks=1, excluded_loads=("bad",), mended=((1, 0, 2),))
     log: list[bytes | None] = [event(0, at=APPENDED + HOUR), event(1, load="bad"), event(2), event(3, kind="?")]
     fold = EventFold(1, 0, 4, rules)

@@ -145,7 +145,7 @@ def test_any_schedule_ends_in_the_plain_count(
 @settings(deadline=None, max_examples=60)
 @given(st.lists(good_records, min_size=1, max_size=20), st.data())
 def test_arbitrary_bytes_never_change_the_fate_of_their_neighbours(values: list[bytes], data: Any) -> None:
-    """With the offsets kept, replacing a refused record by any other refused one changes that record's row only."""
+    """With the offsets kept, replacing a rejected record by any other rejected one changes that record's row only."""
     rules = definition(chunk=8, window_chunks=1)
     garbage = st.one_of(st.binary(max_size=200), st.none(), _spoiled(values[0]))
     places = data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values)))

@@ -78,7 +78,7 @@ def test_sources_are_told_apart_and_a_complete_file_is_known_from_its_own_time()
     assert [(int(row["hour"].timestamp()), row["high"]) for row in rows_of(rows, "touched")] == [(T0 // 1000, 4)]
 
 
-def test_refused_excluded_and_mended_readings_do_not_count() -> None:
+def test_rejected_excluded_and_mended_readings_do_not_count() -> None:
     rules = definition(excluded_loads=("bad",), mended=((2, 3, 3),))
     values: list[bytes | None] = [
         reading(1, observed_at=APPENDED + 600_001),
@@ -97,7 +97,7 @@ def test_refused_excluded_and_mended_readings_do_not_count() -> None:
         (4, ""),
     ]
     (span,) = rows.spans
-    assert (span.refused, span.excluded, span.unknown_fields) == (4, 1, 1)
+    assert (span.rejected, span.excluded, span.unknown_fields) == (4, 1, 1)
 
 
 def test_there_is_nothing_to_read_ahead() -> None:

@@ -36,7 +36,7 @@ def test_a_report_becomes_a_row_of_stage_ingest() -> None:
     assert row["size"] == len(raw)
 
 
-def test_what_is_no_report_is_refused_by_the_worker() -> None:
+def test_what_is_no_report_is_rejected_by_the_worker() -> None:
     values: list[bytes | None] = [
         None,
         b"\xff",
@@ -65,6 +65,6 @@ def test_reports_of_an_excluded_load_are_as_if_absent() -> None:
 def test_many_reports_do_not_pull_the_brake_but_many_broken_records_do() -> None:
     fold = RejectionFold(3, 0, 0, definition())
     fold.fold(batch([report()] * 1_500))
-    assert not fold.refusing
+    assert not fold.rejects_most
     fold.fold(batch([b"?"] * 500, 1_500))
-    assert fold.refusing
+    assert fold.rejects_most

@@ -1,4 +1,4 @@
-"""Refused records: what is shown of them, and mended ones that are sent once, on real parts through the command."""
+"""Rejected records: what is shown of them, and mended ones that are sent once, on real parts through the command."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_mended_record_has_the_id_of_its_origin() -> None:
     [
         (b"{}", "origin"),
         (b'{"origin": "1:2", "record": {}}', "not a position"),
-        (b'{"origin": "1:2:3", "record": {"v": 1, "kind": "nothing"}}', "refused too"),
+        (b'{"origin": "1:2:3", "record": {"v": 1, "kind": "nothing"}}', "rejected too"),
         (b'{"origin": "1:2:3", "record": 5}', "record"),
         (b"\xff", "not JSON"),
     ],
@@ -150,7 +150,7 @@ def test_list_show_replay_verify_and_trim(
     assert main(["rejected", "replay", str(mended)]) == 1
     said = capsys.readouterr().out
     assert "1 mended records sent" in said
-    assert "no refusal at" in said
+    assert "no rejected record at" in said
     assert main(["rejected", "replay", str(mended)]) == 1
     assert "0 mended records sent, 1 were sent before" in capsys.readouterr().out
     log.read_again()

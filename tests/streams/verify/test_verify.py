@@ -326,7 +326,7 @@ def test_what_retention_let_go_is_not_missed(bench: Bench, kafka: KafkaConnectio
     log.fold()
     Refresher(bench.client, log.generation).drain()
     assert bench.verify(log).findings.kept == []
-    # Between what lies long ago and the rest, whatever the date of the test; and no refusal is kept at all.
+    # Between what lies long ago and the rest, whatever the date of the test; and no rejection is kept at all.
     days = int(time.time() - START_MS / 1000) // 86_400 + LONG_AGO_DAYS // 2
     rendering = Rendering(
         retention=Retention(

@@ -46,7 +46,7 @@ def make_log(seed: int = 20_260_302) -> list[dict[str, Any]]:
 
 
 def _events(draw: random.Random, records: int) -> list[dict[str, Any]]:
-    """Every kind, repeats within and beyond the window, refusals of every sort, several zones, several feeds."""
+    """Every kind, repeats within and beyond the window, rejections of every sort, several zones, several feeds."""
     lines = []
     for n in range(records):
         name = n if draw.random() < 0.7 else max(0, n - draw.choice([1, 5, 40, 70, 120]))
@@ -94,7 +94,7 @@ def _of_facts(draw: random.Random, kind: str) -> dict[str, Any]:
 
 
 def _readings(draw: random.Random, records: int) -> list[dict[str, Any]]:
-    """Two objects, later and earlier observations, observations of one moment, a refused one."""
+    """Two objects, later and earlier observations, observations of one moment, a rejected one."""
     return [
         {
             "topic": READINGS,

@@ -1,4 +1,4 @@
-"""Refusals: each wrong field is named in one sentence that tells nothing of the record."""
+"""Rejections: each wrong field is named in one sentence that tells nothing of the record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from schemas.contract.event_blocks import BlockValidator
 from schemas.contract.events import FACT_KINDS, MAX_TIME_MS, Event, EventValidator, encode_event
 from schemas.contract.readings import MAX_VALUE, Reading, ReadingValidator, encode_reading
-from schemas.contract.refusal import Refusal
+from schemas.contract.rejected import Rejected
 from schemas.contract.rejections import RejectionValidator
 from tests.schemas.builders.contract_examples import changed, fields, without
 
@@ -88,8 +88,8 @@ def judge_event(raw: bytes) -> object:
     return verdict
 
 
-def assert_refused(verdict: object, field: str, value: object = None) -> None:
-    assert isinstance(verdict, Refusal), verdict
+def assert_rejected(verdict: object, field: str, value: object = None) -> None:
+    assert isinstance(verdict, Rejected), verdict
     assert verdict.field == field
     assert f"`{field}`" in verdict.reason
     assert verdict.reason.endswith(".")
@@ -101,17 +101,17 @@ def assert_refused(verdict: object, field: str, value: object = None) -> None:
 
 @pytest.mark.parametrize(("field", "value"), cases(BAD_EVENT))
 def test_a_wrong_field_of_an_event_is_named(field: str, value: object) -> None:
-    assert_refused(judge_event(changed(fields("event.appeal_received"), **{field: value})), field, value)
+    assert_rejected(judge_event(changed(fields("event.appeal_received"), **{field: value})), field, value)
 
 
 @pytest.mark.parametrize(("field", "value"), cases(BAD_READING))
 def test_a_wrong_field_of_a_reading_is_named(field: str, value: object) -> None:
-    assert_refused(ReadingValidator()(changed(fields("reading.appeals"), **{field: value})), field, value)
+    assert_rejected(ReadingValidator()(changed(fields("reading.appeals"), **{field: value})), field, value)
 
 
 @pytest.mark.parametrize(("field", "value"), cases(BAD_REJECTION))
 def test_a_wrong_field_of_a_rejection_is_named(field: str, value: object) -> None:
-    assert_refused(RejectionValidator()(changed(fields("rejection"), **{field: value})), field, value)
+    assert_rejected(RejectionValidator()(changed(fields("rejection"), **{field: value})), field, value)
 
 
 @pytest.mark.parametrize("field", sorted(TEXT_TOO_LONG))
@@ -123,12 +123,12 @@ def test_a_text_that_is_too_long_is_named_without_being_repeated(field: str) -> 
         ("rejection", RejectionValidator()),
     ):
         if field in fields(name) or (name.startswith("event") and field in Event.__struct_fields__):
-            assert_refused(validator(changed(fields(name), **{field: text})), field, text)
+            assert_rejected(validator(changed(fields(name), **{field: text})), field, text)
 
 
 @pytest.mark.parametrize("field", ["v", "id", "kind", "at", "source", "place", "channel", "entrance"])
 def test_a_missing_field_of_an_event_is_named(field: str) -> None:
-    assert_refused(judge_event(without(fields("event.comment_added"), field)), field)
+    assert_rejected(judge_event(without(fields("event.comment_added"), field)), field)
 
 
 @pytest.mark.parametrize(
@@ -137,24 +137,24 @@ def test_a_missing_field_of_an_event_is_named(field: str) -> None:
      "entrance"],
 )  # fmt: skip
 def test_a_missing_field_of_a_reading_is_named(field: str) -> None:
-    assert_refused(ReadingValidator()(without(fields("reading.appeals"), field)), field)
+    assert_rejected(ReadingValidator()(without(fields("reading.appeals"), field)), field)
 
 
 @pytest.mark.parametrize("field", ["v", "at", "source", "field", "reason"])
 def test_a_missing_field_of_a_rejection_is_named(field: str) -> None:
-    assert_refused(RejectionValidator()(without(fields("rejection"), field)), field)
+    assert_rejected(RejectionValidator()(without(fields("rejection"), field)), field)
 
 
 @pytest.mark.parametrize("kind", ["received", "assigned", "closed", "reopened", "reclassified", "rated"])
 def test_an_appeal_and_its_changes_name_their_appeal(kind: str) -> None:
-    assert_refused(judge_event(without(fields(f"event.appeal_{kind}"), "appeal")), "appeal")
+    assert_rejected(judge_event(without(fields(f"event.appeal_{kind}"), "appeal")), "appeal")
 
 
 @pytest.mark.parametrize("kind", ["withdrawn", "removed", "restored"])
 def test_a_removal_names_its_appeal_or_the_message(kind: str) -> None:
     record = fields(f"event.appeal_{kind}")
     del record["appeal"]
-    assert_refused(judge_event(json.dumps(record).encode()), "appeal")
+    assert_rejected(judge_event(json.dumps(record).encode()), "appeal")
     assert isinstance(judge_event(changed(record, message="0" * 32)), Event)
 
 
@@ -169,28 +169,28 @@ def test_an_answer_names_what_it_can_or_nothing(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FACT_KINDS)
 def test_a_fact_comes_alone(kind: str) -> None:
-    assert_refused(judge_event(changed(fields(f"event.{kind}"), amount=2)), "amount")
+    assert_rejected(judge_event(changed(fields(f"event.{kind}"), amount=2)), "amount")
     assert isinstance(judge_event(changed(fields("event.reaction_added"), amount=2)), Event)
 
 
 def test_a_rating_is_a_rating() -> None:
-    assert_refused(judge_event(without(fields("event.appeal_rated"), "rating")), "rating")
+    assert_rejected(judge_event(without(fields("event.appeal_rated"), "rating")), "rating")
 
 
 @pytest.mark.parametrize("kind", ["published", "removed"])
 @pytest.mark.parametrize("field", ["page", "object"])
 def test_a_post_names_its_page_and_itself(kind: str, field: str) -> None:
-    assert_refused(judge_event(without(fields(f"event.post_{kind}"), field)), field)
+    assert_rejected(judge_event(without(fields(f"event.post_{kind}"), field)), field)
 
 
-def test_a_period_that_does_not_last_is_refused() -> None:
+def test_a_period_that_does_not_last_is_rejected() -> None:
     record = fields("reading.views")
-    assert_refused(ReadingValidator()(changed(record, period_to=record["period_from"])), "period_to")
+    assert_rejected(ReadingValidator()(changed(record, period_to=record["period_from"])), "period_to")
 
 
 @pytest.mark.parametrize("metric", ["subscribers", "post_views"])
 def test_only_totals_of_appeals_must_say_how_they_came(metric: str) -> None:
-    assert not isinstance(ReadingValidator()(json.dumps(fields(f"reading.{metric}")).encode()), Refusal)
+    assert not isinstance(ReadingValidator()(json.dumps(fields(f"reading.{metric}")).encode()), Rejected)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_later_version_is_named_before_anything_else(
     """Also where version 2 changed what the other fields look like."""
     for raw in (changed(fields(record), v=2), changed({"v": 2}), changed(fields(record), v=2, source={"new": "form"})):
         verdict = validator(raw)
-        assert isinstance(verdict, Refusal)
+        assert isinstance(verdict, Rejected)
         assert verdict.field == "v"
         assert "is 2" in verdict.reason
         assert "version 1" in verdict.reason
@@ -216,15 +216,15 @@ def test_a_later_version_is_named_before_anything_else(
 
 def test_a_version_that_may_be_a_telephone_number_is_not_repeated() -> None:
     verdict = EventValidator()(changed(fields("event.comment_added"), v=79161234567))
-    assert isinstance(verdict, Refusal)
+    assert isinstance(verdict, Rejected)
     assert "79161234567" not in verdict.reason
 
 
-def test_an_unknown_kind_or_metric_is_refused_by_its_name() -> None:
+def test_an_unknown_kind_or_metric_is_rejected_by_its_name() -> None:
     kind = EventValidator()(changed(fields("event.comment_added"), kind="story_viewed"))
     metric = ReadingValidator()(changed(fields("reading.views"), metric="mood"))
-    assert isinstance(kind, Refusal)
-    assert isinstance(metric, Refusal)
+    assert isinstance(kind, Rejected)
+    assert isinstance(metric, Rejected)
     assert "story_viewed" in kind.reason
     assert "mood" in metric.reason
 
@@ -235,7 +235,7 @@ def test_what_does_not_look_like_a_kind_is_not_repeated(name: str) -> None:
         EventValidator()(changed(fields("event.comment_added"), kind=name)),
         ReadingValidator()(changed(fields("reading.views"), metric=name)),
     ):
-        assert isinstance(verdict, Refusal)
+        assert isinstance(verdict, Rejected)
         assert name not in verdict.reason
 
 
@@ -243,10 +243,10 @@ def test_what_does_not_look_like_a_kind_is_not_repeated(name: str) -> None:
     "raw",
     [b"", b"{", b"null", b"[]", b"5", b'"text"', b"\xff\xfe", b'{"v":1,"v":', b"[" * 100_000, b"\x00"],
 )
-def test_what_is_no_object_is_refused_as_a_whole(raw: bytes) -> None:
+def test_what_is_no_object_is_rejected_as_a_whole(raw: bytes) -> None:
     for validator in (EventValidator(), ReadingValidator(), RejectionValidator()):
         verdict = validator(raw)
-        assert isinstance(verdict, Refusal)
+        assert isinstance(verdict, Rejected)
         assert verdict.field == ""
         assert verdict.reason
 
@@ -254,7 +254,7 @@ def test_what_is_no_object_is_refused_as_a_whole(raw: bytes) -> None:
 def test_two_objects_are_not_one_record() -> None:
     record = json.dumps(fields("event.comment_added")).encode()
     verdict = judge_event(record + record)
-    assert isinstance(verdict, Refusal)
+    assert isinstance(verdict, Rejected)
     assert verdict.field == ""
 
 
@@ -269,7 +269,7 @@ def test_unknown_fields_are_dropped_and_counted() -> None:
     assert (events.unknown_fields, readings.unknown_fields) == (1, 1)
 
 
-def test_a_refused_record_does_not_count_its_unknown_fields() -> None:
+def test_a_rejected_record_does_not_count_its_unknown_fields() -> None:
     events = EventValidator()
-    assert isinstance(events(changed(fields("event.comment_added"), name="Иванов", place="nowhere")), Refusal)
+    assert isinstance(events(changed(fields("event.comment_added"), name="Иванов", place="nowhere")), Rejected)
     assert events.unknown_fields == 0

@@ -1,4 +1,4 @@
-"""A refusal: why one record is not part of the contract, in one sentence that names the field."""
+"""The verdict on a record that the contract rejects: why, in one sentence that names the field."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _QUOTED_VALUE = re.compile(r"Invalid enum value .*", re.DOTALL)
 
 
-class Refusal(Struct, frozen=True):
-    """Why a record was refused.
+class Rejected(Struct, frozen=True):
+    """Why a record was rejected.
 
     ``field`` is the name of the offending field, or ``""`` where the record as a whole is broken;
     ``reason`` is one sentence. Neither repeats a value of the record (it may be personal data), with one
@@ -27,32 +27,32 @@ class Refusal(Struct, frozen=True):
         return self.reason
 
 
-#: A record that was refused once, mended, and sent again under an identity of its own.
-MENDED: Final = Refusal("", "The record was mended and sent again; this copy stays rejected.")
+#: A record that was rejected once, mended, and sent again under an identity of its own.
+MENDED: Final = Rejected("", "The record was mended and sent again; this copy stays rejected.")
 
 
-def from_decoder(message: str) -> Refusal:
-    """Turn the decoder's message into a refusal without the record's own values.
+def from_decoder(message: str) -> Rejected:
+    """Turn the decoder's message into a verdict without the record's own values.
 
     >>> from_decoder("Expected `int`, got `str` - at `$.at`")
-    Refusal(field='at', reason='Field `at`: expected int, got str.')
+    Rejected(field='at', reason='Field `at`: expected int, got str.')
     >>> from_decoder("Object missing required field `id`").field
     'id'
     """
     missing = _MISSING.search(message)
     if missing:
         field = missing["field"]
-        return Refusal(field, f"Field `{field}` is missing.")
+        return Rejected(field, f"Field `{field}` is missing.")
     matched = _AT_PATH.match(message)
     what, where = (matched["what"], matched["where"]) if matched else (message, None)
     if where is None or where == "$":
         if "got `" in what:
-            return Refusal("", f"The record is not a JSON object: {_plain(what)}.")
-        return Refusal("", "The record is not valid JSON in UTF-8.")
+            return Rejected("", f"The record is not a JSON object: {_plain(what)}.")
+        return Rejected("", "The record is not valid JSON in UTF-8.")
     field = where.removeprefix("$.")
     if _QUOTED_VALUE.match(what):
-        return Refusal(field, f"Field `{field}` is not one of the values that the contract lists.")
-    return Refusal(field, f"Field `{field}`: {_plain(what)}.")
+        return Rejected(field, f"Field `{field}` is not one of the values that the contract lists.")
+    return Rejected(field, f"Field `{field}`: {_plain(what)}.")
 
 
 def _plain(what: str) -> str:
