@@ -10,7 +10,8 @@ from ingest.kafka.outgoing import Outgoing
 from ingest.mapping.check import FALSE_TEXTS, TRUE_TEXTS, find_zone
 from ingest.mapping.mapping import AppealMapping, EventRule, Rule, placeholders
 from ingest.mapping.times import time_reader
-from schemas.contract.events import MAX_AHEAD_MS, VERSION, Event, EventValidator, encode_event
+from schemas.contract import VERSION
+from schemas.contract.events import MAX_AHEAD_MS, Event, EventValidator, encode_event
 from schemas.contract.identifiers import PLACE, UNKNOWN_PLACE
 from schemas.contract.keys import event_key
 from schemas.contract.rejected import Rejected

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from ingest.kafka.outgoing import Outgoing
-from schemas.contract.events import VERSION
+from schemas.contract import VERSION
 from schemas.contract.rejected import Rejected
 from schemas.contract.rejections import Rejection, encode_rejection
 from schemas.contract.topics import REJECTED

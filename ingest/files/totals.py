@@ -12,7 +12,8 @@ from ingest.kafka.outgoing import Outgoing
 from ingest.mapping.check import find_zone
 from ingest.mapping.mapping import AppealMapping
 from ingest.mapping.times import period_reader, time_reader
-from schemas.contract.events import MAX_AHEAD_MS, VERSION
+from schemas.contract import VERSION
+from schemas.contract.events import MAX_AHEAD_MS
 from schemas.contract.identifiers import UNKNOWN_PLACE
 from schemas.contract.readings import MAX_VALUE, Reading, ReadingValidator, encode_reading
 from schemas.contract.rejected import Rejected

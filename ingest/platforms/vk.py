@@ -20,7 +20,8 @@ from ingest.platforms.naming import PageNames
 from ingest.platforms.platform import Accepted, Denied, Knowledge, Request
 from ingest.platforms.vk_objects import Envelope
 from ingest.sources import Source
-from schemas.contract.events import VERSION, Event, Kind
+from schemas.contract import VERSION
+from schemas.contract.events import Event, Kind
 from schemas.contract.identifiers import NAME
 from schemas.contract.rejected import from_decoder
 from schemas.contract.rejections import Rejection

@@ -12,7 +12,8 @@ from ingest.identities import identity
 from ingest.platforms import vk_objects as vk
 from ingest.platforms.naming import PageNames
 from ingest.platforms.platform import Knowledge
-from schemas.contract.events import MAX_AHEAD_MS, VERSION, Event, Format, Kind
+from schemas.contract import VERSION
+from schemas.contract.events import MAX_AHEAD_MS, Event, Format, Kind
 from schemas.contract.identifiers import UNKNOWN_PLACE
 
 SOURCE: Final = "vk-callback"

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from schemas.contract.events import FACT_KINDS, KINDS, VERSION, Event, EventValidator, rejected_fact
+from schemas.contract import VERSION
+from schemas.contract.events import FACT_KINDS, KINDS, Event, EventValidator, rejected_fact
 from schemas.contract.identifiers import KNOWN_LIMIT, PAGE, PLACE, SOURCE, are_hex32, are_labels, hex32_bytes
 from schemas.contract.numbered_texts import NumberedTexts, Numbers
 from schemas.contract.rejected import Rejected

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.contract import VERSION
 from schemas.contract.identifiers import (
     HEX32,
-    NAME,
     PAGE,
     PLACE,
     SOURCE,
@@ -17,9 +17,9 @@ from schemas.contract.identifiers import (
     KnownTexts,
     is_label,
 )
-from schemas.contract.rejected import Rejected, from_decoder
+from schemas.contract.rejected import Rejected, rejected_version, wrong_form
+from schemas.contract.validator import RecordValidator
 
-VERSION: Final = 1
 MAX_AMOUNT: Final = 1_000_000
 #: 2100-01-01T00:00:00Z in milliseconds: what lies beyond is a unit mistake (micro- or nanoseconds).
 MAX_TIME_MS: Final = 4_102_444_800_000
@@ -166,89 +166,58 @@ def encode_event(event: Event) -> bytes:
     return msgspec.json.encode(event)
 
 
-class _Lenient(Event, frozen=True, gc=False, kw_only=True):
-    """The same event, decoded where a record carries fields that version 1 does not know."""
-
-
 class _Strict(Event, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """The same event; a field that version 1 does not know stops the decoder (the fast path has none)."""
 
 
-class _Head(Struct):
-    v: object = None
-    kind: object = None
-
-
-class EventValidator:
+class EventValidator(RecordValidator[Event]):
     """Judges one record alone: an :class:`Event` or the :class:`Rejected` that says what is wrong with it.
 
-    Pure but for two things that never change a verdict: a bounded memory of texts that passed, and
-    ``unknown_fields``, how many accepted records carried fields outside the contract (dropped).
+    A bounded memory of texts that passed makes it fast and never changes a verdict.
     """
 
+    named = "kind"
+
     def __init__(self) -> None:
-        self.unknown_fields = 0
-        self._strict = msgspec.json.Decoder(_Strict).decode
-        self._lenient = msgspec.json.Decoder(_Lenient).decode
+        super().__init__(_Strict, Event)
         self._pages = KnownTexts(PAGE.fullmatch)
         self._places = KnownTexts(PLACE.fullmatch)
         self._sources = KnownTexts(SOURCE.fullmatch)
         self._topics = KnownTexts(TOPIC.fullmatch)
         self._channels = KnownTexts(is_label)
 
-    def __call__(self, raw: bytes) -> Event | Rejected:
-        """Judge ``raw``, one JSON object in UTF-8. Never raises."""
-        try:
-            event: Event = self._strict(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._second_look(raw)
-        return self._check(event) or event
-
-    def _second_look(self, raw: bytes) -> Event | Rejected:
-        try:
-            event: Event = self._lenient(raw)
-        except msgspec.ValidationError as error:
-            return _with_name(raw, from_decoder(str(error)))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Rejected("", "The record is not valid JSON in UTF-8.")
-        why = self._check(event)
-        if why is not None:
-            return why
-        self.unknown_fields += 1
-        return event
-
     def _check(self, event: Event) -> Rejected | None:
         if event.v != VERSION:
             return rejected_version(event.v)
         hexadecimal = HEX32.fullmatch
         if not hexadecimal(event.id):
-            return _form("id", "32 lower-case hexadecimal digits")
+            return wrong_form("id")
         if event.author is not None and not hexadecimal(event.author):
-            return _form("author", "32 lower-case hexadecimal digits")
+            return wrong_form("author")
         if event.place not in self._places:
-            return _form("place", "eight digits of OKTMO or namespace:code")
+            return wrong_form("place")
         if event.page is not None and event.page not in self._pages:
-            return _form("page", "vk:, ok:, tg: or max: followed by the page's public id")
+            return wrong_form("page")
         if event.source not in self._sources:
-            return _form("source", "letters, digits and _ . : / -")
+            return wrong_form("source")
         if event.channel not in self._channels:
-            return _form("channel", "one printable line")
+            return wrong_form("channel")
         if event.topic is not None and event.topic not in self._topics:
-            return _form("topic", "two dotted levels such as housing.heating")
+            return wrong_form("topic")
         if event.load is not None and event.load not in self._sources:
-            return _form("load", "letters, digits and _ . : / -")
+            return wrong_form("load")
         if event.appeal is not None and not hexadecimal(event.appeal):
-            return _form("appeal", "32 lower-case hexadecimal digits")
+            return wrong_form("appeal")
         if event.thread is not None and not hexadecimal(event.thread):
-            return _form("thread", "32 lower-case hexadecimal digits")
+            return wrong_form("thread")
         if event.responder is not None and not is_label(event.responder):
-            return _form("responder", "one printable line")
+            return wrong_form("responder")
         if event.object is not None and not is_label(event.object):
-            return _form("object", "one printable line")
+            return wrong_form("object")
         if event.message is not None and not hexadecimal(event.message):
-            return _form("message", "32 lower-case hexadecimal digits")
+            return wrong_form("message")
         if event.reply_to is not None and not hexadecimal(event.reply_to):
-            return _form("reply_to", "32 lower-case hexadecimal digits")
+            return wrong_form("reply_to")
         return rejected_fact(event) if event.kind in _FACTS else None
 
 
@@ -276,29 +245,3 @@ def rejected_fact(event: Event) -> Rejected | None:
 def rejected_ahead(field: str) -> Rejected:
     """The rejection of a time more than ten minutes ahead of the record's append time (milliseconds, UTC)."""
     return Rejected(field, f"Field `{field}` is more than 10 minutes ahead of the time the record was appended.")
-
-
-def rejected_version(version: object) -> Rejected:
-    """The rejection of a record whose version is not the one this release reads."""
-    if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
-        # A number that cannot be a version may be somebody's telephone number.
-        said = f"is {version}" if version < 1000 else "is a later one"
-        return Rejected("v", f"Field `v` {said}: this release reads version {VERSION}; upgrade the workers first.")
-    return Rejected("v", f"Field `v` must be {VERSION}.")
-
-
-def _form(field: str, expected: str) -> Rejected:
-    return Rejected(field, f"Field `{field}` must be {expected}.")
-
-
-def _with_name(raw: bytes, why: Rejected) -> Rejected:
-    """A later version is named before its fields are judged; an unknown kind is rejected by its name."""
-    try:
-        head = msgspec.json.decode(raw, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return why
-    if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
-        return rejected_version(head.v)
-    if why.field == "kind" and isinstance(head.kind, str) and NAME.fullmatch(head.kind):
-        return Rejected("kind", f"Field `kind`: {head.kind} is not a kind of version {VERSION}.")
-    return why

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from schemas.contract import VERSION
 from schemas.contract.events import (
     ENTRANCES,
     FACT_KINDS,
@@ -21,7 +22,6 @@ from schemas.contract.events import (
     NAMES_APPEAL,
     NATURES,
     POST_KINDS,
-    VERSION,
     Event,
 )
 from schemas.contract.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC

@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.contract import VERSION
 from schemas.contract.events import (
-    VERSION,
     Channel,
     Code,
     Entrance,
@@ -17,10 +17,10 @@ from schemas.contract.events import (
     PlaceCode,
     TimeMs,
     TopicCode,
-    rejected_version,
 )
-from schemas.contract.identifiers import HEX32, NAME, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
-from schemas.contract.rejected import Rejected, from_decoder
+from schemas.contract.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC, KnownTexts, is_label
+from schemas.contract.rejected import Rejected, rejected_version, wrong_form
+from schemas.contract.validator import RecordValidator
 
 MAX_VALUE: Final = 1_000_000_000_000
 
@@ -96,94 +96,52 @@ class _Strict(Reading, frozen=True, gc=False, kw_only=True, forbid_unknown_field
     """The same reading; a field that version 1 does not know stops the decoder."""
 
 
-class _Head(Struct):
-    v: object = None
-    metric: object = None
-
-
 def encode_reading(reading: Reading) -> bytes:
     """The reading as JSON in UTF-8; defaults are left out."""
     return msgspec.json.encode(reading)
 
 
-class ReadingValidator:
+class ReadingValidator(RecordValidator[Reading]):
     """Judges one record alone: a :class:`Reading` or the :class:`Rejected` that says what is wrong with it."""
 
+    named = "metric"
+
     def __init__(self) -> None:
-        self.unknown_fields = 0
-        self._strict = msgspec.json.Decoder(_Strict).decode
-        self._lenient = msgspec.json.Decoder(Reading).decode
+        super().__init__(_Strict, Reading)
         self._pages = KnownTexts(PAGE.fullmatch)
         self._places = KnownTexts(PLACE.fullmatch)
         self._sources = KnownTexts(SOURCE.fullmatch)
         self._topics = KnownTexts(TOPIC.fullmatch)
         self._labels = KnownTexts(is_label)
 
-    def __call__(self, raw: bytes) -> Reading | Rejected:
-        """Judge ``raw``, one JSON object in UTF-8. Never raises."""
-        try:
-            reading: Reading = self._strict(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._second_look(raw)
-        return self._check(reading) or reading
-
-    def _second_look(self, raw: bytes) -> Reading | Rejected:
-        try:
-            reading = self._lenient(raw)
-        except msgspec.ValidationError as error:
-            return _with_name(raw, from_decoder(str(error)))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Rejected("", "The record is not valid JSON in UTF-8.")
-        why = self._check(reading)
-        if why is not None:
-            return why
-        self.unknown_fields += 1
-        return reading
-
     def _check(self, reading: Reading) -> Rejected | None:
         if reading.v != VERSION:
             return rejected_version(reading.v)
         if not HEX32.fullmatch(reading.id):
-            return _form("id", "32 lower-case hexadecimal digits")
+            return wrong_form("id")
         if not is_label(reading.object):
-            return _form("object", "one printable line")
+            return wrong_form("object")
         if reading.place not in self._places:
-            return _form("place", "eight digits of OKTMO or namespace:code")
+            return wrong_form("place")
         if reading.page is not None and reading.page not in self._pages:
-            return _form("page", "vk:, ok:, tg: or max: followed by the page's public id")
+            return wrong_form("page")
         if reading.source not in self._sources:
-            return _form("source", "letters, digits and _ . : / -")
+            return wrong_form("source")
         if reading.load is not None and reading.load not in self._sources:
-            return _form("load", "letters, digits and _ . : / -")
+            return wrong_form("load")
         if reading.channel is not None and reading.channel not in self._labels:
-            return _form("channel", "one printable line")
+            return wrong_form("channel")
         if reading.topic is not None and reading.topic not in self._topics:
-            return _form("topic", "two dotted levels such as housing.heating")
+            return wrong_form("topic")
         if reading.period_to <= reading.period_from:
-            return _form("period_to", "later than period_from")
+            return wrong_form("period_to")
         if reading.complete_at is not None:
             if reading.metric != "appeals":
                 return Rejected("complete_at", "Field `complete_at` belongs to totals of appeals only.")
             if reading.complete_at < reading.observed_at:
-                return _form("complete_at", "no earlier than observed_at")
+                return wrong_form("complete_at")
         if reading.metric == "appeals":
             for field in ("channel", "entrance"):
                 if getattr(reading, field) is None:
                     return Rejected(field, f"Field `{field}` is missing: a total of appeals says how they came.")
         return None
-
-
-def _form(field: str, expected: str) -> Rejected:
-    return Rejected(field, f"Field `{field}` must be {expected}.")
-
-
-def _with_name(raw: bytes, why: Rejected) -> Rejected:
-    try:
-        head = msgspec.json.decode(raw, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return why
-    if isinstance(head.v, int) and not isinstance(head.v, bool) and head.v > VERSION:
-        return rejected_version(head.v)
-    if why.field == "metric" and isinstance(head.metric, str) and NAME.fullmatch(head.metric):
-        return Rejected("metric", f"Field `metric`: {head.metric} is not a metric of version {VERSION}.")
-    return why

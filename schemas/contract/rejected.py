@@ -7,9 +7,26 @@ from typing import Final
 
 from msgspec import Struct
 
+from schemas.contract import VERSION
+
 _AT_PATH = re.compile(r"(?P<what>.*?)(?: - at `(?P<where>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _QUOTED_VALUE = re.compile(r"Invalid enum value .*", re.DOTALL)
+
+_HEX32 = "32 lower-case hexadecimal digits"
+_NAME = "letters, digits and _ . : / -"
+_LINE = "one printable line"
+#: What a field must be, by its name.
+_FORMS: Final = {
+    **dict.fromkeys(("id", "author", "appeal", "thread", "message", "reply_to"), _HEX32),
+    **dict.fromkeys(("source", "load"), _NAME),
+    **dict.fromkeys(("channel", "responder", "object", "field", "reason", "origin"), _LINE),
+    "place": "eight digits of OKTMO or namespace:code",
+    "page": "vk:, ok:, tg: or max: followed by the page's public id",
+    "topic": "two dotted levels such as housing.heating",
+    "period_to": "later than period_from",
+    "complete_at": "no earlier than observed_at",
+}
 
 
 class Rejected(Struct, frozen=True):
@@ -53,6 +70,20 @@ def from_decoder(message: str) -> Rejected:
     if _QUOTED_VALUE.match(what):
         return Rejected(field, f"Field `{field}` is not one of the values that the contract lists.")
     return Rejected(field, f"Field `{field}`: {_plain(what)}.")
+
+
+def wrong_form(field: str) -> Rejected:
+    """The verdict on a record whose ``field`` has not the form that the contract asks for."""
+    return Rejected(field, f"Field `{field}` must be {_FORMS[field]}.")
+
+
+def rejected_version(version: object) -> Rejected:
+    """The rejection of a record whose version is not the one this release reads."""
+    if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+        # A number that cannot be a version may be somebody's telephone number.
+        said = f"is {version}" if version < 1000 else "is a later one"
+        return Rejected("v", f"Field `v` {said}: this release reads version {VERSION}; upgrade the workers first.")
+    return Rejected("v", f"Field `v` must be {VERSION}.")
 
 
 def _plain(what: str) -> str:

@@ -7,9 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.contract.events import VERSION, Code, TimeMs, rejected_version
+from schemas.contract import VERSION
+from schemas.contract.events import Code, TimeMs
 from schemas.contract.identifiers import SOURCE
-from schemas.contract.rejected import Rejected, from_decoder
+from schemas.contract.rejected import Rejected, rejected_version, wrong_form
+from schemas.contract.validator import RecordValidator
 
 
 class Rejection(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -35,29 +37,14 @@ def encode_rejection(rejection: Rejection) -> bytes:
     return msgspec.json.encode(rejection)
 
 
-class _Head(Struct):
-    v: object = None
-
-
-class RejectionValidator:
+class RejectionValidator(RecordValidator[Rejection]):
     """Judges one record alone: a :class:`Rejection` or the :class:`Rejected` that says what is wrong with it.
 
-    Fields that version 1 does not know are dropped.
+    Fields that version 1 does not know are dropped and not counted.
     """
 
     def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(Rejection).decode
-        self._head = msgspec.json.Decoder(_Head).decode
-
-    def __call__(self, raw: bytes) -> Rejection | Rejected:
-        """Judge ``raw``, one JSON object in UTF-8. Never raises."""
-        try:
-            rejection = self._decode(raw)
-        except msgspec.ValidationError as error:
-            return self._later_version(raw) or from_decoder(str(error))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Rejected("", "The record is not valid JSON in UTF-8.")
-        return self._check(rejection) or rejection
+        super().__init__(Rejection, Rejection)
 
     def _check(self, rejection: Rejection) -> Rejected | None:
         if rejection.v != VERSION:
@@ -65,17 +52,9 @@ class RejectionValidator:
         for field in ("source", "load"):
             text = getattr(rejection, field)
             if text is not None and not SOURCE.fullmatch(text):
-                return Rejected(field, f"Field `{field}` must be letters, digits and _ . : / -.")
+                return wrong_form(field)
         for field in ("field", "reason", "origin"):
             text = getattr(rejection, field)
             if text is not None and not text.isprintable():
-                return Rejected(field, f"Field `{field}` must be one printable line.")
+                return wrong_form(field)
         return None
-
-    def _later_version(self, raw: bytes) -> Rejected | None:
-        try:
-            version = self._head(raw).v
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        later = isinstance(version, int) and not isinstance(version, bool) and version > VERSION
-        return rejected_version(version) if later else None
