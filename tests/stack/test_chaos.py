@@ -1,8 +1,7 @@
 """The small chaos run: every part is killed while 150,000 events with faults flow, and every number is right.
 
-That a green verification means something: ``tests/streams/verify/test_verify.py`` tampers with rows in many ways and
-folds without the rewind; ``make chaos`` damages whole chunks and runs a live worker that forgets the start of
-its chunk.
+A green verification means something: ``tests/streams/verify/test_wrong_rows.py`` tampers with rows in many ways and
+folds without the rewind. ``make chaos`` damages whole chunks, and runs a worker that forgets the start of its chunk.
 """
 
 from __future__ import annotations
