@@ -10,7 +10,8 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
 
-#: ClickHouse's error codes that time heals: timeouts, network, too many parts or queries, memory, read-only replicas.
+#: ClickHouse's error codes for which a retry helps: timeouts, network, too many parts or queries,
+#: memory, read-only replicas.
 PASSING_CODES: Final = frozenset(
     {159, 164, 202, 209, 210, 241, 242, 243, 252, 285, 286, 287, 319, 394, 425, 439, 999, 1000, 1001}
 )
@@ -34,7 +35,7 @@ def connect(connection: ClickHouseConnection) -> Client:
 
 
 def state_after(error: Exception) -> SinkState:
-    """What an error says about ClickHouse: whether time heals it or a person must."""
+    """What an error says about ClickHouse: whether a retry helps or a person must act."""
     code = getattr(error, "code", None)
     return SinkState.AWAY if code is None or code in PASSING_CODES else SinkState.REFUSED
 

@@ -1,4 +1,4 @@
-"""What a generation's rows depend on beside the log: the fold's number, the grid, zones, stamps, exclusions, the cut.
+"""The definition of a generation: the fold's number, the grid, zones, stamps, exclusions and the cut.
 
 A generation is a consumer group and its set of tables. Two folds with different definitions must never write into
 one set: their rows for one chunk would be merged as if one were a prefix of the other.
@@ -24,7 +24,7 @@ FOLD: Final = 3
 
 
 class DefinitionError(ValueError):
-    """A definition that no fold can follow; the message names what is wrong."""
+    """An invalid definition; the message says why."""
 
 
 class Stamp(Struct, frozen=True):
@@ -54,7 +54,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     excluded_loads: tuple[str, ...] = ()
     #: (log, part, offset) of records that were rejected, mended and sent again: rejected for ever.
     mended: tuple[Position, ...] = ()
-    #: (log, part, offset) where the generation begins; counts below were carried over.
+    #: (log, part, offset) where the generation begins; rows below were carried over from the generation before.
     cut: tuple[Position, ...] = ()
 
     def cut_of(self, log: int, partition: int) -> int:
@@ -68,7 +68,7 @@ def mended_offsets(log: int, partition: int, definition: Definition) -> list[int
 
 
 def current_definition(generation: int) -> Definition:
-    """The plain definition of a generation that this code would fold today: no stamps, no exclusions, no cut."""
+    """The definition of this release, without stamps, exclusions and cut."""
     return Definition(
         generation=generation,
         fold=FOLD,

@@ -1,4 +1,4 @@
-"""The grid: arithmetic of chunks, the fixed stretches of a partition that counters are kept by."""
+"""The grid: arithmetic of chunks. A chunk is a fixed range of offsets with counters of its own."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ from streams.positions import TopicPartition
 from streams.rebuild import trim
 
 NAME = "trim"
-HELP = "delete whole chunks of the log that lie well behind every generation"
+HELP = "delete whole chunks of the log that no generation needs"
 EXAMPLES = """
   gospulse trim --dry-run                       what no generation needs, by partition; nothing is deleted
   gospulse trim --keep-days 400                 ask, then delete
   gospulse trim --before-offset 5000000 --topic events --yes
 
-What is deleted can never be recounted: run `gospulse verify` first. Rows in ClickHouse stay. A later rebuild begins at
-a cut and carries the sealed counters over (`gospulse rebuild --from-cut`).
+Deleted records can never be recounted: run `gospulse verify` first. Rows in ClickHouse stay. A later rebuild begins at
+a cut and carries finished counters over (`gospulse rebuild --from-cut`).
 """
 
 _DAY_S: Final = 86_400
@@ -41,7 +41,9 @@ _DAY_S: Final = 86_400
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--keep-days", type=float, metavar="D", help="keep what was appended within the last D days")
+    how.add_argument(
+        "--keep-days", type=float, metavar="D", help="keep records that were appended within the last D days"
+    )
     how.add_argument("--before-offset", type=int, metavar="N", help="delete records before offset N in each partition")
     parser.add_argument(
         "--topic", action="append", choices=[topic.name for topic in TOPICS], help="only this topic (default: all)"
@@ -52,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Exit code 0 also where nothing may go."""
+    """Exit code 0 also if no record may be deleted."""
     if (args.keep_days is not None and args.keep_days < 0) or (
         args.before_offset is not None and args.before_offset < 0
     ):
@@ -78,7 +80,7 @@ def _trim(args: argparse.Namespace, settings: Settings, client: Client, offsets:
     _show(cuts)
     going = [cut for cut in cuts if cut.records]
     if not going:
-        print("Nothing may go: every whole chunk is wished for, or still needed by a generation.")
+        print("No record can be deleted: the options keep every whole chunk, or a generation still needs it.")
         return GOOD
     total = sum(cut.records for cut in going)
     if args.dry_run:
@@ -89,8 +91,8 @@ def _trim(args: argparse.Namespace, settings: Settings, client: Client, offsets:
         return FAILURE
     for cut in going:
         record(client, TRIM, generation=0, log=cut.log, part=cut.part, offset=cut.before, detail=f"trim of {cut.topic}")
-    # The decision stands recorded before the generations are read again: a rebuild that begins now either sees it, or
-    # is seen here.
+    # The decision is recorded before the generations are read again. So a rebuild that begins now either sees the
+    # decision, or is found here.
     arrived = trim.unlike(
         [reach.definition.generation for reach in reaches],
         [reach.definition.generation for reach in _reaches(settings, client, offsets)],
@@ -99,7 +101,7 @@ def _trim(args: argparse.Namespace, settings: Settings, client: Client, offsets:
         for cut in going:
             _decide(client, cut, cut.begin, "trim given up")
         names = ", ".join(map(str, sorted(arrived)))
-        raise UserError(f"generation {names} was begun meanwhile: nothing was deleted; trim again")
+        raise UserError(f"generation {names} was started meanwhile: no record was deleted. Run the command again.")
     offsets.delete_before({TopicPartition(cut.topic, cut.part): cut.before for cut in going})
     print(f"{total:,} records deleted.")
     return GOOD
@@ -141,7 +143,7 @@ def _reaches(settings: Settings, client: Client, offsets: KafkaOffsets) -> list[
     return [
         trim.Reach(
             decode_definition(recorded.definition),
-            # A generation whose tables are still to be made has folded nothing: it needs everything.
+            # A generation without tables has folded nothing yet: it needs every record.
             folded_offsets(client, recorded.number) if has_table(client, f"progress_g{recorded.number}") else {},
             offsets.committed(settings.kafka.group(recorded.number)),
         )
@@ -163,5 +165,5 @@ def _show(cuts: list[trim.Cut]) -> None:
         )
         for cut in cuts
     ]
-    headers = ("topic", "partition", "begins", "ends", "needed from", "would begin", "records that go")
-    show(headers, rows, right=("partition", "begins", "ends", "needed from", "would begin", "records that go"))
+    headers = ("topic", "partition", "begins", "ends", "needed from", "would begin", "records to delete")
+    show(headers, rows, right=("partition", "begins", "ends", "needed from", "would begin", "records to delete"))

@@ -1,4 +1,4 @@
-"""Decisions: what an operator allowed explicitly, recorded in ``gospulse_data.decisions``, honoured by every worker."""
+"""Decisions of the operator, recorded in ``gospulse_data.decisions``. Every worker follows them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def together(found: Iterable[Decision]) -> Allowed:
 
 
 def trimmed_to(client: Client) -> dict[Partition, int]:
-    """Below which offset of (log, partition) the log is, or is about to be, deleted: the latest decision to trim."""
+    """By (log, partition): the offset of the latest decision to trim. Records below it are or will be deleted."""
     rows = client.query(
         "SELECT log, part, argMax(off, decided_at) FROM gospulse_data.decisions WHERE kind = %(trim)s "
         "GROUP BY log, part",

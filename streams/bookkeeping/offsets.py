@@ -26,7 +26,7 @@ from streams.positions import TopicPartition
 
 
 class KafkaUnavailableError(Exception):
-    """Kafka did not answer or refused; the message says what was asked of whom."""
+    """Kafka did not answer, or answered with an error; the message names the request and the server."""
 
 
 class PartitionRange(Struct, frozen=True):
@@ -192,7 +192,7 @@ def _unstable(stable: int, end: int) -> int | None:
 
 
 def _listens(bootstrap: Iterable[str]) -> bool:
-    """Whether somebody takes connections at one of the addresses."""
+    """Whether one of the addresses accepts connections."""
     for address in bootstrap:
         host, _, port = address.rpartition(":")
         try:

@@ -1,4 +1,4 @@
-"""The state of each partition as Kafka, ClickHouse and the last heartbeat tell it, and the sentences about trouble."""
+"""The state of each partition, from Kafka, ClickHouse and the last heartbeat; and a sentence for each problem."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.bookkeeping.logs import recorded_logs, unregistered
 from streams.bookkeeping.offsets import KafkaOffsets
 from streams.positions import Partition, TopicPartition, listed
 
-#: A worker says something about its partitions about once a second. A longer silence is a fault.
+#: A worker sends a heartbeat of its partitions about once a second. A longer silence is a problem.
 SILENCE_S: Final = 60.0
 
 
@@ -95,7 +95,7 @@ def missing_topics(states: Iterable[PartitionState], topics: Iterable[str]) -> l
 
 
 def problems(states: Collection[PartitionState]) -> list[str]:
-    """Why records are not counted, or why nobody would notice: one sentence for each reason."""
+    """Why records are not counted, or why this could stay unnoticed: one sentence for each reason."""
     by_reason: dict[str, list[TopicPartition]] = {}
     for state in states:
         if state.stopped is not None:
@@ -112,7 +112,7 @@ def problems(states: Collection[PartitionState]) -> list[str]:
 
 
 def unheard(states: Iterable[PartitionState]) -> list[str]:
-    """A sentence about partitions of which no worker has said anything yet: soon after its start that is no trouble."""
+    """A sentence about partitions without a heartbeat yet. Soon after the start of a worker this is no problem."""
     names = [state.name for state in states if state.heartbeat_age_s is None and state.log is not None]
     if not names:
         return []
@@ -123,7 +123,7 @@ def unheard(states: Iterable[PartitionState]) -> list[str]:
 
 
 def notes(states: Iterable[PartitionState]) -> list[str]:
-    """Facts that explain a lag and need nobody."""
+    """Facts that explain a lag. They need no action."""
     return [
         f"{state.name}: {state.end - state.unstable:,} offsets wait behind an unfinished transaction at offset "
         f"{state.unstable:,}. They are counted when its producer ends it, or when Kafka aborts it."

@@ -1,6 +1,6 @@
-"""Carrying over: what lies below a cut goes from the old generation's tables into the new one's, marked as touched.
+"""Carries rows below a cut from the old generation's tables over to the new one's, and marks their hours as touched.
 
-Every statement may be repeated: the tables are joins, and what lies below a cut is sealed.
+Every statement may be repeated: the tables are joins, and rows below a cut never change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FACTS: Final = {
     "posts": "object",
     "post_removals": "object",
 }
-#: What else is carried by the position of ``first``, and the columns beside it that merge: table -> key, merged.
+#: Tables that are carried over by the position of ``first``: their key, and how the other columns merge.
 _NAMED: Final = {"names": "groupUniqArrayArray(names)"}
 _HOURS: Final = {"hours": "groupUniqArrayArray(hours)"}
 _CARRIED: Final[dict[str, tuple[str, dict[str, str]]]] = {
@@ -34,14 +34,14 @@ _CARRIED: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "fact_hours": ("hour, fact, key", {"standing": "min(standing)"}),
 }
 READING_KEY: Final = "metric, object, period_from, period_to, source"
-#: The chunk of a row of counters, whether it holds the whole chunk or what follows a decision to go on inside it.
+#: The chunk of a row of counters, also where a decision of the operator split the chunk.
 CHUNK_OF_ROW: Final = f"bitAnd(chunk, {REST - 1})"
 _DAY_S: Final = 86_400
 _DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
 
 
 class Carried:
-    """The part of the old generation that a new one takes over: below the cuts, and logs of topics that are gone."""
+    """The rows that a new generation carries over from the old one: below the cuts, and of logs of deleted topics."""
 
     def __init__(self, definition: Definition, before: Definition, gone_logs: Collection[int]) -> None:
         self.definition = definition
@@ -72,14 +72,14 @@ class Carried:
 
 
 def gone_logs(client: Client, generation: int, logs: Collection[int]) -> set[int]:
-    """Logs of deleted topics that a generation holds rows of."""
+    """Logs of deleted topics of which a generation has rows."""
     rows = client.query(f"SELECT DISTINCT log FROM {DATA}.progress_g{generation}").result_rows
     carried = client.query(f"SELECT DISTINCT log FROM {DATA}.touched_g{generation}").result_rows
     return {int(log) for (log,) in [*rows, *carried]} - set(logs)
 
 
 def refuse_changes(client: Client, carried: Carried) -> None:
-    """Raise :class:`RebuildRefusedError` where a change of the definition would have to reach carried rows."""
+    """Raise :class:`RebuildRefusedError` if a change of the definition concerns carried rows."""
     if carried.nothing:
         return
     for stamp in changed_stamps(carried.definition, carried.before):
@@ -99,7 +99,7 @@ def refuse_changes(client: Client, carried: Carried) -> None:
 
 
 def carry(client: Client, carried: Carried) -> None:
-    """Write the carried rows into the new generation's tables."""
+    """Carry the rows over into the new generation's tables."""
     if carried.nothing:
         return
     for statement in statements(carried):
@@ -131,8 +131,8 @@ def statements(carried: Carried) -> Sequence[str]:
         f"{into('readings')} ({key}, latest) SELECT {key}, f FROM (SELECT {key}, max(latest) AS f "
         f"FROM {DATA}.readings_g{old} GROUP BY {key}) WHERE {latest}",
         f"{into('rejected')} SELECT * FROM {DATA}.rejected_g{old} FINAL WHERE {below}",
-        # A sketch has no positions: those of days that the carried counters reach are taken whole. What the log still
-        # holds of these days is folded into them again, which changes nothing.
+        # A sketch has no positions, so the sketches of all days of carried counters are carried over whole. Records of
+        # these days that the log still holds are folded into them again, which changes nothing.
         f"{into('people_day')} SELECT * FROM {DATA}.people_day_g{old} WHERE day IN ({_carried_days(carried)})",
         f"{into('sources')} SELECT * FROM {DATA}.sources_g{old}",
         f"{into('touched')} (hour, log, part, high) SELECT hour, log, part, {_below_cut(carried)} "
@@ -143,13 +143,13 @@ def statements(carried: Carried) -> Sequence[str]:
 
 
 def _below_cut(carried: Carried) -> str:
-    """The mark of an hour: as far as the old generation had touched it, the cut at most."""
+    """The mark of an hour: that of the old generation, but at most the cut."""
     branches = [f"log = {log} AND part = {part}, least(h, {cut})" for log, part, cut in carried.definition.cut]
     return f"multiIf({', '.join(branches)}, h)" if branches else "h"
 
 
 def _carried_days(carried: Carried) -> str:
-    """Local days that carried counters may reach: each UTC day and its neighbours."""
+    """Local days of carried counters: each UTC day and its neighbours."""
     return (
         "SELECT arrayJoin([toDate(hour) - 1, toDate(hour), toDate(hour) + 1]) "
         f"FROM {DATA}.page_hour_g{carried.before.generation} WHERE {carried.cells()}"
@@ -166,9 +166,9 @@ def _holds_page(client: Client, carried: Carried, stamp: Stamp) -> bool:
 
 
 def _reached_by_load(client: Client, carried: Carried, load: str) -> str | None:
-    """Why the carried rows hold something of a load; None where they do not.
+    """Why carried rows contain records of a load; None if they contain none.
 
-    Counters do not say of which load they are, facts and readings do; import runs bring nothing else.
+    Counters do not name their load, but facts and readings do, and an import run sends nothing else.
     """
     generation = carried.before.generation
     where = carried.positions("tupleElement(f, 'log')", "tupleElement(f, 'part')", "tupleElement(f, 'off')")
@@ -183,15 +183,15 @@ def _reached_by_load(client: Client, carried: Carried, load: str) -> str | None:
         ).result_rows
         known += int(rows[0][0])
         if rows[0][1]:
-            return f"{rows[0][1]} of its rows in {table} are carried over, the log no longer holds their records"
-        # An observation that stood before was replaced, and the rows do not tell what it said.
+            return f"{rows[0][1]} of its rows in {table} are carried over, and the log no longer holds their records"
+        # A reading may have replaced an earlier observation, which the rows no longer contain.
         if table == "readings" and rows[0][0] and carried.definition.cut:
-            return f"{rows[0][0]} of its readings may have replaced earlier ones that only the log would give back"
+            return f"{rows[0][0]} of its readings may have replaced earlier ones, and only the log would hold those"
     people = client.query(
         f"SELECT count() FROM (SELECT min(first) AS f FROM {DATA}.appeals_g{generation} GROUP BY appeal) "
         f"WHERE tupleElement(f, 'load') = {literal(load)} AND tupleElement(f, 'author') IS NOT NULL "
         f"AND toDate(tupleElement(f, 'at')) IN ({_carried_days(carried)})"
     ).result_rows
     if people[0][0]:
-        return f"{people[0][0]} of its authors stand in sketches of days that are carried over"
+        return f"{people[0][0]} of its authors are in sketches of carried days"
     return None if known else "no row of the generation before names it"

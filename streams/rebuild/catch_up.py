@@ -1,4 +1,4 @@
-"""Catching up: how far a new generation is behind the log and behind the generation that is shown."""
+"""Catching up: how far a new generation is behind the log, and behind the active generation."""
 
 from __future__ import annotations
 

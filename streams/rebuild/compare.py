@@ -31,7 +31,7 @@ class Total(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """The figures that differ, and each figure's total; ``skipped`` are tables that were moving too much to compare."""
+    """The figures that differ, and each figure's total; ``skipped`` are tables that changed during the comparison."""
 
     totals: list[Total]
     differences: list[Total]

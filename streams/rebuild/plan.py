@@ -1,4 +1,4 @@
-"""The plan of a rebuild: the next generation's definition, where it begins, and why it must not."""
+"""The plan of a rebuild: the definition of the next generation, and its cuts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ACCOUNTS: Final = "active accounts"
 
 
 class RebuildRefusedError(Exception):
-    """A rebuild that would give wrong numbers; the message says why and what can be done."""
+    """A rebuild would give wrong numbers; the message says why and what to do."""
 
 
 class Wishes(Struct, frozen=True, kw_only=True):
-    """What the operator asks of the next generation; stamps and exclusions of the one before stay unless changed."""
+    """Options of the operator for the next generation. Without them, stamps and exclusions stay as they are."""
 
     #: The whole new stamp set; None keeps the one before.
     stamps: tuple[Stamp, ...] | None = None

@@ -1,4 +1,4 @@
-"""Beginning and ending generations: planned, created, carried over, shown, retired, dropped; each step repeatable."""
+"""Generations from plan to end: create, carry rows over, switch the views, retire, drop. Each step may be repeated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Pair(Struct, frozen=True):
 
 
 class Rebuilder:
-    """The steps of a rebuild on ClickHouse and Kafka; workers and waiting are the caller's."""
+    """The steps of a rebuild on ClickHouse and Kafka. The caller runs the workers and waits for them."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Trimming the log: which whole chunks no generation needs any more, and deleting them for ever.
+"""Trimming the log: finds whole chunks that no generation needs any more.
 
-Only whole chunks go, well behind the commit and the window of every generation that is not retired, one that is being
-built included. What a later rebuild needs stays: a cut lies a window of chunks after the log's start.
+Every generation that is not retired keeps the chunk of its commit, the window before it and a margin. A generation that
+is being built counts, too. So a later rebuild finds a cut: it lies one window after the start of the log.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from streams.definition import Definition
 from streams.grid import chunk_start
 from streams.positions import Partition, TopicPartition
 
-#: Whole chunks that are left beside what every generation needs, so that "well behind" is more than "just behind".
+#: Whole chunks that are kept beyond the need of every generation.
 MARGIN_CHUNKS: Final = 1
 
 
 class Reach(Struct, frozen=True):
-    """How far one generation has come. Offsets are "next".
+    """The progress of one generation. Offsets are "next".
 
     ``committed`` is empty where the group has none.
     """
@@ -34,10 +34,10 @@ class Reach(Struct, frozen=True):
 
 
 class Cut(Struct, frozen=True):
-    """What would be deleted of one partition: [begin, before) of a log that ends at ``end``.
+    """Offsets to delete in one partition: [begin, before) of a log that ends at ``end``.
 
-    ``needed_from`` is the first offset that some generation may still ask for, ``needed_by`` that generation;
-    ``before`` equals ``begin`` where nothing goes.
+    ``needed_from`` is the first offset that a generation may still read, ``needed_by`` that generation. ``before``
+    equals ``begin`` if no record is deleted.
     """
 
     topic: str
@@ -51,7 +51,7 @@ class Cut(Struct, frozen=True):
 
     @property
     def records(self) -> int:
-        """Offsets that would go."""
+        """How many offsets are deleted."""
         return self.before - self.begin
 
 
@@ -61,10 +61,10 @@ def plan(
     reaches: Sequence[Reach],
     wanted: Mapping[TopicPartition, int],
 ) -> list[Cut]:
-    """What may go of each partition in ``wanted``, which names the offset below which records are wished away.
+    """The offsets to delete in each partition of ``wanted``: at most those below the wanted offset.
 
-    ``logs`` gives the number of each topic's log, ``ranges`` what the partitions hold, ``reaches`` every generation
-    that is not retired. Without one nothing may go.
+    ``logs`` gives the number of each topic's log, ``ranges`` the offsets of the partitions, ``reaches`` every
+    generation that is not retired. Without a generation no record is deleted.
     """
     cuts = []
     for partition, wish in sorted(wanted.items()):
@@ -80,10 +80,10 @@ def plan(
 
 
 def needed_from(reach: Reach, topic: str, log: int, part: int) -> int:
-    """The first offset of a partition that a generation may still ask for, with a margin.
+    """The first offset of a partition that a generation may still read, with a margin.
 
-    A worker that starts again reads from the chunk of what is acknowledged, behind the window of chunks before it. A
-    generation without progress in the partition may yet fold it from its beginning.
+    A worker that starts again folds from the chunk of the acknowledged offset, and reads the window before it. A
+    generation without progress in the partition may still fold it from its start.
     """
     definition = reach.definition
     folded = reach.acknowledged.get(Partition(log, part), definition.cut_of(log, part))
@@ -94,5 +94,5 @@ def needed_from(reach: Reach, topic: str, log: int, part: int) -> int:
 
 
 def unlike(before: Collection[int], after: Collection[int]) -> set[int]:
-    """Generations that appeared while a trim was decided: they may need what it is about to delete."""
+    """Generations that began during the decision to trim: they may need the records."""
     return set(after) - set(before)

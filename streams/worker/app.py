@@ -1,4 +1,4 @@
-"""The Faust application of a worker: its settings, an agent a topic, and the pages of its web port."""
+"""The Faust application of a worker: its settings, one agent for each topic, and the pages of its web port."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from streams.worker.owned_partition import Delivery
 from streams.worker.ownership import Ownership
 from streams.worker.transport import BatchTransport
 
-#: Of compressed bytes: one fetch of a partition is then four to twelve thousand records. What a batch costs on its way
-#: through Faust does not depend on its size: with an eighth of this it was a fifth of the worker's time.
+#: Compressed bytes of one fetch of a partition: four to twelve thousand records. The cost of a batch in Faust does not
+#: depend on its size. With an eighth of these bytes it was a fifth of the worker's time.
 FETCH_BYTES: Final = 524_288
-#: Batches of one agent; what bounds them in earnest is ``Ownership.with_room``.
+#: Batches of one agent. The effective limit is ``Ownership.with_room``.
 BUFFERED_BATCHES: Final = 64
 #: A worker whose loop hangs for so long leaves the group, although its reading thread is alive.
 MAX_POLL_S: Final = 120.0
@@ -32,7 +32,7 @@ PROMETHEUS: Final = "text/plain; version=0.0.4"
 
 
 class BatchSchema(faust.Schema[Any, Any]):
-    """Passes a delivery on as it is: records are judged in the fold, never here."""
+    """Passes a delivery on unchanged: only the fold judges records."""
 
     def compile(self, app: AppT, **_: Any) -> Callable[..., Awaitable[EventT[Any]]]:
         """The function by which Faust turns a message into an event."""
@@ -48,7 +48,7 @@ class WorkerApp(faust.App):
 
     logger = logging.getLogger("faust.app")
 
-    #: The partitions of this worker: what the transport asks.
+    #: The partitions of this worker, for the transport.
     owned: Ownership
 
     def _new_transport(self) -> TransportT:
@@ -57,7 +57,7 @@ class WorkerApp(faust.App):
 
 def build_app(config: WorkerConfig, owned: Ownership, metrics_text: Callable[[], str]) -> WorkerApp:
     """The application of one worker: its consumer group is the generation's."""
-    # Faust looks into its folder at once; Gospulse keeps nothing of worth there.
+    # Faust needs this folder at once. Gospulse stores nothing there.
     _faust_folder(config).mkdir(parents=True, exist_ok=True)
     app = WorkerApp(config.kafka.group(config.generation), env=_NO_ENVIRONMENT, **_settings(config))
     app.owned = owned
@@ -97,7 +97,7 @@ def _settings(config: WorkerConfig) -> Mapping[str, Any]:
         "broker_max_poll_interval": MAX_POLL_S,
         "consumer_group_instance_id": config.group_instance_id,
         "consumer_max_fetch_size": FETCH_BYTES,
-        # Where to begin is always decided by us; a client that resets by itself would skip or repeat.
+        # The starter decides where to start. A client that resets offsets by itself would skip or repeat records.
         "consumer_auto_offset_reset": "none",
         "consumer_metadata_max_age_ms": 3_000,
         "stream_buffer_maxsize": BUFFERED_BATCHES,

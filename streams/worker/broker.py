@@ -1,4 +1,4 @@
-"""The broker as an administrator sees it: topic ids, ranges of logs, commits; asked in a thread."""
+"""Requests to Kafka beside the consumer: topic ids, ranges of logs, commits. They run in a thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT_S = 5.0
 
 
 class Broker:
-    """Questions to Kafka beside the consumer's own connection."""
+    """An administrator's connection to Kafka, beside the consumer's."""
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._connection = connection
@@ -27,7 +27,7 @@ class Broker:
         self.answers = True
 
     async def ask(self, question: Callable[[KafkaOffsets], Answer]) -> Answer:
-        """One question. Raises KafkaUnavailableError with a clear sentence; one log line a change of state."""
+        """One request. Raises KafkaUnavailableError with one sentence. Each change of state is logged once."""
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._connected, question)
         except KafkaUnavailableError as error:

@@ -1,4 +1,4 @@
-"""What a worker is told once, when it starts: connections, generation, name, pace, bounds, web port."""
+"""The configuration of a worker: connections, generation, name, flush interval, limits, web port."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from schemas.connections import ClickHouseConnection, KafkaConnection
 
-#: Records of one flush of a worker that lags, five chunks' worth: the cells of a chunk are then written once or twice.
+#: Records of one flush of a worker that lags: five chunks, so the cells of a chunk are written once or twice.
 FLUSH_RECORDS: Final = 163_840
-#: Records in memory, fetched and not yet acknowledged by ClickHouse, beyond which a worker stops fetching.
+#: Limit of records in memory that ClickHouse has not acknowledged yet: beyond it the worker stops fetching.
 MAX_UNFLUSHED_RECORDS: Final = 400_000
 
 
@@ -24,13 +24,13 @@ class WorkerConfig(Struct, frozen=True, kw_only=True):
     generation: int
     #: Shown in progress, metrics and logs; two workers have two names.
     name: str
-    #: Folder for Faust's own files; nothing of worth is kept there.
+    #: Folder for Faust's own files; Gospulse stores nothing there.
     data: Path
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     #: Shortest time between two flushes.
     flush_interval_s: float = 1.0
-    #: Inserts a second of the whole group, at most: with more workers each flushes less often.
+    #: Limit of inserts per second of the whole group: with more workers each flushes less often.
     inserts_per_s: float = 10.0
     flush_records: int = FLUSH_RECORDS
     max_unflushed_records: int = MAX_UNFLUSHED_RECORDS

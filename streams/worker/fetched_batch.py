@@ -1,4 +1,4 @@
-"""From what aiokafka fetched to a batch: raw record batches are read without an object of eleven fields a record."""
+"""Makes a batch from the raw record batches that aiokafka fetched, without an object for each record."""
 
 from __future__ import annotations
 

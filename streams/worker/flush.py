@@ -1,4 +1,4 @@
-"""The flush: the commit protocol of a worker, in five numbered steps, for all its partitions together."""
+"""The flush: a worker writes and acknowledges the rows of all its partitions, in five numbered steps."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from streams.worker.sink import Sink, StoppedError
 
 log = logging.getLogger(__name__)
 
-#: Pause after a flush that failed by a mistake of the program.
+#: Pause after a flush that failed because of a defect of the program.
 FAILED_S: Final = 1.0
 #: Pause before Kafka is asked again.
 ASK_AGAIN_S: Final = 0.5
 
 
 class Taken(Struct, frozen=True):
-    """Rows that were taken from a fold, with that fold and the topic id of its log."""
+    """Rows of one fold, with that fold and the topic id of its log."""
 
     partition: OwnedPartition
     fold: PartitionFold
@@ -43,7 +43,7 @@ class Taken(Struct, frozen=True):
 
     @property
     def span(self) -> Span:
-        """The records that the rows stand for."""
+        """The records that the rows count."""
         return self.rows.spans[0]
 
     @property
@@ -53,7 +53,7 @@ class Taken(Struct, frozen=True):
 
 
 class Flusher:
-    """Writes the rows of one worker's folds, and says which offsets may be committed."""
+    """Writes the rows of one worker's folds, then marks their offsets as acknowledged."""
 
     def __init__(
         self,
@@ -99,19 +99,19 @@ class Flusher:
             await self.pace.share_budget(self._sink)
 
     async def finish(self, patience_s: float) -> None:
-        """Flush once more after :meth:`run` has ended. Rows that are not written in time are the next owner's."""
+        """Flush once more after :meth:`run` has ended. The next owner folds rows again that are not written in time."""
         try:
             await asyncio.wait_for(self.flush(), patience_s)
         except (StoppedError, TimeoutError):
-            log.warning("ClickHouse did not take the last rows in time; the next owner folds them again.")
+            log.warning("ClickHouse did not acknowledge the last rows in time. The next owner folds them again.")
 
     def stop(self) -> None:
-        """End :meth:`run`: an insert that is not acknowledged at its next attempt is given up."""
+        """End :meth:`run`. An insert whose next attempt fails is not retried any more."""
         self._stopping.set()
         self._sink.stop()
 
     async def flush(self) -> None:
-        """One flush. Raises StoppedError where the worker ends before ClickHouse has acknowledged."""
+        """One flush. Raises StoppedError if the worker stops before ClickHouse has acknowledged."""
         # 1. Take the rows of every fold since the last flush. The folds go on meanwhile.
         taken = await self._take_rows()
         ends = {Partition(p.log, p.part): p.end for p in self._folding() if p.log is not None}
@@ -164,7 +164,7 @@ class Flusher:
         return (partition for partition in self._ownership.partitions.values() if partition.fold is not None)
 
     async def _topic_ids(self, needed: bool) -> Mapping[str, str]:
-        """The id of each owned topic. Waits for Kafka where rows depend on it; else the answer may be empty."""
+        """The id of each owned topic. Waits for Kafka if there are rows to write; otherwise the result may be empty."""
         topics = {partition.topic for partition in self._ownership.partitions.values()}
         while topics:
             try:
@@ -172,7 +172,7 @@ class Flusher:
             except KafkaUnavailableError as error:
                 if not needed:
                     break
-                # Nothing could be committed either.
+                # Without Kafka no offset can be committed either.
                 if self._stopping.is_set():
                     raise StoppedError from error
                 await asyncio.sleep(ASK_AGAIN_S)
@@ -205,13 +205,13 @@ class Flusher:
         for partition in self._ownership.partitions.values():
             if partition.log is None:
                 continue
-            # By log, not by partition: while an insert was repeated, the topic may have become another log.
+            # By log, not by topic: during retries of an insert the topic may have been created again.
             position = Partition(partition.log, partition.part)
             span, end = spans.get(position), ends.get(position)
             folded, complete = partition.acknowledged, partition.complete
             if span is not None:
                 folded, complete = max(folded, span.next_offset), max(complete, span.appended)
-            # The topic was this log after its end was learnt, so the end is that of this log.
+            # The topic id is read after the end, so this is the end of this log.
             if end is not None and folded >= end.end and partition.topic_id == ids.get(partition.topic):
                 complete = max(complete, end.asked_at)
             rows.append(
@@ -234,7 +234,7 @@ class Flusher:
 
     def _acknowledge(self, one: Taken) -> None:
         partition, span = one.partition, one.span
-        # State dies with the fold: rows of a former one are in the tables, but say nothing about the present one.
+        # The rows of a former fold are in the tables, but say nothing about the offsets of the present one.
         if partition.fold is one.fold:
             partition.acknowledged = max(partition.acknowledged, span.next_offset)
             partition.complete = max(partition.complete, span.appended)
@@ -250,7 +250,7 @@ class Flusher:
             self._metrics.add("accepted_total", count, topic, kind)
 
     def measure(self) -> None:
-        """Bring the gauges up to date."""
+        """Set the gauges."""
         partitions = list(self._ownership.partitions.values())
         metrics = self._metrics
         metrics.replace("partitions", {(name,): count for name, count in states(partitions).items()})

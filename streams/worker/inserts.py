@@ -48,7 +48,7 @@ CELLS: Final = tuple(name for name in TABLES if name != "touched")
 
 
 class Insert(Struct, frozen=True):
-    """One insert: what to say and the bytes to send, the same at every attempt."""
+    """One insert: its statement and its bytes, the same at every attempt."""
 
     table: str
     statement: str

@@ -1,4 +1,4 @@
-"""What a worker writes to its log: one line a change of state, none of the libraries' chatter."""
+"""The log of a worker: one line for each change of state, without the debug output of libraries."""
 
 from __future__ import annotations
 

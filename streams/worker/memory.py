@@ -1,4 +1,4 @@
-"""Memory of a worker's process: the collector and the C library's allocator, set for records that come in bursts."""
+"""Memory settings of a worker's process: garbage collector and allocator, for records that come in bursts."""
 
 from __future__ import annotations
 

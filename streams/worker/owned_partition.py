@@ -1,4 +1,4 @@
-"""An owned partition: its fold and its offsets for as long as this worker owns it. State dies with the assignment."""
+"""An owned partition: its fold and its offsets, for as long as this worker owns it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.worker.start_rule import Start
 class State(Enum):
     """What a partition is doing."""
 
-    #: It was assigned, and where to start is being found out.
+    #: It is assigned, and the starter looks up where to start.
     STARTING = "starting"
     #: Records are read ahead or folded.
     FOLDING = "folding"
@@ -34,7 +34,7 @@ class Hold(Struct, frozen=True):
 
 
 class LogEnd(Struct, frozen=True):
-    """The end of a partition's log, as one answer of the broker told it."""
+    """The end of a partition's log, from one response of the broker."""
 
     #: The offset that the next record will get (high watermark).
     end: int
@@ -45,9 +45,9 @@ class LogEnd(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """A batch on its way from Kafka to the fold, and the read that it belongs to.
+    """A batch on its way from Kafka to the fold, with the epoch of its seek.
 
-    What was fetched before a seek or for an earlier assignment can so be told from what is expected now.
+    The epoch shows whether the batch was fetched before the last seek or for an earlier assignment.
     """
 
     partition: OwnedPartition
@@ -72,7 +72,7 @@ class OwnedPartition:
         self.epoch = 0
         #: Next offset to come from Kafka.
         self.delivered = 0
-        #: Batches between Kafka and the fold.
+        #: Fetched batches that are not folded yet.
         self.queued = 0
         #: Next offset whose rows are all acknowledged: may be committed.
         self.acknowledged = 0
@@ -80,9 +80,9 @@ class OwnedPartition:
         self.complete = 0
         #: What the group has committed, as far as this worker knows.
         self.committed: int | None = None
-        #: End of the log, as it was learnt last.
+        #: Last known end of the log.
         self.end = LogEnd(0, 0, 0)
-        #: Seeks since the last batch that fitted.
+        #: Seeks since the last batch without a gap.
         self.rewinds = 0
         #: Folds that were discarded by an unexpected error since the last acknowledgement.
         self.failures = 0
@@ -90,7 +90,7 @@ class OwnedPartition:
         self.accept_gaps_until = 0
         #: Rejections below this offset were accepted by a decision.
         self.accept_rejections_until = 0
-        #: Why it does not start again by itself, where it does not.
+        #: Why it does not start again by itself; None if it does.
         self.hold: Hold | None = None
         #: Where the fold began: a chunk's start. What was read before it gave identities only.
         self.fold_from = 0
@@ -106,14 +106,14 @@ class OwnedPartition:
         return TopicPartition(self.topic, self.part)
 
     def adopt(self, log: int, topic_id: str) -> None:
-        """The partition belongs to this log from now on; forget what was known of another log under its name."""
+        """The partition belongs to this log from now on; forget offsets of a former log under its name."""
         self.log, self.topic_id = log, topic_id
         self.acknowledged = self.complete = 0
         self.end = LogEnd(0, 0, 0)
         self.hold = None
 
     def begin(self, fold: PartitionFold, start: Start) -> int:
-        """Take a new fold; the result is the offset to seek to."""
+        """Start a new fold; returns the offset to seek to."""
         self.fold = fold
         self.state, self.reason, self.hold = State.FOLDING, "", None
         self.fold_from = self.written = start.fold_from
@@ -121,13 +121,13 @@ class OwnedPartition:
         return self.rewind()
 
     def rewind(self) -> int:
-        """Forget what is on its way; the result is the offset that the fold needs next, to seek to."""
+        """Drop batches on their way; returns the offset to seek to, which the fold needs next."""
         self._forget()
         self.delivered = self.position
         return self.delivered
 
     def stop(self, reason: str, hold: Hold | None = None) -> None:
-        """Stop. The fold is discarded; its rows that are not in the tables are folded again."""
+        """Stop the partition and discard its fold. Records whose rows are not written are folded again."""
         self.state, self.reason, self.hold, self.fold = State.STOPPED, reason, hold, None
         self._forget()
 
@@ -142,7 +142,7 @@ class OwnedPartition:
         self._forget()
 
     def keep(self) -> None:
-        """Keep the fold after a rebalance; the starter decides where to go on."""
+        """Keep the fold after a rebalance; the starter decides where to continue."""
         self.state = State.STARTING
         self._forget()
 

@@ -31,7 +31,7 @@ FAILURES: Final = 3
 
 
 class Seeker(Protocol):
-    """Reads on at (offset, epoch) by partition; raises IllegalStateError where a partition is not ours any more."""
+    """Seeks to (offset, epoch) by partition. Raises IllegalStateError for a revoked partition."""
 
     async def seek_to(self, targets: Mapping[TP, tuple[int, int]]) -> None: ...
 
@@ -49,11 +49,11 @@ class Ownership:
         self.open = True
         #: Who seeks; the consumer, once there is one.
         self.seeker: Seeker | None = None
-        # One thread: the folds share the interpreter's lock anyway, and none is safe for two threads.
+        # One thread: the folds share the interpreter's lock anyway, and they are not thread-safe.
         self._folding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fold")
         self._seeks: set[asyncio.Task[None]] = set()
 
-    # What the transport asks.
+    # Called by the transport.
 
     def assigned(self, partitions: Iterable[TP]) -> None:
         """A rebalance ended: forget lost partitions; new and kept ones wait for the starter."""
@@ -73,7 +73,7 @@ class Ownership:
         self.waiting.set()
 
     def with_room(self) -> dict[TP, int]:
-        """Partitions whose next batch may be fetched, with their epochs; none while too much is not acknowledged."""
+        """Partitions whose next batch may be fetched, with their epochs; none while too many records are in memory."""
         if not self.open or self.held >= self._config.max_unflushed_records:
             return {}
         return {
@@ -83,7 +83,7 @@ class Ownership:
         }
 
     def deliver(self, tp: TP, epoch: int, batch: Batch) -> Delivery | None:
-        """Pass a batch on to the fold, unless it is of a former read or begins beyond the expected offset."""
+        """Pass a batch to the fold, unless it is from before the last seek or begins beyond the expected offset."""
         partition = self.partitions.get(tp)
         if partition is None or partition.epoch != epoch or partition.state is not State.FOLDING:
             return None
@@ -124,19 +124,19 @@ class Ownership:
         }
 
     def committed(self, offsets: Mapping[TP, int]) -> None:
-        """These offsets stand at the broker."""
+        """These offsets are committed."""
         for tp, offset in offsets.items():
             if tp in self.partitions:
                 self.partitions[tp].committed = offset
 
     def saw_ends(self, ends: Mapping[TP, LogEnd]) -> None:
-        """Ends of the logs, as the last answers to fetches told them."""
+        """Ends of the logs, from the last responses to fetches."""
         for tp, end in ends.items():
             partition = self.partitions.get(tp)
             if partition is not None and partition.state is State.FOLDING and end.asked_at > partition.end.asked_at:
                 partition.end = end
 
-    # What the agents ask.
+    # Called by the agents.
 
     async def take(self, delivery: Delivery) -> None:
         """Fold a batch. Never raises: a fold that fails is discarded and started again at its chunk."""
@@ -158,7 +158,7 @@ class Ownership:
                 self._brake(partition)
 
     async def in_folding_thread(self, work: Callable[[], Result]) -> Result:
-        """Run something that touches folds where nothing else does."""
+        """Run a function in the folding thread, the only one that may touch folds."""
         return await asyncio.get_running_loop().run_in_executor(self._folding, work)
 
     # What happens to partitions.
@@ -175,7 +175,7 @@ class Ownership:
 
     @property
     def lag(self) -> int:
-        """Readable records that did not come from Kafka yet, as far as the last answers to fetches told."""
+        """Readable records of the log that are not fetched yet, by the last responses to fetches."""
         folding = (partition for partition in self.partitions.values() if partition.state is State.FOLDING)
         return sum(max(0, partition.end.stable - partition.delivered) for partition in folding)
 
@@ -185,7 +185,7 @@ class Ownership:
         return sum(partition.queued for partition in self.partitions.values())
 
     def fold_failed(self, partition: OwnedPartition, error: Exception) -> None:
-        """Handle an error that no data should cause: start the fold again at its chunk; stop after some attempts."""
+        """Handle an unexpected error of a fold: start it again at its chunk, and stop after some attempts."""
         partition.failures += 1
         log.error("Folding %r failed.", partition, exc_info=error)
         if partition.failures < FAILURES:
@@ -205,7 +205,7 @@ class Ownership:
                 self._restart(partition, why)
 
     async def seek(self, targets: Mapping[TP, tuple[int, int]]) -> bool:
-        """Read on elsewhere; False where a rebalance came between: its end starts every partition again."""
+        """Seek; False if a rebalance came first: its end starts every partition again."""
         if self.seeker is None:
             return False
         try:

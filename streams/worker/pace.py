@@ -1,4 +1,4 @@
-"""When a worker flushes: by the second while it keeps up, in full flushes while it catches up."""
+"""When a worker flushes: about once a second while it keeps up, in full flushes while it catches up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retirement: a worker learns that nobody reads what it writes any more."""
+"""Retirement: a worker ends when its generation is retired."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOK_S: Final = 3.0
 
 
 def sentence(generation: int) -> str:
-    """What a worker of a retired generation says, with the way out."""
+    """The last sentence of a worker of a retired generation, with the way out."""
     return (
         f"Generation {generation} is retired: nobody reads its tables. "
         "`gospulse worker` without --generation folds the active one; `gospulse rebuild list` shows all."
@@ -23,7 +23,7 @@ def sentence(generation: int) -> str:
 
 
 async def until_retired(sink: Sink, generation: int) -> None:
-    """Return once the generation is recorded as retired; ClickHouse being away only delays it."""
+    """Return when the generation is recorded as retired. An outage of ClickHouse only delays this."""
     while True:
         await asyncio.sleep(LOOK_S)
         try:

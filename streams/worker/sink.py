@@ -1,4 +1,4 @@
-"""The sink: inserts into ClickHouse, the same bytes again until they are acknowledged as written."""
+"""The sink: inserts into ClickHouse, and retries with the same bytes until ClickHouse acknowledges them as written."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-#: The acknowledgement must mean "written": no server-side queue, no early answer. Identical rows are welcome (every
-#: table is a join), so nothing may be dropped as a repetition.
+#: The acknowledgement must mean "written": no server-side queue, no early response. The server must not drop identical
+#: rows either: every table is a join, so they are harmless.
 DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1, "insert_deduplicate": 0}
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 10.0
-#: A rejected insert waits for a person: a retry every few seconds is enough.
+#: A person must mend the cause of a rejected insert: a retry every few seconds is enough.
 REFUSED_PAUSE_S: Final = 5.0
-#: Statements side by side: an insert mostly waits for the disk.
+#: Parallel statements: an insert mostly waits for the disk.
 THREADS: Final = 4
 
 
 class StoppedError(Exception):
-    """The worker was told to stop while an insert was not acknowledged."""
+    """The worker stops before ClickHouse has acknowledged an insert."""
 
 
 class Sink:
@@ -51,7 +51,7 @@ class Sink:
         self._connection = connection
         self._settings = dict(DURABLE)
         if insert_quorum is not None:
-            # Parallel quorums are counted apart; a row that fewer replicas have is not acknowledged.
+            # Each insert has its own quorum. Rows that fewer replicas have are not acknowledged.
             self._settings |= {"insert_quorum": insert_quorum, "insert_quorum_parallel": 1}
         self._jitter = jitter
         self._client: Client | None = None
@@ -61,7 +61,7 @@ class Sink:
         #: Tables whose last insert was not acknowledged.
         self._troubled: dict[str, SinkState] = {}
         self.state = SinkState.GOOD
-        #: Acknowledged inserts, rows and the seconds that they took.
+        #: Acknowledged inserts, their rows and their seconds.
         self.inserts = 0
         self.rows = 0
         self.seconds = 0.0
@@ -69,9 +69,9 @@ class Sink:
         self.failures = 0
 
     async def write(self, batch: Sequence[Insert]) -> None:
-        """Send inserts, in any order and side by side, until each is acknowledged.
+        """Send inserts in parallel, and retry until each is acknowledged.
 
-        Raises StoppedError after :meth:`stop`, when none is under way any more.
+        Raises StoppedError after :meth:`stop`, when no insert is running any more.
         """
         writing = [self._until_acknowledged(insert) for insert in batch]
         for outcome in await asyncio.gather(*writing, return_exceptions=True):
@@ -79,11 +79,11 @@ class Sink:
                 raise outcome
 
     async def ask(self, question: Callable[[Client], Answer]) -> Answer:
-        """One question to ClickHouse, asked in a thread. Raises ClickHouseError or OSError where it fails."""
+        """One request to ClickHouse, in a thread. Raises ClickHouseError or OSError when it fails."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_client, question)
 
     def stop(self) -> None:
-        """Give up inserts at their next failure: their rows are folded again."""
+        """Stop retrying after the next failure: the rows are folded again."""
         self._stop.set()
 
     def close(self) -> None:
@@ -122,12 +122,12 @@ class Sink:
     def _with_client(self, question: Callable[[Client], Answer]) -> Answer:
         with self._connecting:
             if self._client is None:
-                # Constructing a client asks the server for its version: it fails while the server is away.
+                # The constructor asks the server for its version, so it fails while the server is away.
                 self._client = connect(self._connection)
         return question(self._client)
 
     def _note(self, state: SinkState, table: str, error: Exception | None) -> None:
-        """One log line a change of state, not one an attempt or a table."""
+        """Log each change of state once, not each attempt or table."""
         if state is SinkState.GOOD:
             self._troubled.pop(table, None)
         else:
@@ -154,6 +154,6 @@ class Sink:
 
 
 def _plain(error: Exception | None) -> str:
-    """The error's first sentence; never the rows, which stand behind it in some messages."""
+    """The beginning of the error's message. Some messages go on with the rows: these are cut off."""
     text = " ".join(str(error).split())
     return text[:300].rstrip(". ") or type(error).__name__

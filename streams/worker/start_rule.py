@@ -1,4 +1,4 @@
-"""Where the fold of a partition starts, or why it must not start, as a pure function of all that is known of it."""
+"""Where the fold of a partition starts, or why it must not start: a pure function of its offsets and decisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streams.grid import chunk_start, window_start
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What is known of a partition of one log at the moment of assignment. Offsets are "next": exclusive ends."""
+    """The offsets of a partition of one log at its assignment. Offsets are "next": exclusive ends."""
 
     log: int
     part: int
@@ -34,9 +34,9 @@ class Start(Struct, frozen=True, kw_only=True):
 
     read_from: int
     fold_from: int
-    #: What is acknowledged already: folding from ``fold_from`` up to here is a repetition.
+    #: The acknowledged offset: folding from ``fold_from`` up to here repeats work.
     acknowledged: int
-    #: Below it nothing is asked of the log.
+    #: No record below it is read.
     floor: int
 
 

@@ -45,7 +45,7 @@ RETRY_S: Final = 0.5
 
 
 class KafkaFacts(Struct, frozen=True):
-    """The answer of the broker: topic ids by topic, ranges and commits by partition, and when it was asked (ms UTC)."""
+    """From the broker: topic ids by topic, ranges and commits by partition, and the time of the request (ms UTC)."""
 
     asked_at: int
     ids: dict[str, str]
@@ -54,7 +54,7 @@ class KafkaFacts(Struct, frozen=True):
 
 
 class Records(Struct, frozen=True):
-    """The answer of ClickHouse: log numbers by topic id, progress and decisions by partition."""
+    """From ClickHouse: log numbers by topic id, progress and decisions by partition."""
 
     logs: dict[str, int]
     folded: dict[Partition, int]
@@ -100,7 +100,7 @@ class Starter:
             waiting.set()
 
     async def start_all(self) -> bool:
-        """Try to start every partition that is not folding; False where it has to be tried again soon."""
+        """Try to start every partition that is not folding; False if it must be tried again soon."""
         found = {tp: p for tp, p in self._ownership.partitions.items() if p.state in (State.STARTING, State.STOPPED)}
         try:
             if not found:
@@ -119,7 +119,7 @@ class Starter:
             return False
 
     async def _watch(self) -> None:
-        """Notice a topic that was created again, although no record comes from it."""
+        """Notice a topic that was created again and has no records yet."""
         ids = await self._broker.ask(lambda offsets: offsets.topic_ids(FOLDS))
         owned = list(self._ownership.partitions.values())
         self._ownership.discard(
@@ -137,7 +137,7 @@ class Starter:
         return Records(recorded_logs(client), folded_offsets(client, generation), allowed(client, generation))
 
     async def _go_on(self, kept: Mapping[TP, OwnedPartition], kafka: KafkaFacts) -> bool:
-        """Let partitions that a rebalance left here go on, unless another worker had them in between."""
+        """Continue kept partitions after a rebalance, unless another worker had them in between."""
         targets = {}
         for tp, partition in kept.items():
             if partition.state is not State.STARTING or partition.fold is None:
@@ -217,7 +217,7 @@ class Starter:
 
 
 def _still_held(partition: OwnedPartition, decided: Allowed) -> bool:
-    """Whether a partition still waits for a decision: it stopped for a reason that time does not heal."""
+    """Whether a stopped partition still waits for a decision of the operator."""
     hold = partition.hold
     if hold is None:
         return False

@@ -1,20 +1,20 @@
-"""The transport: a "message" of Faust is one partition's batch, and only acknowledged offsets are committed.
+"""The transport: a "message" of Faust is a batch of one partition, and only acknowledged offsets are committed.
 
-Faust 0.15.3 hands records over one by one at 70 to 300 microseconds each, acknowledges in ``finally`` (so an offset is
-committed although the sink raised) and, after a rebalance, reads on at the commit. What is replaced here, and why:
+Faust 0.15.3 passes records one by one, at 70 to 300 microseconds each. It acknowledges in ``finally``, so it commits an
+offset although the sink raised. After a rebalance it reads from the commit. This module replaces:
 
 ========================  ====================================================================================
-``Consumer.getmany``      yields a batch a partition, for partitions that have room; nothing else is fetched
-``Consumer.perform_seek`` Faust calls it at the end of every rebalance: where to begin is the application's decision
-``Consumer.force_commit`` commits exactly the offsets that the sink set as acknowledged; Faust's own
-                          acknowledgements serve its flow control only
-``Consumer._add_gap``     nothing: a batch covers its own offsets
-``Thread._fetch_records`` makes batches where the records are read, without an object a record
-``Fetcher`` (aiokafka)    reads committed records only; each answer notes the end of the log and when it was asked for
-``Thread.commit``         waits while the group rebalances; a commit that comes too late is no reason to crash
+``Consumer.getmany``      yields one batch for each partition that has room, and fetches no others
+``Consumer.perform_seek`` is called at the end of every rebalance: the application decides where to start
+``Consumer.force_commit`` commits the offsets that the sink has acknowledged; Faust's own acknowledgements serve
+                          its flow control only
+``Consumer._add_gap``     does nothing: a batch covers its own offsets
+``Thread._fetch_records`` makes a batch without an object for each record
+``Fetcher`` (aiokafka)    reads committed records only; each response also gives the end of the log and its time
+``Thread.commit``         commits nothing while the group rebalances, and survives a commit that the group rejects
 ========================  ====================================================================================
 
-Faust and aiokafka are pinned; a test fails when a signature or the body of what is replaced or leaned on changes.
+Faust and aiokafka are pinned. A test fails when the signature or body of a function that this module uses changes.
 """
 
 from __future__ import annotations
@@ -45,60 +45,60 @@ from streams.worker.owned_partition import Delivery, LogEnd
 
 log = logging.getLogger(__name__)
 
-#: A fetch waits this long for this many bytes: at a quiet hour a batch is then a tenth of a second's records instead of
-#: a handful, and at full speed nothing waits.
+#: A fetch waits this long for this many bytes. In a quiet hour a batch then has the records of a tenth of a second, and
+#: at full speed no fetch waits.
 FETCH_WAIT_MS: Final = 100
 FETCH_BYTES: Final = 65_536
-#: The same while the log holds more: the rest of a backlog may be smaller than that.
+#: The wait while a backlog is read: its rest may be smaller than these bytes.
 BEHIND_WAIT_MS: Final = 10
-#: How long an empty fetch lasts before the partitions that have room are looked at again.
+#: Longest wait of a fetch without records, before the partitions with room are checked again.
 POLL_S: Final = 0.25
-#: Pause after Kafka refused the group as a whole.
-REFUSED_S: Final = 5.0
-#: How long a fetch lasts while no partition has room, or none of those for which there are records: what is queued
-#: for a fold lasts longer.
+#: Pause after Kafka denied the group, for example because of missing rights.
+DENIED_S: Final = 5.0
+#: The wait of a fetch while no partition has room, or none of those with fetched records. The queue of a fold takes
+#: longer than this.
 IDLE_S: Final = 0.02
 
 
 class Owner(Protocol):
-    """What the transport asks of the application: the partitions that this worker owns."""
+    """The application as the transport sees it: the partitions that this worker owns."""
 
     def with_room(self) -> Mapping[TP, int]:
-        """Partitions that may be fetched now, each with the epoch of its last seek."""
+        """Partitions to fetch now, each with the epoch of its last seek."""
 
     def deliver(self, tp: TP, epoch: int, batch: Batch) -> Delivery | None:
-        """Take a batch; None where it is no longer wanted."""
+        """Take a batch; None if it belongs to an earlier seek."""
 
     def fetch_failed(self, tp: TP, epoch: int, error: KafkaError) -> None:
-        """The fetcher has an error instead of records."""
+        """The fetcher gave an error instead of records."""
 
     def saw_ends(self, ends: Mapping[TP, LogEnd]) -> None:
-        """Ends of the logs, as the last answers to fetches told them."""
+        """Ends of the logs, from the last responses to fetches."""
 
     def assigned(self, partitions: Iterable[TP]) -> None:
-        """A rebalance ended with these partitions; the application decides afterwards where to start each."""
+        """A rebalance ended with these partitions. The application then decides where to start each."""
 
     def committable(self) -> Mapping[TP, int]:
         """Acknowledged offsets that are not committed yet."""
 
     def committed(self, offsets: Mapping[TP, int]) -> None:
-        """These offsets stand at the broker now."""
+        """These offsets are committed."""
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that reads: makes batches, seeks, commits. Its methods run in the thread's own loop."""
+    """The thread that reads from Kafka, seeks and commits. Its methods run in the thread's own loop."""
 
     logger = logging.getLogger("faust.consumer")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        #: Epoch of the last seek of each partition: a fetch that was asked for before it takes nothing.
+        #: Epoch of the last seek of each partition. A fetch from before that seek takes nothing.
         self._epochs: dict[TP, int] = {}
-        #: Ends of the partitions' logs, as the last answers told them. Replaced as a whole: another thread reads it.
+        #: Ends of the logs, from the last responses. Always replaced as a whole, because another thread reads it.
         self.ends: dict[TP, LogEnd] = {}
 
     async def on_start(self) -> None:
-        """Start aiokafka's consumer, set how long a fetch may wait, and let it read committed records only."""
+        """Start aiokafka's consumer, set the wait of a fetch, and read committed records only."""
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher
         fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes = FETCH_WAIT_MS, FETCH_BYTES
@@ -112,7 +112,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             for state in states.values():
                 state.timestamp = None
             result = await fetch(assignment, node, request)
-            # An answer to a fetch sets the time; the end is then at least as new as the question.
+            # A response to a fetch sets the time; its end of the log is then at least as new as the request.
             self.ends = self.ends | {
                 tp: LogEnd(state.highwater, state.highwater if state.lso is None else state.lso, asked_at)
                 for tp, state in states.items()
@@ -123,7 +123,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         fetcher._proc_fetch_request = fetch_and_note
 
     async def seek_to(self, targets: Mapping[TP, tuple[int, int]]) -> None:
-        """Read on at an offset: ``targets`` has (offset, epoch) by partition. Raises IllegalStateError when revoked."""
+        """Seek: ``targets`` has (offset, epoch) by partition. Raises IllegalStateError for a revoked partition."""
         await self.call_thread(self._seek_to, targets)
 
     async def _seek_to(self, targets: Mapping[TP, tuple[int, int]]) -> None:
@@ -139,7 +139,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,  # noqa: ARG002
     ) -> dict[TP, Batch | KafkaError]:
-        """What was fetched of ``active_partitions`` (epoch by partition): a batch, or the fetcher's error."""
+        """By partition of ``active_partitions`` (epoch by partition): a batch, or the fetcher's error."""
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
@@ -151,18 +151,18 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 await asyncio.sleep(IDLE_S)
                 return {}
             waiter = fetcher._create_fetch_waiter()
-            # Nothing signals that a partition has room again, and while its records wait aiokafka fetches no others.
+            # No signal says that a partition has room again. While its records wait, aiokafka fetches no others.
             await asyncio.wait([waiter], timeout=IDLE_S if fetcher._records else timeout)
             if not waiter.done():
                 waiter.cancel()
                 return {}
-            waiter.result()  # An error of the group (no right to join it) is handed over here.
+            waiter.result()  # Raises an error of the group, such as missing rights.
             return {} if fetcher._closed else self._drain(fetcher, active_partitions)
 
     def _drain(self, fetcher: Any, wanted: Mapping[TP, int]) -> dict[TP, Batch | KafkaError]:
         found: dict[TP, Batch | KafkaError] = {}
         assignment = fetcher._subscriptions.subscription.assignment
-        # While a rebalance is under way nothing here is surely ours.
+        # During a rebalance any of these partitions may already belong to another worker.
         if assignment is None or fetcher._subscriptions.reassignment_in_progress:
             return found
         for tp in [tp for tp in fetcher._records if tp in wanted and self._epochs.get(tp) == wanted[tp]]:
@@ -185,14 +185,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return found
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit; False where the group did not take it, which the next owner's replay makes good."""
+        """Commit; False if the group rejected it. Then the next owner folds these records again."""
         return bool(await self.call_thread(self._commit, offsets))
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
-        # The broker answers one request of a connection after the other: a commit that is sent while the answer to
-        # JoinGroup is awaited is read after it, bears the former generation and is refused, whereupon aiokafka joins
-        # once more. With records to commit at all times a group would rebalance without an end.
+        # The broker processes the requests of a connection in order. A commit that is sent before the response to
+        # JoinGroup is processed after it. It carries the former generation, so the broker rejects it, and aiokafka
+        # joins once more. With records to commit at all times the group would rebalance without end.
         if consumer._coordinator._performed_join_prepare:
             return False
         try:
@@ -200,16 +200,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
                 {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
             )
         except (CommitFailedError, IllegalStateError) as error:
-            log.info("A commit came too late for the group (%s): it will be made good.", type(error).__name__)
+            log.info("The group rejected a late commit (%s). The next commit covers it.", type(error).__name__)
             return False
         except KafkaError as error:
-            log.warning("A commit failed (%s): it will be made good.", type(error).__name__)
+            log.warning("A commit failed (%s). The next commit covers it.", type(error).__name__)
             return False
         return True
 
 
 class BatchConsumer(driver.Consumer):
-    """Faust's consumer with batches for messages. Runs in the application's loop."""
+    """Faust's consumer with batches as messages. Runs in the application's loop."""
 
     logger = logging.getLogger("faust.consumer")
     _thread: BatchConsumerThread
@@ -235,13 +235,13 @@ class BatchConsumer(driver.Consumer):
         except ConsumerStoppedError:
             raise
         except KafkaError as error:
-            # Anything raised here would end the worker, and another one would meet the same.
-            log.warning("Kafka does not let this worker read (%s); trying again.", type(error).__name__)
-            await self.sleep(REFUSED_S)
+            # An exception here would end the worker, and the next worker would get the same error.
+            log.warning("Kafka denies this worker to read (%s). Retrying.", type(error).__name__)
+            await self.sleep(DENIED_S)
             return
         self._owner.saw_ends(self._thread.ends)
         for tp, found in fetched.items():
-            # Records fetched across a rebalance belong to nobody; every position is sought again at its end.
+            # Drop records that were fetched across a rebalance: at its end every partition gets a new seek.
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             if not isinstance(found, Batch):
@@ -249,7 +249,7 @@ class BatchConsumer(driver.Consumer):
                 continue
             delivery = self._owner.deliver(tp, wanted[tp], found)
             if delivery is not None:
-                # Faust drops what lies below its read offset; the fold skips repeats itself.
+                # Faust drops records below its read offset. The fold skips records that it has already.
                 self._read_offset[tp] = None
                 yield tp, self._to_message(tp, delivery)
 
@@ -270,17 +270,17 @@ class BatchConsumer(driver.Consumer):
         )
 
     async def perform_seek(self) -> None:
-        """The end of a rebalance: each partition begins where the application says, chunk and window first."""
+        """The end of a rebalance. The application decides where each partition starts."""
         self._owner.assigned(self.assignment())
 
     async def seek_to(self, targets: Mapping[TP, tuple[int, int]]) -> None:
-        """Read on at (offset, epoch) by partition. Raises IllegalStateError where a partition is not ours any more."""
+        """Seek to (offset, epoch) by partition. Raises IllegalStateError for a revoked partition."""
         await self._thread.seek_to(targets)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
-        """Commit what the sink set as acknowledged, and nothing else."""
+        """Commit the offsets that the sink has acknowledged, and no others."""
         with ack_lock:
-            # Faust would keep the offset of every acknowledged batch until it commits it.
+            # Otherwise Faust keeps the offset of every acknowledged batch.
             self._acked.clear()
             self._acked_index.clear()
         assignment = self.assignment()
@@ -291,7 +291,7 @@ class BatchConsumer(driver.Consumer):
         return True
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: Faust would call a partition dead that waits for ClickHouse."""
+        """Do nothing: Faust would report a partition that waits for ClickHouse as dead."""
 
 
 class BatchTransport(driver.Transport):

@@ -27,7 +27,7 @@ from streams.worker.starter import Starter
 
 log = logging.getLogger(__name__)
 
-#: A clean end takes at most this long in each of its steps; what is not reached is folded again by the next owner.
+#: Limit of each step of a clean end. The next owner folds records again that are not committed by then.
 LAST_FLUSH_S: Final = 1.5
 #: Where two workers end together, the later one hears of the earlier's leave with a heartbeat, a third of the session
 #: timeout away, and commits when the group has joined anew.
@@ -62,7 +62,7 @@ class Worker:
         self._app: WorkerApp | None = None
 
     def stop(self) -> None:
-        """End cleanly: write and commit what is folded, leave the group."""
+        """End cleanly: write and commit folded records, and leave the group."""
         self._stopping.set()
 
     async def run(self) -> int:
@@ -128,7 +128,7 @@ class Worker:
             await self._commit()
 
     async def _kafka_answers(self) -> None:
-        """Wait for a broker: Faust's own start gives up without one."""
+        """Wait for a broker, because Faust ends if it finds none at its start."""
         while not self._stopping.is_set():
             try:
                 await self._broker.ask(lambda offsets: offsets.topic_ids(()))
@@ -154,7 +154,7 @@ class Worker:
                 await self._refresher.refresh_once()
                 failing = False
             except Exception as error:
-                # Where ClickHouse does not answer at all, the sink says so.
+                # If ClickHouse does not answer at all, the sink logs it.
                 if not failing and getattr(error, "code", None) is not None:
                     what = " ".join(str(error).split())[:200]
                     log.warning("Roll-ups were not refreshed (%s); they are tried again.", what)
