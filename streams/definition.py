@@ -19,7 +19,7 @@ from streams.grid import CHUNK, MAX_CHUNK, WINDOW_CHUNKS
 from streams.positions import Position
 
 #: Names the semantics of this code: raise it in the same change that makes the fold give other rows for the same log
-#: (tests/streams/golden tells), and start a new generation with ``gospulse rebuild``.
+#: (tests/streams/fold/golden tells), and start a new generation with ``gospulse rebuild``.
 FOLD: Final = 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from binascii import unhexlify
 from collections.abc import Callable, Collection, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 HEX32: Final = re.compile(r"[0-9a-f]{32}")
 SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,95}")
@@ -15,6 +15,29 @@ TOPIC: Final = re.compile(r"[a-z0-9_-]{1,31}\.[a-z0-9_-]{1,31}")
 #: The name of a kind or metric, also of one that this release does not know.
 NAME: Final = re.compile(r"[a-z][a-z_]{1,47}")
 UNKNOWN_PLACE: Final = "00000000"
+
+
+class Form(NamedTuple):
+    """The form of a text: what a rejection says of it, and its regular expression; None where there is none."""
+
+    sentence: str
+    pattern: re.Pattern[str] | None = None
+
+
+_HEX32 = Form("32 lower-case hexadecimal digits", HEX32)
+_SOURCE = Form("letters, digits and _ . : / -", SOURCE)
+_LINE = Form("one printable line")
+#: The form of each field that has one beside its type. Validators, rejections and the JSON Schema use it.
+FORMS: Final = {
+    **dict.fromkeys(("id", "author", "appeal", "thread", "message", "reply_to"), _HEX32),
+    **dict.fromkeys(("source", "load"), _SOURCE),
+    **dict.fromkeys(("channel", "responder", "object", "field", "reason", "origin"), _LINE),
+    "place": Form("eight digits of OKTMO or namespace:code", PLACE),
+    "page": Form("vk:, ok:, tg: or max: followed by the page's public id", PAGE),
+    "topic": Form("two dotted levels such as housing.heating", TOPIC),
+    "period_to": Form("later than period_from"),
+    "complete_at": Form("no earlier than observed_at"),
+}
 
 #: A cache of texts that passed is bounded: an adversary may send a new text with every record.
 KNOWN_LIMIT: Final = 65_536

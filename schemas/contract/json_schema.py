@@ -24,7 +24,7 @@ from schemas.contract.events import (
     POST_KINDS,
     Event,
 )
-from schemas.contract.identifiers import HEX32, PAGE, PLACE, SOURCE, TOPIC
+from schemas.contract.identifiers import FORMS
 from schemas.contract.readings import METRICS, Reading
 from schemas.contract.rejections import Rejection
 
@@ -33,19 +33,6 @@ GENERATED: Final = Path(__file__).parents[1] / "generated"
 #: The contract's types by the name of their schema.
 TYPES: Final[dict[str, type[Struct]]] = {"events": Event, "readings": Reading, "rejections": Rejection}
 
-_FORMS: Final = {
-    "id": HEX32,
-    "author": HEX32,
-    "appeal": HEX32,
-    "thread": HEX32,
-    "message": HEX32,
-    "reply_to": HEX32,
-    "page": PAGE,
-    "place": PLACE,
-    "topic": TOPIC,
-    "source": SOURCE,
-    "load": SOURCE,
-}
 #: Closed lists in the contract's order; msgspec sorts them by the alphabet.
 _LISTS: Final = {"kind": KINDS, "entrance": ENTRANCES, "format": FORMATS, "nature": NATURES, "metric": METRICS}
 
@@ -113,8 +100,8 @@ def _property(field: str, found: dict[str, Any]) -> dict[str, Any]:
         branch = said["anyOf"][0]
     if field in _LISTS and "enum" in branch:
         branch["enum"] = list(_LISTS[field])
-    if field in _FORMS:
-        branch["pattern"] = f"^(?:{_FORMS[field].pattern})$"
+    if field in FORMS and (pattern := FORMS[field].pattern):
+        branch["pattern"] = f"^(?:{pattern.pattern})$"
     if field == "v":
         said = {"const": VERSION}
     return {"description": description, **said}

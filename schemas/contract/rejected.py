@@ -8,25 +8,11 @@ from typing import Final
 from msgspec import Struct
 
 from schemas.contract import VERSION
+from schemas.contract.identifiers import FORMS
 
 _AT_PATH = re.compile(r"(?P<what>.*?)(?: - at `(?P<where>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _QUOTED_VALUE = re.compile(r"Invalid enum value .*", re.DOTALL)
-
-_HEX32 = "32 lower-case hexadecimal digits"
-_NAME = "letters, digits and _ . : / -"
-_LINE = "one printable line"
-#: What a field must be, by its name.
-_FORMS: Final = {
-    **dict.fromkeys(("id", "author", "appeal", "thread", "message", "reply_to"), _HEX32),
-    **dict.fromkeys(("source", "load"), _NAME),
-    **dict.fromkeys(("channel", "responder", "object", "field", "reason", "origin"), _LINE),
-    "place": "eight digits of OKTMO or namespace:code",
-    "page": "vk:, ok:, tg: or max: followed by the page's public id",
-    "topic": "two dotted levels such as housing.heating",
-    "period_to": "later than period_from",
-    "complete_at": "no earlier than observed_at",
-}
 
 
 class Rejected(Struct, frozen=True):
@@ -74,7 +60,7 @@ def from_decoder(message: str) -> Rejected:
 
 def wrong_form(field: str) -> Rejected:
     """The verdict on a record whose ``field`` has not the form that the contract asks for."""
-    return Rejected(field, f"Field `{field}` must be {_FORMS[field]}.")
+    return Rejected(field, f"Field `{field}` must be {FORMS[field].sentence}.")
 
 
 def rejected_version(version: object) -> Rejected:

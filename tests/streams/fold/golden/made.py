@@ -1,7 +1,7 @@
 """Makes the golden log (once, by hand) and the rows that the current fold gives for it.
 
-python -m tests.streams.golden.made log     writes log.jsonl anew
-python -m tests.streams.golden.made rows    writes rows.jsonl anew; refused where rows differ but FOLD does not
+python -m tests.streams.fold.golden.made log     writes log.jsonl anew
+python -m tests.streams.fold.golden.made rows    writes rows.jsonl anew; refused where rows differ but FOLD does not
 """
 
 from __future__ import annotations
