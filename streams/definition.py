@@ -59,12 +59,12 @@ class Definition(Struct, frozen=True, kw_only=True):
 
     def cut_of(self, log: int, partition: int) -> int:
         """The offset at which this generation begins in a partition; 0 where it folds the log from its start."""
-        return next((position.off for position in self.cut if position[:2] == (log, partition)), 0)
+        return next((off for of_log, part, off in self.cut if (of_log, part) == (log, partition)), 0)
 
 
 def mended_offsets(log: int, partition: int, definition: Definition) -> list[int]:
     """Offsets of one partition that were mended and sent again, ascending."""
-    return sorted(position.off for position in definition.mended if position[:2] == (log, partition))
+    return sorted(off for of_log, part, off in definition.mended if (of_log, part) == (log, partition))
 
 
 def current_definition(generation: int) -> Definition:
