@@ -59,7 +59,7 @@ def from_decoder(message: str) -> Rejected:
 
 
 def wrong_form(field: str) -> Rejected:
-    """The verdict on a record whose ``field`` has not the form that the contract asks for."""
+    """The verdict on a record whose ``field`` has not its form of :data:`schemas.contract.identifiers.FORMS`."""
     return Rejected(field, f"Field `{field}` must be {FORMS[field].sentence}.")
 
 

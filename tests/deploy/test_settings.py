@@ -148,8 +148,9 @@ def test_a_secret_never_shows_in_the_settings_own_text(tmp_path: Path) -> None:
 
 def test_every_setting_stands_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    missing = [name for name in names() if f"| `{name}` |" not in page or f"| {description(name)} |" not in page]
-    assert not missing
+    rows = {name: (f"| `{name}` |", f"| {description(name)} |") for name in names()}
+    missing = [f"{begin} default {end}" for begin, end in rows.values() if begin not in page or end not in page]
+    assert not missing, f"write these rows into the table of docs/operations.md: {missing}"
     assert all(len(description(name)) > len("None") for name in names())
     assert all("days" in name.lower() for name in names() if name.startswith("retention_"))
 

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from schemas.contract.event_blocks import BlockValidator
 from schemas.contract.events import FACT_KINDS, MAX_TIME_MS, Event, EventValidator, encode_event
 from schemas.contract.readings import MAX_VALUE, Reading, ReadingValidator, encode_reading
 from schemas.contract.rejected import Rejected
-from schemas.contract.rejections import RejectionValidator
+from schemas.contract.rejections import Rejection, RejectionValidator
 from tests.schemas.builders.contract_examples import changed, fields, without
 
 MARK = "Иванов-79161234567"
@@ -59,6 +60,7 @@ BAD_READING: dict[str, list[Any]] = {
     "period_from": BAD_TIMES,
     "period_to": BAD_TIMES,
     "observed_at": BAD_TIMES,
+    "complete_at": [value for value in BAD_TIMES if value is not None],
     "channel": ["", "\n", 5, None],
     "entrance": ["", "window", None],
 }
@@ -82,7 +84,7 @@ def judge_event(raw: bytes) -> object:
     verdict = EventValidator()(raw)
     good = json.dumps(fields("event.comment_added")).encode()
     together = BlockValidator().judge([good, raw, good])
-    assert together[1] == verdict
+    assert together[1] == verdict, "EventValidator and BlockValidator (schemas/contract/event_blocks.py) differ"
     assert isinstance(together[0], Event)
     assert isinstance(together[2], Event)
     return verdict
@@ -97,6 +99,19 @@ def assert_rejected(verdict: object, field: str, value: object = None) -> None:
     assert MARK not in verdict.reason
     if isinstance(value, str) and len(value) > 8 and value.strip() and not value.startswith("unknown_"):
         assert value not in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "table"),
+    [
+        (Event, BAD_EVENT, "BAD_EVENT"),
+        (Reading, BAD_READING, "BAD_READING"),
+        (Rejection, BAD_REJECTION, "BAD_REJECTION"),
+    ],
+)
+def test_every_field_is_tried_with_wrong_values(kind: type[Struct], bad: dict[str, list[Any]], table: str) -> None:
+    untried = [field for field in kind.__struct_fields__ if not bad.get(field)]
+    assert not untried, f"give {table} in this file some wrong values of {', '.join(untried)}"
 
 
 @pytest.mark.parametrize(("field", "value"), cases(BAD_EVENT))
