@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dashboards.alerts.rules import provisioning
 from dashboards.boards import BOARDS
@@ -18,6 +19,11 @@ ALERTS: Final = Path(__file__).parents[1] / "deploy" / "grafana" / "provisioning
 def files() -> dict[str, str]:
     """What the folder must hold: text by name of the file."""
     return {f"{board.uid}.json": board.text() for board in BOARDS}
+
+
+def committed_boards() -> dict[str, Mapping[str, Any]]:
+    """The boards of the committed files by uid, in their order."""
+    return {board.uid: json.loads((FOLDER / f"{board.uid}.json").read_text(encoding="utf-8")) for board in BOARDS}
 
 
 def alerts_text() -> str:

@@ -46,7 +46,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "query": "deploy.cli.query",
     "report": "deploy.cli.report.command",
     "grafana": "deploy.cli.grafana.command",
-    "preview": "deploy.cli.preview",
+    "preview": "deploy.cli.preview.command",
     "spikes": "deploy.cli.spikes.command",
     "verify": "deploy.cli.verify.command",
     "rejected": "deploy.cli.rejected",

@@ -1,13 +1,17 @@
-"""A running stack that the tests of faults share: they leave it up, with every row right."""
+"""A running stack that the tests of faults share, and a log with workers for the tests of workers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from schemas.connections import KafkaConnection
+from tests.conftest import ClickHouseServer
 from tests.servers.machine import Machine, machine
+from tests.stack.builders.folding import Folding, small_chunks
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield made
         assert made.run("down").startswith("stopped: ")
         assert made.run("down") == "nothing was running\n"
+
+
+@pytest.fixture(scope="module")
+def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
+    """Tables with small chunks, shared by the tests of this module."""
+    clickhouse_server.prepare()
+    small_chunks(clickhouse_server.connection)
+    return clickhouse_server
+
+
+@pytest.fixture
+def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
+    made = Folding(kafka, engine.connection, tmp_path)
+    yield made
+    made.close()

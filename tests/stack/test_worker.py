@@ -3,29 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from schemas.connections import KafkaConnection
-from tests.conftest import ClickHouseServer
-from tests.stack.builders.folding import Folding, ended, small_chunks, until
-
-
-@pytest.fixture(scope="module")
-def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
-    """Tables with small chunks, shared by the tests of this module."""
-    clickhouse_server.prepare()
-    small_chunks(clickhouse_server.connection)
-    return clickhouse_server
-
-
-@pytest.fixture
-def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
-    made = Folding(kafka, engine.connection, tmp_path)
-    yield made
-    made.close()
+from tests.stack.builders.folding import Folding, ended, until
 
 
 def test_every_cell_is_right_after_a_kill_a_zombie_and_a_clean_end(folding: Folding) -> None:

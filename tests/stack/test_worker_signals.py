@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,8 @@ from msgspec.structs import replace
 
 from schemas.clickhouse.durability import unsynced
 from schemas.clickhouse.generations import FIRST
-from schemas.connections import KafkaConnection
-from tests.conftest import ClickHouseServer
 from tests.servers.ports import free_port
-from tests.stack.builders.folding import HOST, Folding, ended, small_chunks, until
-
-
-@pytest.fixture(scope="module")
-def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
-    """Tables with small chunks, shared by the tests of this module."""
-    clickhouse_server.prepare()
-    small_chunks(clickhouse_server.connection)
-    return clickhouse_server
-
-
-@pytest.fixture
-def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
-    made = Folding(kafka, engine.connection, tmp_path)
-    yield made
-    made.close()
+from tests.stack.builders.folding import HOST, Folding, ended, until
 
 
 def heeds_sigterm(worker: subprocess.Popen[bytes]) -> bool:

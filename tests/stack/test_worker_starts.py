@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
@@ -16,24 +15,8 @@ from schemas.contract.topics import EVENTS
 from streams.bookkeeping.decisions import ACCEPT_REJECTIONS, record
 from streams.worker.owned_partition import State
 from streams.worker.worker import Worker
-from tests.conftest import ClickHouseServer
-from tests.stack.builders.folding import DEFINITION, PARTITIONS, Folding, small_chunks, soon
+from tests.stack.builders.folding import DEFINITION, PARTITIONS, Folding, soon
 from tests.streams.builders.plain_count import VOID
-
-
-@pytest.fixture(scope="module")
-def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
-    """Tables with small chunks, shared by the tests of this module."""
-    clickhouse_server.prepare()
-    small_chunks(clickhouse_server.connection)
-    return clickhouse_server
-
-
-@pytest.fixture
-def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
-    made = Folding(kafka, engine.connection, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

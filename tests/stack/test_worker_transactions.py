@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from schemas.connections import KafkaConnection
-from tests.conftest import ClickHouseServer
-from tests.stack.builders.folding import Folding, small_chunks, soon
+from tests.stack.builders.folding import Folding, soon
 from tests.streams.builders.plain_count import VOID
 from tests.streams.builders.records import event
-
-
-@pytest.fixture(scope="module")
-def engine(clickhouse_server: ClickHouseServer) -> ClickHouseServer:
-    """Tables with small chunks, shared by the tests of this module."""
-    clickhouse_server.prepare()
-    small_chunks(clickhouse_server.connection)
-    return clickhouse_server
-
-
-@pytest.fixture
-def folding(kafka: KafkaConnection, engine: ClickHouseServer, tmp_path: Path) -> Iterator[Folding]:
-    made = Folding(kafka, engine.connection, tmp_path)
-    yield made
-    made.close()
 
 
 async def test_markers_are_passed_over_and_aborted_records_do_not_count(folding: Folding) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-from deploy.cli.preview import PORT
+from deploy.cli.preview.command import PORT
 from deploy.machine import workers
 from deploy.machine.processes import free_port
 from deploy.settings import Settings

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from deploy.cli.import_.display import display, show_summary
 from deploy.cli.import_.waiting import waiting
+from deploy.cli.signals import stop_on_signal
 from deploy.errors import FAILURE, GOOD, INTERRUPTED, WRONG_USE, UserError
 from deploy.settings import Settings
 from ingest.files.importer import Importer
@@ -114,7 +111,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     began = time.monotonic()
     try:
-        with closing(importer), _stop_on_signal() as stopped, display(str(args.file)) as report:
+        with closing(importer), stop_on_signal() as stopped, display(str(args.file)) as report:
             summary = importer.run(connect, report=report, stop=stopped.is_set)
     except PublishError as error:
         raise UserError(f"{error} Nothing was imported.", FAILURE) from error
@@ -158,26 +155,6 @@ def _mapping_path(text: str) -> Path:
     path = Path(text)
     shipped = SHIPPED / f"{text}.toml"
     return shipped if not path.exists() and path.name == text and shipped.exists() else path
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM stop the import after the current row, a second one at once."""
-    stopped = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    try:
-        for number in before:
-            signal.signal(number, handle)
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _seconds(text: str) -> float:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deploy.cli.signals import stop_on_signal
 from ingest.kafka.publisher import Publisher
 from ingest.simulator.federation import Federation
 from ingest.simulator.truth import Truth, truth_of, write_truth
@@ -170,23 +168,3 @@ def progress(federation: Federation) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(federation.spec.source, total=federation.spec.events, rate=0.0)
         yield lambda sent: progress.update(task, completed=sent, rate=sent / max(1e-9, time.monotonic() - began))
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM stop the run after the current record, a second one at once."""
-    stopped = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    try:
-        for number in before:
-            signal.signal(number, handle)
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy import addresses
-from deploy.cli.simulate.run import progress, stop_on_signal
+from deploy.cli.signals import stop_on_signal
+from deploy.cli.simulate.run import progress
 from deploy.errors import FAILURE, GOOD, INTERRUPTED, UserError
 from deploy.settings import Settings
 from ingest.kafka.publisher import Publisher

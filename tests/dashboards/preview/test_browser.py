@@ -18,7 +18,7 @@ from dashboards.builders.board import Board
 from dashboards.datasource.request import Answer, Ask, QueryFailedError
 from dashboards.generate import FOLDER
 from dashboards.preview.server import application
-from deploy.cli.preview_shots import BROWSER_ARGUMENTS, WITHOUT_BROWSER, browser_path
+from deploy.cli.preview.shots import BROWSER_ARGUMENTS, WITHOUT_BROWSER, browser_path
 from tests.dashboards.builders.small_country import MOSCOW, NOW
 
 BROWSER = browser_path()

@@ -52,10 +52,10 @@ async def _write(folder: Path, ask: Ask, zone: str, uids: Sequence[str], browser
     from aiohttp import web
     from playwright.async_api import async_playwright
 
+    from dashboards.generate import committed_boards
     from dashboards.preview.server import application
-    from deploy.cli.preview import boards
 
-    runner = web.AppRunner(application(boards(), ask, zone), access_log=None)
+    runner = web.AppRunner(application(committed_boards(), ask, zone), access_log=None)
     await runner.setup()
     failed: list[str] = []
     try:

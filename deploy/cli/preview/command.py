@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from dashboards.boards import BOARDS
 from dashboards.datasource.request import Answer, Ask
-from dashboards.generate import FOLDER
 from deploy.errors import GOOD, WRONG_USE, UserError
 from deploy.settings import Settings
 
@@ -46,16 +44,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise UserError("the preview needs plotly: pip install 'gospulse[preview]'", WRONG_USE) from error
     with asking_together(settings) as (ask, zone):
         if args.shots is not None:
-            from deploy.cli.preview_shots import write_shots
+            from deploy.cli.preview.shots import write_shots
 
             return write_shots(args.shots, ask, zone, args.board or [board.uid for board in BOARDS])
         serve(ask, zone, settings.bind, args.port)
     return GOOD
-
-
-def boards() -> dict[str, Mapping[str, Any]]:
-    """The committed boards by uid, in their order."""
-    return {board.uid: json.loads((FOLDER / f"{board.uid}.json").read_text(encoding="utf-8")) for board in BOARDS}
 
 
 @contextmanager
@@ -85,10 +78,11 @@ def serve(ask: Ask, zone: str, host: str, port: int) -> None:
 
     from aiohttp import web
 
+    from dashboards.generate import committed_boards
     from dashboards.preview.server import application
 
     async def stay() -> None:
-        runner = web.AppRunner(application(boards(), ask, zone), access_log=None)
+        runner = web.AppRunner(application(committed_boards(), ask, zone), access_log=None)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()

@@ -1,0 +1,1 @@
+"""``gospulse preview``: the boards in a browser, and pictures of them."""
