@@ -18,7 +18,7 @@ from streams.zones import DAY_MS, day_at, offset_in_hour, zone_of_place
 def people_rows(cells: Numbers, at: Times, authors: Numbers, places: TextColumn, pages: TextColumn) -> pl.DataFrame:
     """Rows for active records: their cells, times (milliseconds UTC) and authors (upper 64 bits of the keyed hash).
 
-    The union of sketches is idempotent: each flush gives its own authors only, whoever was there before.
+    The union of sketches is idempotent, so each flush gives its own authors only.
     """
     # A day has the place of an hour in the number, so that the same packing serves.
     days = local_days(hour_of(cells), place_of(cells), at, list(places.texts))

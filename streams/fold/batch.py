@@ -1,4 +1,4 @@
-"""A batch: a stretch of one partition with its raw records, and the part of it that a fold has not taken yet."""
+"""A batch: consecutive raw records of one partition."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 
 
 class GapError(Exception):
-    """A batch begins beyond the offset that is expected next: records between may be lost."""
+    """A batch begins beyond the expected offset: the records between may be lost."""
 
 
 class ColdWindowError(Exception):
-    """A fold was asked to fold before it had read the identities of the window before its start."""
+    """``fold`` was called before ``warm`` had read the window."""
 
 
 class Batch(Struct, gc=False):

@@ -1,4 +1,4 @@
-"""The brake: notices that a partition rejects so much that the deployment, not the data, must be wrong."""
+"""The brake: finds a partition with so many rejections that the deployment must be wrong, not the data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from schemas.contract.rejected import MENDED
 from streams.fold.rejected_rows import RejectedRecord
 
-#: How many of the latest records are looked at, and how many of them rejected pull the brake.
+#: How many of the latest records count, and how many rejections among them pull the brake.
 LATEST: Final = 1_000
 LIMIT: Final = 500
 
@@ -17,9 +17,9 @@ LIMIT: Final = 500
 class Brake:
     """Counts the rejected among the latest 1,000 offsets of a partition.
 
-    Records read ahead count like the others, so that a worker that begins anew stands where the one before it stood.
-    Pulled means: at least 1,000 records were seen and at least 500 of the latest 1,000 were rejected. A
-    record that was mended and sent again is settled and does not count as rejected.
+    The brake is pulled after at least 1,000 records, of which at least 500 of the latest 1,000 were rejected. Records
+    that are read ahead count, too, so a new worker comes to the same result as the one before. A record that was
+    mended and sent again does not count as rejected.
     """
 
     def __init__(self) -> None:
@@ -37,5 +37,5 @@ class Brake:
 
     @property
     def pulled(self) -> bool:
-        """Whether the partition should pause."""
+        """Whether the partition should stop."""
         return self._seen >= LATEST and len(self._rejected) >= LIMIT

@@ -1,4 +1,4 @@
-"""One chunk of events on its way to rows: its counted records as columns, and what changed since the last flush."""
+"""The fold of one chunk of events: its counted records as columns, and the changes since the last flush."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge: which records of a batch count in a generation, which are rejected and which are as if absent."""
+"""The judge: accepts or rejects each record of a batch, or treats it as absent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class EventColumns(RecordColumns):
 
 
 class Judged(Struct):
-    """The accepted events of a batch, column by column, and what became of the others."""
+    """The accepted events of a batch as columns, the rejected records, and the number of excluded ones."""
 
     columns: EventColumns
     #: Those of the fact kinds, with the places that the generation's stamps give them.
@@ -57,9 +57,9 @@ class Judged(Struct):
 class EventJudge:
     """Judges the events of one partition for one generation, each record alone.
 
-    The order of the questions: is it of the contract, did it happen no more than ten minutes after it was appended,
-    was it not mended and sent again: else it is rejected, for the first of these reasons. Is its load excluded, then
-    it is as if absent. What is left is accepted.
+    A record is rejected for the first of these reasons: it breaks the contract, its time is more than ten minutes
+    after its append time, or it was mended and sent again. A record of an excluded load is treated as absent. All
+    other records are accepted.
     """
 
     def __init__(self, log: int, partition: int, definition: Definition) -> None:
@@ -77,7 +77,7 @@ class EventJudge:
         return self._validator.unknown_fields
 
     def begin_chunk(self) -> None:
-        """To be called before a chunk's first record: numbers of texts hold for a chunk, below ``MOST_TEXTS``."""
+        """Call it before the first record of a chunk: numbers of texts, below ``MOST_TEXTS``, hold for one chunk."""
         if self._validator.forget(self._most_texts):
             self._name_columns()
 

@@ -1,4 +1,4 @@
-"""What the folds of all topics share: where they stand in their partition, and when they may go on."""
+"""What the folds of all topics have in common: their offsets, and the order of their calls."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from streams.grid import window_start
 class PartitionFold(ABC):
     """Folds one partition of one log from ``start`` on: records in, rows out; a pure function of the log.
 
-    The order of calls: ``warm`` with the records from ``window_from`` to ``start`` (nothing where both are equal),
-    then ``fold`` and ``flush`` as often and at whatever moment one likes; the rows of all flushes together,
-    merged as their tables merge, do not depend on it. A fold whose rows were not all acknowledged is thrown away;
-    a new one begins at the start of the chunk that holds the committed offset. Not safe for two threads at once.
+    First call ``warm`` with the records from ``window_from`` to ``start``, if there are any. Then call ``fold`` and
+    ``flush`` in any order: the merged rows of all flushes do not depend on it. If rows are not acknowledged, the fold
+    is discarded, and a new one starts at the chunk of the committed offset. Not thread-safe.
     """
 
     def __init__(self, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0) -> None:
@@ -53,7 +52,7 @@ class PartitionFold(ABC):
 
     @property
     def rejects_most(self) -> bool:
-        """Whether the partition should pause: at least half of the last 1,000 records were rejected."""
+        """Whether the partition should stop: at least half of the last 1,000 records were rejected."""
         return self._brake.pulled
 
     def warm(self, batch: Batch) -> None:
@@ -67,7 +66,7 @@ class PartitionFold(ABC):
             self._warm_offset = part.next_offset
 
     def fold(self, batch: Batch) -> None:
-        """Take a batch; what lies below ``next_offset`` was folded already and is skipped.
+        """Take a batch; records below ``next_offset`` were folded already and are skipped.
 
         Raises :class:`streams.fold.batch.GapError` where the batch begins beyond ``next_offset``, and
         :class:`streams.fold.batch.ColdWindowError` where ``warm`` has not reached the start. No record raises.

@@ -18,8 +18,8 @@ class RejectionFold(PartitionFold):
     """Folds a partition of the topic ``rejected``; it needs no window, so there is nothing to read ahead.
 
     A report of ingest is a row of stage ``ingest``; a record that is no such report is itself rejected, stage
-    ``fold``. Only the latter count for the brake: reports are the normal content of this topic. A report whose
-    original was mended stays what it is: the row says what happened.
+    ``fold``. Only the latter count for the brake: reports are the normal content of this topic. A report stays a row
+    also if its original was mended later.
     """
 
     def __init__(self, log: int, partition: int, start: int, definition: Definition, *, floor: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Rows: what a fold hands to the sink, one frame a table with the flat columns of that table."""
+"""Rows: the output of a fold, one frame for each table with the flat columns of that table."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ TABLES: Final[dict[str, pl.Schema]] = {
 
 
 class Span(Struct, frozen=True, kw_only=True):
-    """Which records of a partition some rows stand for, and what became of them."""
+    """The records of a partition that some rows count, and how many of them were accepted, rejected or excluded."""
 
     log: int
     part: int
@@ -113,10 +113,10 @@ class Span(Struct, frozen=True, kw_only=True):
 
 
 class Rows(Struct, frozen=True):
-    """Rows of one flush: a frame a table (only tables that have rows), and the spans that they stand for.
+    """Rows of one flush: one frame for each table that has rows, and the spans that they count.
 
-    A row is written as often as it likes: every table is a join, so a repeated, late or stale row changes nothing.
-    ``touched`` has to be written after all the others are acknowledged.
+    A row may be written several times: every table is a join, so a repeated, late or stale row changes nothing.
+    ``touched`` must be written after all others are acknowledged.
     """
 
     tables: dict[str, pl.DataFrame]

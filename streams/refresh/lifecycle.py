@@ -1,4 +1,4 @@
-"""What became of appeals: the facts of conversations, replayed in the order in which they happened.
+"""The lives of appeals: the facts of conversations, replayed in the order in which they happened.
 
 A pure function. The rules stand in ``docs/contract.md``. The cost is linear in the number of facts, but for the sort.
 """

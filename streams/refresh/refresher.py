@@ -1,8 +1,8 @@
 """The refresher: recomputes roll-ups for touched hours and days, and brings the lives of appeals up to date.
 
-Each step reads the marks first, then the cells: what is written is at least as new as the version that it carries. A
-period's head is recorded after its rows, so that a step which was interrupted is done again, and a stale refresher's
-rows, which stand below the head, are not read.
+Each step reads the marks first, then the cells. So its rows are at least as new as their version. The head of a period
+is recorded after its rows, so an interrupted step is repeated. Rows of a stale refresher are below the head, and nobody
+reads them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ StepSize = Callable[[Client, int, Collection[Collection[int]], int, int], int]
 
 
 class Pending(Struct, frozen=True):
-    """What is still to be recomputed."""
+    """The hours and days that are still to be recomputed."""
 
     hours: int
     place_days: int
@@ -49,7 +49,7 @@ class Pending(Struct, frozen=True):
 
     @property
     def nothing(self) -> bool:
-        """Whether every roll-up shows what the marks say."""
+        """Whether every roll-up is up to date with the marks."""
         return not (self.hours or self.place_days or self.page_days)
 
 
@@ -98,7 +98,7 @@ class Refresher:
         return len(stale)
 
     def pending(self) -> Pending:
-        """What is left to do, by the marks as they are now."""
+        """The hours and days to recompute, by the marks as they are now."""
         if self._clock() >= self._scan_at:
             self._scan()
         ((hours,),) = self._rows(f"SELECT count() FROM ({self._stale('m.hour')})")

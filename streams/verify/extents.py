@@ -1,4 +1,4 @@
-"""Extents: which stretch of each partition was recounted, and where a stored position stands towards it."""
+"""Extents: the recounted offsets of each partition, and whether a stored position is before, in or after them."""
 
 from __future__ import annotations
 

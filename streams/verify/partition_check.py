@@ -1,4 +1,4 @@
-"""Checks one partition: reads its log once, compares chunk by chunk on the way, spills what must wait for the end."""
+"""Checks one partition: reads its log once, compares each chunk, and spills data that need the whole log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.verify.stored.retention import Limits
 from streams.verify.stored.sorted_cells import SortedCells, cells_from, sorted_cells
 from streams.verify.stored.tables import StoredRows
 
-#: Counts and rejections that are held before they are compared: each comparison of rejections is a question.
+#: Counts and rejections that are held before they are compared: each comparison of rejections is one query.
 PENDING_CELLS: Final = 300_000
 
 

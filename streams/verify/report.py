@@ -1,4 +1,4 @@
-"""The report of a verification: what was compared, what differs, and what a reader should know beside it."""
+"""The report of a verification: rows that were compared, differences, and notes for the reader."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Reconciliation(Struct, frozen=True):
 
 
 class Report(Struct, kw_only=True):
-    """What ``gospulse verify`` says."""
+    """The report of ``gospulse verify``."""
 
     generation: int
     records: int
@@ -64,7 +64,7 @@ class Report(Struct, kw_only=True):
     quiet: bool
     #: Logs of topics that were deleted: their rows cannot be recounted.
     deleted_logs: list[int]
-    #: By table that has a limit of age: rows before this moment (UTC) may be gone and are not missed.
+    #: By table that has a limit of age: rows before this time (UTC) may be absent.
     kept_from: dict[str, str] = field(default_factory=dict)
     #: Roll-ups that the refresher had not brought up to date; None where none was compared because rows changed.
     rollups_behind: list[str] | None = None

@@ -1,4 +1,4 @@
-"""One verification: the order of its readings, the partitions side by side, the comparisons that need the whole log."""
+"""One verification: the order in which it reads, the parallel partitions, and the comparisons of the whole log."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _check_commits(
     acknowledged: Mapping[Partition, int],
     committed: Mapping[TopicPartition, int],
 ) -> None:
-    """Progress is written before an offset is committed: a commit beyond it means rows that nobody acknowledged."""
+    """Compare commits with progress: a commit beyond progress means rows that were not acknowledged."""
     for (topic, part), offset in sorted(committed.items()):
         written = acknowledged.get(Partition(logs[topic], part), 0) if topic in logs else offset
         findings.count(findings.compared, "commits")

@@ -62,7 +62,7 @@ def late_days(stored: StoredRows, rollup: str, since: str) -> list[LateDay]:
 
 
 def report_forgotten(findings: Findings, rollup: str, late: list[LateDay]) -> None:
-    """A late day is a difference where the refresher has been idle for too long to be still at work on it."""
+    """Report a late day as a difference if the refresher has been idle for so long that it has forgotten the day."""
     for day in late:
         if day.idle_s >= FORGOTTEN_AFTER_S[rollup]:
             findings.differ(

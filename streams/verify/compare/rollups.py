@@ -41,7 +41,7 @@ class _Since(Struct, frozen=True):
 def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patience_s: float) -> list[str]:
     """Compare every roll-up; returns the names of those that the refresher has not brought up to date in time.
 
-    Hours and days of which retention may have let cells, facts or marks go are passed over.
+    Hours and days are skipped if retention may have deleted their cells, facts or marks.
     """
     since = _Since.of(kept)
     zones = _zones(findings, stored)

@@ -1,4 +1,4 @@
-"""The ledger of a recount: what must be remembered of the whole log, spilled to disk as it is met."""
+"""The ledger of a recount: data that need the whole log, spilled to disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recount of the topic of rejections: what ingest rejected becomes a row, and so does what is no rejection."""
+"""The recount of the topic ``rejected``: each report of ingest is a row, and each record that is no report, too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RejectionRecount:
         self._rules = rules
         self._ledger = ledger
         self._judge = RejectionValidator()
-        #: Reports of rejections are no news of a feed, and touch no hour.
+        #: Reports of rejections say nothing of a feed, and touch no hour.
         self.marks = Marks()
 
     def take(self, records: Iterable[Record]) -> None:

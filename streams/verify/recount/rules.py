@@ -1,4 +1,4 @@
-"""What a generation's definition says about counting, read from its JSON without the fold's own code."""
+"""The rules of counting in a generation's definition, read from its JSON without the code of the fold."""
 
 from __future__ import annotations
 

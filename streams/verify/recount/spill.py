@@ -1,4 +1,4 @@
-"""Spill files: what a recount must remember of the whole log lies on disk in 256 buckets, not in memory."""
+"""Spill files: data of a recount that need the whole log, on disk in 256 buckets."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from streams.verify.stored.tables import StoredRows
 
-#: Rows within so much of their limit are not missed either: a Date expires at midnight of the server's own zone, and
+#: Rows this close to their limit may be absent, too: a Date expires at midnight of the server's own zone, and
 #: rows go while the verification runs.
 MARGIN: Final = timedelta(days=1)
 #: The limit of a table whose TTL is not "a time + an interval": any of its rows may be gone.
