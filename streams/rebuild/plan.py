@@ -67,7 +67,7 @@ def begin(
     """The definition with its cut: where the generation begins in partitions whose log does not begin at 0.
 
     ``folded`` is what the generation before has acknowledged. A cut is a boundary of both grids, at least a window of
-    new chunks behind the log's start, and everything below it is sealed: acknowledged, and outside every later change.
+    new chunks behind the log's start, and everything below it is acknowledged and never changes again.
     Raises :class:`RebuildRefusedError`.
     """
     cuts: list[Position] = []
@@ -76,16 +76,16 @@ def begin(
             continue
         if not wishes.from_cut:
             raise RebuildRefusedError(
-                f"The log of {topic} partition {part} begins at offset {held.begin}: what lies before cannot be folded "
-                "again. With --from-cut its counters are carried over from the generation before."
+                f"The log of {topic} partition {part} begins at offset {held.begin}: records before it cannot be "
+                "folded again. With --from-cut their counters are carried over from the generation before."
             )
         log = logs[topic]
         cut = _cut(definition, before, topic, held)
         sealed = folded.get(Partition(log, part), before.cut_of(log, part))
         if cut > sealed:
             raise RebuildRefusedError(
-                f"The log of {topic} partition {part} begins at offset {held.begin}, so that the first possible cut is "
-                f"{cut}, but only {sealed} is acknowledged: rebuild when its workers have come that far."
+                f"The log of {topic} partition {part} begins at offset {held.begin}, so the first possible cut is "
+                f"{cut}. Only offsets before {sealed} are acknowledged: rebuild when its workers are that far."
             )
         cuts.append(Position(log, part, cut))
     if cuts and definition.chunk != before.chunk:

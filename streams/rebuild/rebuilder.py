@@ -54,7 +54,7 @@ class Rebuilder:
         self._today = today
 
     def begin(self, wishes: Wishes) -> Pair:
-        """Plan the next generation, create it, carry over what lies below its cuts, set its group's offsets.
+        """Plan the next generation, create it, carry over the rows below its cuts, set its group's offsets.
 
         Raises ``RebuildRefusedError`` and ``DefinitionError``; nothing is left behind then.
         """
@@ -165,7 +165,7 @@ class Rebuilder:
             if missing:
                 offsets.commit(group, missing)
         cuts = ", ".join(f"{partition} at {cut:,}" for partition, cut in sorted(starts.items()))
-        self._say(f"carried over what lies below the cut ({cuts or 'deleted topics only'})")
+        self._say(f"carried over the rows below the cut ({cuts or 'deleted topics only'})")
 
 
 def _carried(pair: Pair) -> carry.Carried:

@@ -54,7 +54,7 @@ class PartitionTask(Struct, frozen=True, kw_only=True):
 
     @property
     def judged_from(self) -> int:
-        """First offset whose rows this generation must hold: what lies before is gone, skipped or carried over."""
+        """First offset whose rows this generation must hold: records before it are gone, skipped or carried over."""
         return max(self.begin, self.skipped_to, self.rules.cut_of(self.log, self.part))
 
     @property

@@ -13,7 +13,7 @@ class PartitionReport(Struct, frozen=True):
     topic: str
     log: int
     part: int
-    #: First offset whose rows were judged; above 0 the log no longer holds what lies before, or it was carried over.
+    #: First offset whose rows were judged. Above 0 the records before it are gone from the log, or were carried over.
     judged_from: int
     #: Every row up to here had to be written.
     acknowledged: int

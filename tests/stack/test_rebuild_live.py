@@ -91,7 +91,7 @@ def test_another_definition_and_then_a_cut(stack: Machine, tmp_path: Path) -> No
     assert "deleted" in stack.run("trim", "--yes")
     assert "--from-cut" in stack.run("rebuild", *again, expect=1)
     said = stack.run("rebuild", *again, "--from-cut")
-    assert "carried over what lies below the cut" in said
+    assert "carried over the rows below the cut" in said
     assert stack.query(_COUNTS) == [(appeals, 0)]
     assert stack.query(moved.format("appeals")) == [(ELSEWHERE, of_page)]
     report = _verified(stack, before + 2)

@@ -72,17 +72,17 @@ def _lines(report: Report) -> list[str]:
             f"{two.explained:,} repeats beyond the window."
         )
     elif not report.quiet:
-        lines.append("Reconciliation of appeals: not made, records were still on their way.")
+        lines.append("Appeals were not reconciled: not all records were acknowledged yet.")
     lines.append(f"Appeals with copies in several hours: {report.appeals_in_several_hours:,}.")
     lines += [
-        f"The log of {p.topic} partition {p.part} is judged from offset {p.judged_from:,}: what lies before was "
-        "trimmed, skipped by decision or carried over; its rows are held, not recounted."
+        f"The log of {p.topic} partition {p.part} is judged from offset {p.judged_from:,}: records before it were "
+        "trimmed, skipped by decision or carried over. Their rows are not recounted."
         for p in report.partitions
         if p.judged_from
     ]
     if report.deleted_logs:
         numbers = ", ".join(map(str, report.deleted_logs))
-        lines.append(f"Rows of deleted topics (log {numbers}) are held, not recounted.")
+        lines.append(f"Rows of deleted topics (log {numbers}) are not recounted.")
     if report.kept_from:
         limits = ", ".join(f"{table} before {moment}" for table, moment in report.kept_from.items())
         missing = sum(report.findings.expired.values())
@@ -93,7 +93,7 @@ def _lines(report: Report) -> list[str]:
     if behind:
         lines.append(f"{behind:,} records were not yet acknowledged when the run began: rows of them are in bounds.")
     if report.rollups_behind is None:
-        lines.append("Roll-ups were not compared: records were on their way.")
+        lines.append("Roll-ups were not compared: not all records were acknowledged yet.")
     elif report.rollups_behind:
         names = ", ".join(report.rollups_behind)
         lines.append(f"Not compared, since the refresher of the workers has not caught up: {names}.")
