@@ -49,4 +49,4 @@ FROM
     WHERE target BETWEEN toStartOfHour(now('UTC')) - toIntervalDay(8) AND toStartOfHour(now('UTC'))
     GROUP BY target, area
 ) AS t
-COMMENT 'What is usual at an hour of the week: the hours of the last eight days and the one that runs, by region and for the country (region NULL), beside the median and the quartiles of the same hour of the week in up to eight weeks before. An hour without an appeal counts as 0. Generation {generation}.';
+COMMENT 'Usual numbers of appeals by hour of the week. One row for each hour of the last eight days and the present one, by region and for the country (region NULL). It holds the median and the quartiles of the same hour in up to eight weeks before. An hour without an appeal counts as 0. Generation {generation}.';
