@@ -14,10 +14,6 @@ _MOMENT: Final = pl.Datetime("ms", "UTC")
 _POSITION: Final = {"log": pl.UInt16(), "part": pl.UInt16(), "off": pl.UInt64()}
 _TIMES: Final = {"at": _MOMENT, "appended": _MOMENT}
 
-_HOURS: Final = pl.List(pl.UInt32())
-#: What facts keep of all copies: their hours (seconds since 1970, UTC) and the identities that they name.
-_UNIONS: Final = {"hours": _HOURS, "names": pl.List(pl.String())}
-
 
 def _texts(*names: str) -> dict[str, pl.DataType]:
     return {name: pl.String() for name in names}
@@ -26,29 +22,28 @@ def _texts(*names: str) -> dict[str, pl.DataType]:
 #: Columns of each table in the order of its DDL; the members of an aggregated tuple stand flat, in their order.
 TABLES: Final[dict[str, pl.Schema]] = {
     "appeals": pl.Schema(
-        {"appeal": pl.String(), **_UNIONS, **_POSITION, **_TIMES, "id": pl.String(), "page": pl.String()}
+        {"appeal": pl.String(), **_POSITION, **_TIMES, "id": pl.String(), "page": pl.String()}
         | _texts("place", "channel", "entrance", "topic", "source", "load", "thread", "message", "object", "author")
         | _texts("responder", "nature")
         | {"rating": pl.UInt8(), "urgent": pl.Boolean()}
     ),
     "answers": pl.Schema(
-        {"id": pl.String(), **_UNIONS, **_POSITION, **_TIMES}
+        {"id": pl.String(), **_POSITION, **_TIMES}
         | _texts("kind", "appeal", "thread", "reply_to", "page", "place", "channel", "entrance", "source", "load")
         | _texts("responder")
     ),
     "appeal_changes": pl.Schema(
-        {"id": pl.String(), **_UNIONS, **_POSITION, **_TIMES}
+        {"id": pl.String(), **_POSITION, **_TIMES}
         | _texts("kind", "appeal", "message", "page", "place", "topic", "source", "load", "responder", "nature")
         | {"rating": pl.UInt8()}
     ),
-    "messages": pl.Schema({"message": pl.String(), **_UNIONS, **_POSITION, **_TIMES, "appeal": pl.String()}),
+    "messages": pl.Schema({"message": pl.String(), **_POSITION, **_TIMES, "appeal": pl.String()}),
     "posts": pl.Schema(
-        {"object": pl.String(), "hours": _HOURS, **_POSITION, **_TIMES}
+        {"object": pl.String(), **_POSITION, **_TIMES}
         | _texts("id", "page", "place", "channel", "format", "source", "load")
     ),
     "post_removals": pl.Schema(
-        {"object": pl.String(), "hours": _HOURS, **_POSITION, **_TIMES}
-        | _texts("id", "page", "place", "source", "load")
+        {"object": pl.String(), **_POSITION, **_TIMES} | _texts("id", "page", "place", "source", "load")
     ),
     "fact_hours": pl.Schema(
         {"hour": _MOMENT, "fact": pl.String(), "key": pl.String(), **_POSITION}

@@ -25,12 +25,11 @@ FACTS: Final = {
     "post_removals": "object",
 }
 #: Tables that are carried over by the position of ``first``: their key, and how the other columns merge.
-_NAMED: Final = {"names": "groupUniqArrayArray(names)"}
-_HOURS: Final = {"hours": "groupUniqArrayArray(hours)"}
+_UNIONS: Final = {"hours": "groupUniqArrayArray(hours)", "names": "groupUniqArrayArray(names)"}
 _CARRIED: Final[dict[str, tuple[str, dict[str, str]]]] = {
-    **{table: (FACTS[table], _HOURS | _NAMED) for table in ("appeals", "answers", "appeal_changes")},
-    **{table: (FACTS[table], _HOURS) for table in ("posts", "post_removals")},
-    "messages": ("message", _HOURS | _NAMED),
+    **{table: (FACTS[table], _UNIONS) for table in ("appeals", "answers", "appeal_changes")},
+    **{table: (FACTS[table], {}) for table in ("posts", "post_removals")},
+    "messages": ("message", _UNIONS),
     "fact_hours": ("hour, fact, key", {"standing": "min(standing)"}),
 }
 READING_KEY: Final = "metric, object, period_from, period_to, source"

@@ -19,14 +19,15 @@ from streams.fold.rows import TABLES
 #: One insert may touch at most 100 partitions of a table by default (error 252); stay below with room to spare.
 MAX_PARTITIONS: Final = 90
 
-#: Table -> (its tuple column, the flat columns that stand before the tuple).
+#: Table -> (its tuple column, the flat columns that stand before the tuple). Facts have two columns more, the hours and
+#: the names of their copies: ClickHouse derives those of a copy from the tuple.
 _TUPLES: Final = {
-    "appeals": ("first", ("appeal", "hours", "names")),
-    "answers": ("first", ("id", "hours", "names")),
-    "appeal_changes": ("first", ("id", "hours", "names")),
-    "messages": ("first", ("message", "hours", "names")),
-    "posts": ("first", ("object", "hours")),
-    "post_removals": ("first", ("object", "hours")),
+    "appeals": ("first", ("appeal",)),
+    "answers": ("first", ("id",)),
+    "appeal_changes": ("first", ("id",)),
+    "messages": ("first", ("message",)),
+    "posts": ("first", ("object",)),
+    "post_removals": ("first", ("object",)),
     "fact_hours": ("first", ("hour", "fact", "key")),
     "readings": ("latest", ("metric", "object", "period_from", "period_to", "source")),
     "sources": ("latest", ("source", "log", "part", "happened")),

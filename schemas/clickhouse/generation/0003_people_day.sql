@@ -31,15 +31,22 @@ COMMENT 'Distinct active accounts by place, region and country, by network, loca
 CREATE MATERIALIZED VIEW IF NOT EXISTS gospulse_data.people_unions_from_people_day_g{generation} {on_cluster}
 TO gospulse_data.people_unions_g{generation}
 AS
-SELECT
-    tupleElement(kind, 1) AS period,
-    tupleElement(kind, 2) AS level,
-    multiIf(level = 'place', toString(p.place), level = 'region', ifNull({region_of_place}, ''), '') AS area,
-    splitByChar(':', page)[1] AS network,
-    if(period = 'day', day, toStartOfMonth(day)) AS begin,
-    uniqCombined64MergeState(p.people) AS people
-FROM gospulse_data.people_day_g{generation} AS p
-ARRAY JOIN [('day', 'place'), ('day', 'region'), ('day', 'country'), ('month', 'place'), ('month', 'region'), ('month', 'country')] AS kind
-WHERE page != ''
-GROUP BY period, level, area, network, begin
+SELECT tupleElement(span, 1) AS period, level, area, network, tupleElement(span, 2) AS begin, of_area AS people
+FROM
+(
+    SELECT day, level, multiIf(level = 'place', place, level = 'region', region, '') AS area, network,
+        uniqCombined64MergeState(of_place) AS of_area
+    FROM
+    (
+        -- Pages of a place first: the larger unions are then made of few sketches.
+        SELECT day, toString(p.place) AS place, ifNull({region_of_place}, '') AS region,
+            splitByChar(':', page)[1] AS network, uniqCombined64MergeState(p.people) AS of_place
+        FROM gospulse_data.people_day_g{generation} AS p
+        WHERE page != ''
+        GROUP BY day, p.place, network
+    )
+    ARRAY JOIN ['place', 'region', 'country'] AS level
+    GROUP BY day, level, area, network
+)
+ARRAY JOIN [('day', day), ('month', toStartOfMonth(day))] AS span
 COMMENT 'Fills people_unions';

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from streams.positions import Position
 from streams.verify.extents import Extents
 from streams.verify.findings import Findings
+from streams.verify.recount.facts import WITHOUT_HOURS
 from streams.verify.recount.ledger import FactCopy
 from streams.verify.recount.spill import SpillReader
 from streams.verify.stored.facts import NOT_RECORDED, StoredFact, StoredHour, fact_hours, facts
@@ -89,7 +90,8 @@ def compare_facts(
     for buckets in spilled.ranges(table, RANGE_BYTES):
         recounted = _collected(spilled, table, buckets)
         _tell(tally, recounted)
-        _compare_hours(compared, recounted, fact_hours(stored, table, buckets))
+        if table not in WITHOUT_HOURS:
+            _compare_hours(compared, recounted, fact_hours(stored, table, buckets))
         _compare(compared, recounted, facts(stored, table, buckets))
     return tally
 
@@ -145,7 +147,7 @@ def _compare(compared: _Compared, recounted: dict[str, _Copies], stored: Iterato
 
 def _compare_unions(compared: _Compared, row: StoredFact, copies: _Copies) -> None:
     """Hours and names: at least those of acknowledged copies, at most those of all."""
-    if any(each.earliest.at < compared.kept_from for each in copies.hours.values()):
+    if compared.table in WITHOUT_HOURS or any(each.earliest.at < compared.kept_from for each in copies.hours.values()):
         return
     # Positions that the log no longer holds may have told of more.
     known = compared.extents.standing(*row.position) == "read"

@@ -12,6 +12,8 @@ from schemas.contract.events import FACT_KINDS, Event
 HOUR_S: Final = 3600
 #: Tables whose key is any text; the others have identities of 32 hexadecimal digits.
 TEXT_KEYS: Final = frozenset({"posts", "post_removals"})
+#: Tables whose facts are not looked for by time: they keep no hours, and ``fact_hours`` does not list them.
+WITHOUT_HOURS: Final = TEXT_KEYS
 KINDS_OF_FACTS: Final = frozenset(FACT_KINDS)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from streams.positions import Position
-from streams.verify.recount.facts import TEXT_KEYS
+from streams.verify.recount.facts import TEXT_KEYS, WITHOUT_HOURS
 from streams.verify.stored.tables import StoredRows
 
 #: Column that identifies the facts of each table.
@@ -37,7 +37,10 @@ _PLAIN_TUPLES: Final = {"output_format_json_named_tuples_as_objects": 0}
 
 
 class StoredFact(Struct, frozen=True, array_like=True, gc=False):
-    """A fact as ClickHouse holds it: the standing copy (times in ms UTC), and hours (seconds UTC) and names of all."""
+    """A fact as ClickHouse holds it: the standing copy (times in ms UTC), and hours (seconds UTC) and names of all.
+
+    Of posts ClickHouse keeps neither hours nor names.
+    """
 
     key: str
     position: Position
@@ -62,11 +65,13 @@ def facts(stored: StoredRows, table: str, buckets: range) -> Iterator[StoredFact
     """Facts of a table whose identity falls into ``buckets`` (see ``recount.spill``)."""
     key = FACT_KEY[table]
     said = ", ".join(f"f.{name}" for name in FACT_MEMBERS[table].split())
-    names = "[]" if table in TEXT_KEYS else "arraySort(groupUniqArrayArray(names))"
+    hours, names = (
+        "[]" if table in WITHOUT_HOURS else f"arraySort(groupUniqArrayArray({union}))" for union in ("hours", "names")
+    )
     sql = (
         f"SELECT {key}, tuple(f.log, f.part, f.off), toUnixTimestamp64Milli(f.at), toUnixTimestamp64Milli(f.appended),"
         f" tuple({said}), all_hours, all_names FROM (SELECT {key}, min(first) AS f,"
-        f" arraySort(groupUniqArrayArray(hours)) AS all_hours, {names} AS all_names FROM {stored.table(table)}"
+        f" {hours} AS all_hours, {names} AS all_names FROM {stored.table(table)}"
         f" WHERE {_within(table, key, buckets)} GROUP BY {key})"
     )
     return map(msgspec.json.Decoder(StoredFact).decode, stored.rows(sql, _PLAIN_TUPLES))

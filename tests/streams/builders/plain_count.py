@@ -93,7 +93,8 @@ class PlainCount:
             table, key = "appeal_changes", event.id
         assert key is not None
         self.facts[table].setdefault(key, (offset, place))
-        self.hours[table, key].add(event.at // 3_600_000 * 3600)
+        if not event.kind.startswith("post_"):
+            self.hours[table, key].add(event.at // 3_600_000 * 3600)
 
 
 def local_day(zone: str, at_ms: int) -> date:

@@ -20,8 +20,13 @@ _EARLIEST = {
     "post_removals": ("object",),
     "fact_hours": ("hour", "fact", "key"),
 }
-#: What facts keep of all copies.
-_UNIONS = ("hours", "names")
+#: The names that facts keep of all copies; those that are listed here keep the hours of all copies, too.
+_NAMES = {
+    "appeals": ("thread",),
+    "answers": ("appeal", "reply_to", "thread"),
+    "appeal_changes": ("appeal", "message"),
+    "messages": ("appeal",),
+}
 _CELL = ("hour", "page", "place", "log", "part", "chunk")
 
 
@@ -50,10 +55,10 @@ class Tables:
 
     def _insert_row(self, name: str, row: Row) -> None:
         if name in _EARLIEST:
-            unions = {union: row.pop(union) for union in _UNIONS if union in row}
             key, said = _split(row, _EARLIEST[name])
-            for union, values in unions.items():
-                self.unions[(name, union, *key)] |= set(values)
+            if name in _NAMES:
+                self.unions[(name, "hours", *key)].add(int(row["at"].timestamp()) // 3600 * 3600)
+                self.unions[(name, "names", *key)] |= {row[member] for member in _NAMES[name]} - {None}
             self.facts[name][key] = min(self.facts[name].get(key, said), said, key=lambda copy: copy[:3])
         elif name == "page_hour":
             cell = self.cells[_split(row, _CELL)[0]]

@@ -131,6 +131,7 @@ def test_a_post_is_a_fact_and_counted() -> None:
     rows = folded([event(1, "post_published", format="photo", **post), event(2, "post_removed", **post)])
     assert [(row["object"], row["format"]) for row in rows_of(rows, "posts")] == [("vk:1_7", "photo")]
     assert [row["object"] for row in rows_of(rows, "post_removals")] == ["vk:1_7"]
+    assert "fact_hours" not in rows.tables
     (cell,) = rows_of(rows, "page_hour")
     assert (cell["post_published"], cell["post_removed"]) == (1, 1)
 
@@ -156,8 +157,6 @@ def test_a_fact_carries_what_its_record_said() -> None:
     happened, appended = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (T0 + 5, APPENDED))
     assert row == said | {
         "appeal": hex32(("appeal", 1)),
-        "hours": [T0 // 1000],
-        "names": [hex32("thread")],
         "log": 1,
         "part": 0,
         "off": 0,
