@@ -8,7 +8,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from schemas.clickhouse.flat_appeals import FLAT, flat
-from streams.refresh.rollups import DATA
+from streams.refresh.rollups import DATA, identities
 
 _SETTINGS: Final[dict[str, Any]] = {
     "insert_deduplicate": 0,
@@ -28,7 +28,7 @@ def write_appeal_rows(client: Client, generation: int, appeals: Collection[str],
     if not appeals:
         return
     table = f"{DATA}.appeal_rows_g{generation}"
-    listed = "(" + ", ".join(f"'{appeal}'" for appeal in sorted(appeals)) + ")"
+    listed = identities(sorted(appeals))
     columns = ", ".join(FLAT)
     client.command(
         f"INSERT INTO {table} (version, gone, {columns}) SELECT {version}, 0, {columns} "

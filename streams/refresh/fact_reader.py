@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from streams.refresh.rollups import DATA, Earliest
+from streams.refresh.rollups import DATA, Earliest, identities
 
 #: Identities in one question: two megabytes of SQL, read within milliseconds.
 KEYS_A_QUESTION: Final = 50_000
@@ -37,14 +37,14 @@ class FactReader:
         Columns are members of the standing copy (``at`` in ms UTC), or ``names`` and ``hours`` of all copies.
         """
         for portion in _portions(keys):
-            yield from self._facts(table, f"{KEYS[table]} IN ({_listed(portion)})", columns)
+            yield from self._facts(table, f"{KEYS[table]} IN {identities(portion)}", columns)
 
     def by_name(self, table: str, names: Collection[str], *columns: str) -> Iterator[Row]:
         """Facts of which any copy names one of these identities; a fact may come more than once."""
         for portion in _portions(names):
-            named = f"arrayExists(name -> name IN ({_listed(portion)}), names)"
+            named = f"arrayExists(name -> name IN {identities(portion)}, names)"
             if len(portion) <= _INDEXED_NAMES:
-                named += f" AND indexHint(hasAny(names, [{_listed(portion)}]))"
+                named += f" AND indexHint(hasAny(names, {list(portion)}))"
             key = KEYS[table]
             yield from self._facts(table, f"{key} IN (SELECT {key} FROM {self.table(table)} WHERE {named})", columns)
 
@@ -52,7 +52,7 @@ class FactReader:
         """Rows of any table that is ordered by ``key``, one for each of ``keys``: the key, then aggregates in SQL."""
         for portion in _portions(keys):
             yield from self.rows(
-                f"SELECT {key}, {columns} FROM {self.table(table)} WHERE {key} IN ({_listed(portion)}) GROUP BY {key}"
+                f"SELECT {key}, {columns} FROM {self.table(table)} WHERE {key} IN {identities(portion)} GROUP BY {key}"
             )
 
     def rows(self, question: str) -> Sequence[Row]:
@@ -85,8 +85,3 @@ def _portions(identities: Collection[str]) -> Iterator[Sequence[str]]:
     ordered = sorted(identities)
     for start in range(0, len(ordered), KEYS_A_QUESTION):
         yield ordered[start : start + KEYS_A_QUESTION]
-
-
-def _listed(identities: Sequence[str]) -> str:
-    """A list in SQL. Identities are hexadecimal digits by the contract."""
-    return ", ".join(f"'{identity}'" for identity in identities)

@@ -77,11 +77,11 @@ def heads(generation: int, versions_of: Mapping[str, Mapping[ZoneTime, int]]) ->
     ``versions_of`` maps a roll-up to the versions of its periods (zone, seconds UTC; days as midnight of their date).
     """
     rows = ", ".join(
-        f"('{rollup}', '{zone}', {period}, {version}, now64(3))"
+        f"('{rollup}', '{zone}', {period}, {version})"
         for rollup, versions in versions_of.items()
         for (zone, period), version in versions.items()
     )
-    return f"INSERT INTO {DATA}.refreshed_g{generation} (rollup, zone, period, version, at) VALUES {rows}"
+    return f"INSERT INTO {DATA}.refreshed_g{generation} (rollup, zone, period, version) VALUES {rows}"
 
 
 def day_versions(day_of: DayOf, heads: Mapping[int, int]) -> dict[ZoneTime, int]:
@@ -100,6 +100,14 @@ def among(expression: str, numbers: Iterable[int]) -> str:
     """
     listed = ", ".join(map(str, numbers))
     return f"{expression} IN ({listed})" if listed else "0"
+
+
+def identities(some: Iterable[str]) -> str:
+    """What stands right of IN for some identities, at least one. They are hexadecimal digits by the contract.
+
+    One text instead of a literal each: of 20,000 the engine reads it in a quarter of the time, the client in none.
+    """
+    return f"(SELECT arrayJoin(splitByChar(' ', '{' '.join(some)}')))"
 
 
 class Earliest:
@@ -172,6 +180,9 @@ def _sums() -> str:
 
 def mapped(expression: str, values: Mapping[int, int], otherwise: int = 0) -> str:
     """An expression that maps whole numbers to whole numbers."""
-    keys = ", ".join(map(str, values))
-    numbers = ", ".join(map(str, values.values()))
-    return f"transform({expression}, [{keys}], CAST([{numbers}], 'Array(UInt64)'), toUInt64({otherwise}))"
+    return f"transform({expression}, {_array(values)}, {_array(values.values())}, toUInt64({otherwise}))"
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """An array of whole numbers as one text, which the engine reads faster than so many literals."""
+    return f"CAST('[{','.join(map(str, numbers))}]', 'Array(UInt64)')"

@@ -16,11 +16,11 @@ from streams.verify.findings import Difference, Findings
 from streams.verify.recount.events import Cells, ChunkCount, EventRecount, Record
 from streams.verify.recount.ledger import Ledger, RejectedRow
 from streams.verify.recount.log import LogReader
-from streams.verify.recount.marks import HOURS, Heard, Marks, compare_feeds, compare_hours
+from streams.verify.recount.marks import HOURS, Marks, compare_feeds, compare_hours
 from streams.verify.recount.readings import ReadingRecount
 from streams.verify.recount.rejections import RejectionRecount
 from streams.verify.recount.rules import Rules
-from streams.verify.stored.facts import moved_marks
+from streams.verify.stored.marks import StoredMarks
 from streams.verify.stored.retention import Limits
 from streams.verify.stored.sorted_cells import SortedCells, cells_from, sorted_cells
 from streams.verify.stored.tables import StoredRows
@@ -51,6 +51,8 @@ class PartitionTask(Struct, frozen=True, kw_only=True):
     #: Differences of each table that are kept.
     limit: int
     limits: Limits = Limits()
+    #: Read after ``acknowledged`` and before the end of the log.
+    marks: StoredMarks = field(default_factory=StoredMarks)
 
     @property
     def judged_from(self) -> int:
@@ -105,9 +107,6 @@ class PartitionCheck:
         #: Rows of the tail as they were stored before the end of the log was asked for; None before the tail.
         self._tail_cells: dict[int, Cells] | None = None
         self._tail_rejected: dict[int, RejectedRow] = {}
-        self._hours: dict[int, int] = {}
-        self._moved: dict[int, int] = {}
-        self._feeds: dict[str, Heard] = {}
         #: Where the next comparison begins: the first offset that was not compared.
         self._compared_to = task.judged_from
         self._result = PartitionResult(
@@ -230,10 +229,6 @@ class PartitionCheck:
         self._tail_cells = {}
         if self._is_events:
             self._tail_cells = cells_from(self._stored, task.log, task.part, -(-start // task.rules.chunk))
-        self._hours = self._stored.touched_hours(task.log, task.part)
-        # The refresher records where a fact stands before it touches the fact's other hours.
-        self._moved = moved_marks(self._stored, task.log, task.part)
-        self._feeds = self._stored.feeds(task.log, task.part)
         self._tail_rejected = {row.off: row for row in self._stored.rejected(task.log, task.part, start, 1 << 62)}
 
     def _compare_tail_rejected(self) -> None:
@@ -261,9 +256,9 @@ class PartitionCheck:
 
     def _compare_marks(self) -> None:
         task, marks, findings = self._task, self._recount.marks, self._result.findings
-        where = f"log {task.log} partition {task.part}"
-        compare_hours(findings, where, marks, self._hours, self._moved, task.judged_from, task.limits.seconds(HOURS))
-        compare_feeds(findings, where, marks, self._feeds, task.judged_from)
+        where, kept_from, stored = f"log {task.log} partition {task.part}", task.limits.seconds(HOURS), task.marks
+        compare_hours(findings, where, marks, stored.hours, stored.moved, task.judged_from, kept_from)
+        compare_feeds(findings, where, marks, stored.feeds, task.judged_from)
 
     def _tell_of_lost_records(self, end: int) -> None:
         task = self._task

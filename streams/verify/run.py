@@ -32,6 +32,7 @@ from streams.verify.recount.rules import Rules
 from streams.verify.recount.spill import SpillReader, step_for
 from streams.verify.report import PartitionReport, Reconciliation, RepeatReport, Report
 from streams.verify.stored.facts import FACT_KEY
+from streams.verify.stored.marks import StoredMarks, stored_marks
 from streams.verify.stored.retention import Limits, limits
 from streams.verify.stored.tables import StoredRows
 
@@ -107,6 +108,7 @@ def _tasks(
     limits: Limits,
 ) -> Iterable[PartitionTask]:
     skipped = {Partition(log, part): off for log, part, off in stored.skipped_to()}
+    marks = stored_marks(stored)
     for (topic, part), held in sorted(ranges.items()):
         log = logs[topic]
         partition = Partition(log, part)
@@ -124,6 +126,7 @@ def _tasks(
             step=step,
             limit=config.limit,
             limits=limits,
+            marks=marks.get(partition, StoredMarks()),
         )
 
 

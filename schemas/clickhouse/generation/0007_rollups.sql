@@ -123,7 +123,7 @@ CREATE TABLE IF NOT EXISTS gospulse_data.refreshed_g{generation} {on_cluster}
     zone LowCardinality(String) COMMENT 'Time zone of the day; UTC for hours',
     period DateTime('UTC') COMMENT 'The hour, or midnight of the local day''s date',
     version SimpleAggregateFunction(max, UInt64) COMMENT 'Head: the highest version whose rows are all written',
-    at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'When it was computed last (UTC)'
+    at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) DEFAULT now64(3) COMMENT 'When it was computed last (UTC)'
 )
 ENGINE = {AggregatingMergeTree}
 ORDER BY (rollup, zone, period)

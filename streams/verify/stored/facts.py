@@ -88,19 +88,6 @@ def fact_hours(stored: StoredRows, table: str, buckets: range) -> Iterator[Store
     return map(msgspec.json.Decoder(StoredHour).decode, stored.rows(sql, _PLAIN_TUPLES))
 
 
-def moved_marks(stored: StoredRows, log: int, part: int) -> dict[int, int]:
-    """Hours (seconds UTC) that the refresher touches because a copy in this partition stands instead of one of theirs.
-
-    The value is the offset after the latest such copy.
-    """
-    sql = (
-        "SELECT toUnixTimestamp(hour), max(s.off) + 1 FROM (SELECT hour, fact, key, min(standing) AS s"
-        f" FROM {stored.table('fact_hours')} WHERE standing.log = {log} AND standing.part = {part}"
-        " GROUP BY hour, fact, key) GROUP BY hour"
-    )
-    return dict(stored.values(sql))
-
-
 def _within(table: str, column: str, buckets: range) -> str:
     if table in TEXT_KEYS:
         return f"bitAnd(CRC32({column}), 255) BETWEEN {buckets[0]} AND {buckets[-1]}"

@@ -15,7 +15,6 @@ from msgspec import Struct
 from schemas.connections import ClickHouseConnection
 from streams.positions import Partition
 from streams.verify.recount.ledger import PersonKey, ReadingKey, RejectedRow
-from streams.verify.recount.marks import Heard
 
 READING_MEMBERS: Final = (
     "observed_at",
@@ -160,23 +159,6 @@ class StoredRows:
             " GROUP BY hour, place, page, log, part, chunk)"
         )
         return facts, counted
-
-    def touched_hours(self, log: int, part: int) -> dict[int, int]:
-        """Hour (seconds UTC) to the highest mark that this partition left."""
-        sql = (
-            f"SELECT toUnixTimestamp(hour), max(high) FROM {self.table('touched')}"
-            f" WHERE log = {log} AND part = {part} GROUP BY hour"
-        )
-        return dict(self.values(sql))
-
-    def feeds(self, log: int, part: int) -> dict[str, Heard]:
-        """Source to when it was last heard in this partition."""
-        sql = (
-            "SELECT source, l.off, toUnixTimestamp64Milli(l.appended), h FROM"
-            " (SELECT source, max(latest) AS l, toUnixTimestamp64Milli(max(happened)) AS h"
-            f" FROM {self.table('sources')} WHERE log = {log} AND part = {part} GROUP BY source)"
-        )
-        return {source: Heard(*heard) for source, *heard in self.values(sql)}
 
     def rejected(self, log: int, part: int, start: int, end: int) -> Iterator[RejectedRow]:
         """Rows of ``rejected`` from offset ``start`` (inclusive) to ``end`` (exclusive), by offset."""
