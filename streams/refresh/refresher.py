@@ -21,7 +21,7 @@ from streams.positions import Partition
 from streams.refresh import page_rollups, rollups, step_size
 from streams.refresh.conversations import LifeWriter
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
-from streams.refresh.totals import totals
+from streams.refresh.totals import hours_with_totals, totals
 from streams.zones import day_at, hours_of_day, zone_of_place
 
 #: Days by page read all cells of a day: they may take this share of the time, so that a full day does not eat a core.
@@ -167,7 +167,9 @@ class Refresher:
             self._lives.refresh(list(stale), self._news(stale))
             self._command(rollups.place_hour(self._generation, versions))
             self._command(rollups.region_hour(self._generation, versions))
-            self._command(totals(self._generation, versions))
+            with_totals = {hour for (hour,) in self._rows(hours_with_totals(self._generation, versions))}
+            if with_totals:
+                self._command(totals(self._generation, {hour: versions[hour] for hour in with_totals}))
             days = self._days_of_rows(stale)
             self._place_days |= days
             self._page_days |= days

@@ -1,11 +1,20 @@
-"""Totals that other systems counted, in SQL: the statement that recomputes those of touched hours."""
+"""Totals that other systems counted, in SQL: which touched hours have any, and the statement that recomputes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from schemas.clickhouse.expressions import day_of_period
 from streams.refresh.rollups import DATA, HOUR_S, among, mapped
+
+#: The hour in which the period of a reading begins: seconds UTC.
+_HOUR: Final = "toUnixTimestamp(toStartOfHour(period_from))"
+
+
+def hours_with_totals(generation: int, hours: Collection[int]) -> str:
+    """Which of some hours (seconds UTC) have totals. Most have none, and recomputing none costs a tenth of a second."""
+    return f"SELECT DISTINCT {_HOUR} AS moment FROM {_readings(generation, hours)}"
 
 
 def totals(generation: int, versions: Mapping[int, int]) -> str:
@@ -15,11 +24,7 @@ def totals(generation: int, versions: Mapping[int, int]) -> str:
     file that a later, complete file of its source and period does not repeat is left out.
     """
     merged = (
-        "SELECT object, period_from, period_to, source, max(latest) AS f "
-        f"FROM {DATA}.readings_g{generation} WHERE metric = 'appeals' "
-        f"AND period_from >= fromUnixTimestamp64Milli(toInt64({min(versions) * 1000})) "
-        f"AND period_from < fromUnixTimestamp64Milli(toInt64({(max(versions) + HOUR_S) * 1000})) "
-        f"AND {among('toUnixTimestamp(toStartOfHour(period_from))', versions)} "
+        f"SELECT object, period_from, period_to, source, max(latest) AS f FROM {_readings(generation, versions)} "
         "GROUP BY object, period_from, period_to, source"
     )
     standing = (
@@ -35,10 +40,20 @@ def totals(generation: int, versions: Mapping[int, int]) -> str:
         f"FROM ({standing}) WHERE ifNull(complete_at = newest, true) "
         "GROUP BY period_from, period_to, place, entrance, source, channel"
     )
-    version = mapped("toUnixTimestamp(toStartOfHour(period_from))", versions)
+    version = mapped(_HOUR, versions)
     return (
         f"INSERT INTO {DATA}.totals_g{generation} "
         "(period_from, period_to, day, place, entrance, source, version, appeals, observed_at) "
         f"SELECT period_from, period_to, ifNull({day_of_period()}, toDate(0)), place, entrance, source, {version}, "
         f"sum(appeals), max(observed) FROM ({by_channel}) GROUP BY period_from, period_to, place, entrance, source"
+    )
+
+
+def _readings(generation: int, hours: Collection[int]) -> str:
+    """The totals of some hours, with what stands right of FROM."""
+    return (
+        f"{DATA}.readings_g{generation} WHERE metric = 'appeals' "
+        f"AND period_from >= fromUnixTimestamp64Milli(toInt64({min(hours) * 1000})) "
+        f"AND period_from < fromUnixTimestamp64Milli(toInt64({(max(hours) + HOUR_S) * 1000})) "
+        f"AND {among(_HOUR, hours)}"
     )

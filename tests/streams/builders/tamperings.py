@@ -80,8 +80,8 @@ TAMPERINGS = {
     ),
     "a message belongs to another appeal": (
         "messages",
-        "INSERT INTO {messages} (message, first) SELECT message, tuple(first.log, first.part, first.off, first.at,"
-        " first.appended, repeat('0', 32)) FROM {messages} ORDER BY message LIMIT 1",
+        "INSERT INTO {messages} (message, first, names) SELECT message, tuple(first.log, first.part, first.off,"
+        " first.at, first.appended, repeat('0', 32)), names FROM {messages} ORDER BY message LIMIT 1",
         "0" * 32,
     ),
     "a post is missing": (
