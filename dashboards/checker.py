@@ -71,7 +71,7 @@ def check(
                     continue
                 taken = clock() - began
                 problem = shape_problem(answer, query.columns, series=query.series)
-                if problem is None and rows_needed and selection == "all" and not answer.rows:
+                if problem is None and rows_needed and selection == "all" and not (answer.rows or query.may_be_empty):
                     problem = "It gives no row."
                 yield Finding(board.uid, selection, _name(panel.id, panel.title), len(answer.rows), taken, problem)
 

@@ -61,7 +61,7 @@ def topics(number: int, at: Place, filters: Filters, links: Sequence[Mapping[str
             [
                 Column(name="Тема", links=tuple(links)),
                 Column(name=metric("messages").title, metric="messages", gauge=True, width=105),
-                Column(name=metric("change").title, metric="change", colours=CHANGE, width=100),
+                Column(name=metric("change").title, metric="change", colours=CHANGE, width=110),
                 Column(name="Код темы", hidden=True),
             ]
         ),

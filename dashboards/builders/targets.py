@@ -20,13 +20,15 @@ class Query(Struct, frozen=True, kw_only=True):
     """One SQL query of a panel.
 
     ``columns`` are its columns in order with what they are; ``filters`` the variables that it obeys; ``series`` whether
-    it gives a time series (first column the time, ascending) instead of a table.
+    it gives a time series (first column the time, ascending) instead of a table; ``may_be_empty`` whether no row is a
+    good answer.
     """
 
     sql: str
     columns: tuple[tuple[str, Kind], ...]
     filters: frozenset[str] = frozenset()
     series: bool = False
+    may_be_empty: bool = False
 
     def target(self, ref: str) -> dict[str, Any]:
         """The target of a panel: `format` is a number, 0 a time series and 1 a table."""

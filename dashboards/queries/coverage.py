@@ -24,7 +24,8 @@ def line(filters: Filters) -> str:
 SELECT concat(
   multiIf(
     registered = 0, 'реестр госпабликов не загружен',
-    concat('учтено ', replaceAll(concat(toString(heard), ' из ', toString(registered)), '.', ','), ' госпабликов')
+    concat('учтено ', if(heard = round(heard), '', 'в среднем '),
+      replaceAll(concat(toString(heard), ' из ', toString(registered)), '.', ','), ' госпабликов')
   ),
   ' · {metric("complete_until").title.lower()} ',
   coalesce(

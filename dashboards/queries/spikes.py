@@ -132,6 +132,7 @@ LIMIT 100
             ("Код", "text"),
         ),
         filters=_BY_REGION,
+        may_be_empty=True,
     )  # fmt: skip
 
 
@@ -199,4 +200,5 @@ LIMIT 100
             ("Код", "text"),
         ),
         filters=_BY_REGION,
+        may_be_empty=True,
     )

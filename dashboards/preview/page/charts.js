@@ -35,14 +35,14 @@ export function lines(panel, frames, now, body) {
   draw(body, traces, {
     margin: { l: 52, r: 14, t: 6, b: 46 }, hovermode: 'x unified',
     xaxis: { type: 'date', gridcolor: '#23262d', range: around(x), ...ticks(frame.rows.map((row) => row[0]), now.zone, body.clientWidth) },
-    yaxis: { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', ...whole(frame, 6) },
+    yaxis: { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', ticksuffix: '  ', ...whole(frame, 6) },
   });
 }
 
 // The whole period with a little room at both ends, so that labels of the two axes do not meet.
 function around(x) {
   const [first, last] = [x[0], x[x.length - 1]].map((text) => Date.parse(text.replace(' ', 'T') + 'Z'));
-  const room = (last - first || 3600000) * 0.02;
+  const room = (last - first || 3600000) * 0.03;
   return [new Date(first - room), new Date(last + room)].map((at) => at.toISOString().slice(0, 19));
 }
 
@@ -89,7 +89,7 @@ export function bars(panel, frames, now, body) {
   });
   const value = { rangemode: 'tozero', gridcolor: '#23262d', zeroline: false, tickformat: ',d', ...whole(frame, 5) };
   // Labels stand side by side: a sign is some 0.62 of the font's size wide.
-  const longest = Math.max(4, ...names.map((text) => String(text).length)) * 0.6;
+  const longest = Math.max(4, ...names.map((text) => String(text).length)) * 0.64;
   const size = along ? 12 : Math.max(8, Math.min(12, (body.clientWidth - 56) / names.length / longest));
   const category = { type: 'category', automargin: true, ticks: '', tickfont: { size } };
   draw(body, traces, {

@@ -110,7 +110,7 @@ export function tiles(panel, frames, now, body) {
   const width = (body.clientWidth - 16) / size.columns, height = (body.clientHeight - 12) / size.rows;
   // One size for all names: the longest fits.
   const longest = Math.max(...frame.rows.map((row) => String(row[name]).length));
-  const textSize = Math.max(8, Math.min(13, (width - 5) / (0.62 * longest)));
+  const textSize = Math.max(7, Math.min(13, (width - 5) / (0.7 * longest)));
   body.replaceChildren(element('div', { class: 'tiles' }, ...frame.rows.map((row, i) => {
     const fields = Object.fromEntries(frame.columns.map((column, j) => [column.name, row[j]]));
     const link = panel.fieldConfig.defaults.links?.[0];

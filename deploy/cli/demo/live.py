@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from deploy.cli.demo.course import DRAIN_PATIENCE_S, FEDERATION, DemoError, log_state, simulate
+from deploy.cli.spikes.running import SETTLE_S, STEP_S
 from deploy.clickhouse.client import clickhouse
 from deploy.errors import FAILURE, INTERRUPTED, UserError
 from deploy.machine import stack, workers
@@ -105,9 +106,12 @@ def await_counted(settings: Settings) -> None:
 
 
 def now() -> str:
-    """The moment that the detector evaluates: the end of the current five minutes, ISO 8601 in UTC."""
-    moment = datetime.fromtimestamp(-(-time.time() // 300) * 300, UTC)
-    return moment.isoformat()
+    """The moment to evaluate, ISO 8601 in UTC: the one that a running detector would take now, never a later one.
+
+    The detector is started afterwards and must not meet an evaluation of its future.
+    """
+    moment = (time.time() - SETTLE_S) // STEP_S * STEP_S
+    return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 def episode_of_a_municipality(settings: Settings) -> str | None:
