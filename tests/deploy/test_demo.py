@@ -9,6 +9,7 @@ import msgspec
 
 from deploy.cli.demo.command import demo_settings, without_detector
 from deploy.cli.demo.live import MAPPING, write_export
+from deploy.cli.demo.phases import Phases
 from deploy.settings_sources import load
 from ingest.mapping.file import load_mapping
 
@@ -30,3 +31,12 @@ def test_the_stack_of_the_demonstration_has_a_webhook_and_a_detector_only_after_
     assert settings.workers >= 2
     assert settings.spikes
     assert not without_detector(settings).spikes
+
+
+def test_phases_add_up_in_the_order_of_their_beginning() -> None:
+    moments = iter([0.0, 1.0, 4.0, 4.0, 5.0, 5.0, 9.0, 10.0])
+    phases = Phases(lambda: next(moments))
+    for name in ("history", "verify", "history"):
+        with phases.phase(name):
+            pass
+    assert phases.line() == "Took 10 s: history 7 s, verify 1 s."

@@ -46,24 +46,26 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Runs the demonstration; the exit code is that of the verification."""
     from deploy.cli.demo.live import go_on
     from deploy.cli.demo.phases import Phases
-    from deploy.cli.demo.screen import screen
+    from deploy.cli.demo.screen import announce, screen
     from deploy.machine import stack
 
     settings = demo_settings(settings)
     with _alone(settings.data), _terminates_cleanly():
         _empty(settings)
         phases = Phases()
+        port = announce(settings, _say)
         try:
             with explained(), phases.phase("start of the servers"):
                 outcome = stack.up(without_detector(settings), _say)
             if outcome.differences:
                 raise UserError("the topics differ from the settings: `gospulse topics list` shows them")
-            with screen(settings, _say):
+            with screen(settings, port):
+                _say(f"\nThe boards are up: http://{settings.bind}:{port}\n" if port is not None else "")
                 code = _course(settings, phases)
                 _say_addresses(settings)
                 _say(f"\n{phases.line()}")
                 if sys.stdout.isatty() and not args.no_wait:
-                    print("\nThe stack, its screen and live messages stay up until Ctrl-C.", flush=True)
+                    _say("\nThe stack, its screen and live messages stay up until Ctrl-C.")
                     with contextlib.suppress(KeyboardInterrupt):
                         go_on(settings)
             return code

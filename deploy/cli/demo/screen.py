@@ -16,14 +16,22 @@ from deploy.settings import Settings
 STOP_PATIENCE_S = 10
 
 
-@contextlib.contextmanager
-def screen(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
-    """Starts the preview on its port, or on the next free one, and says where; stops it at the end."""
+def announce(settings: Settings, say: Callable[[str], None]) -> int | None:
+    """Chooses the preview's port, its own or the next free one, and says its address; None without a preview."""
     if importlib.util.find_spec("plotly") is None:
         say("no screen: the preview needs plotly (pip install 'gospulse[preview]')")
+        return None
+    port = free_port(settings.bind, PORT)
+    say(f"Look at it in a browser, as soon as the servers are up: http://{settings.bind}:{port}\n")
+    return port
+
+
+@contextlib.contextmanager
+def screen(settings: Settings, port: int | None) -> Iterator[None]:
+    """Runs the preview on the announced port; stops it at the end."""
+    if port is None:
         yield
         return
-    port = free_port(settings.bind, PORT)
     log = workers.log_file(settings.data, "preview")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
@@ -34,7 +42,6 @@ def screen(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
             stdout=sink,
             stderr=sink,
         )
-    say(f"\nLook at it in a browser: http://{settings.bind}:{port}\n")
     try:
         yield
     finally:
