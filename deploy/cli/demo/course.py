@@ -28,7 +28,7 @@ from streams.refresh.refresher import Refresher
 SEED: Final = 1
 #: A small federation. Runs of one seed and size share their pages and people.
 FEDERATION: Final = (
-    "--seed", str(SEED), "--regions", "24", "--municipalities", "48", "--pages", "120", "--appeals", "0.35"
+    "--seed", str(SEED), "--regions", "24", "--municipalities", "48", "--pages", "120", "--appeals", "0.2"
 )  # fmt: skip
 #: The spike detector learns from twelve weeks and two days.
 DAYS: Final = 90
