@@ -150,6 +150,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         tuple[Literal["municipality", "region", "district", "country"], ...],
         Meta(description="Levels that may alert"),
     ] = ("municipality", "region", "district", "country")
+    spikes_links_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$",
+            description="Public address of the links in alerts, https://host; empty: alerts carry no links",
+        ),
+    ] = ""
+    spikes_links_port: Annotated[
+        Port, Meta(description="Port of this machine on which `gospulse up` answers these links, behind a proxy")
+    ] = 8090
 
     grafana_url: Annotated[str | None, Meta(description="Grafana into which `gospulse grafana` brings the boards")] = (
         None

@@ -1,7 +1,7 @@
 """Alert rules for spikes: one a level, one for a dead detector, one for a detector that is not calibrated.
 
 A rule's query gives a table of one number and texts. Grafana makes one alert instance of each row, with the texts as
-its labels. So labels are codes and names; what changes stands in the annotations and on the board.
+its labels. So labels are codes, names and links, which an episode keeps; what changes stands on the board.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 def _spikes(levels: str) -> str:
     return f"""
-SELECT series AS code, coalesce(name, series) AS territory, id AS spike, toFloat64(state = 'open') AS is_open
+SELECT series AS code, coalesce(name, series) AS territory, id AS spike,
+  coalesce(accept_link, '') AS accept, coalesce(dismiss_link, '') AS dismiss, coalesce(hand_over_link, '') AS hand_over,
+  toFloat64(state = 'open') AS is_open
 FROM gospulse.spikes
 WHERE level IN ({levels}) AND push
   AND (state = 'open' OR closed_at > now() - INTERVAL {KEPT_MINUTES} MINUTE)
@@ -117,8 +119,10 @@ LIMIT {MOST_ROWS}
 
 _WHAT: Final = (
     "Сообщений необычно много. Сколько, из-за чего и на каких страницах: доска «Всплески», "
-    "/d/gospulse-spikes?var-spike={{ $labels.code }}. Что делать: прочтите причину и примите всплеск "
-    "(gospulse spikes accept {{ $labels.spike }})."
+    "/d/gospulse-spikes?var-spike={{ $labels.code }}. Что делать: прочтите причину и решите. "
+    "{{ if $labels.accept }}Принять в работу: {{ $labels.accept }} Отклонить как ложный: {{ $labels.dismiss }} "
+    "Передать другому: {{ $labels.hand_over }} Каждая ссылка действует сутки и один раз. "
+    "{{ else }}Команда: gospulse spikes accept {{ $labels.spike }} --why ПРИЧИНА.{{ end }}"
 )
 
 RULES: Final[tuple[Rule, ...]] = (

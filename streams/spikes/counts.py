@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
 from streams.spikes.hierarchy import Hierarchy, hierarchy
-from streams.spikes.series import WINDOWS, Bools, Floats
+from streams.spikes.series import RECENT_HOURS, Bools, Floats
 
 #: A page is tested from so many days after its first event, or after its move to another place by the register:
 #: connecting pages to a place is no spike.
@@ -67,21 +67,21 @@ def read_hourly(client: Client, territory: Territory, begin: int, end: int, nigh
     return territory.tree.summed(counts)
 
 
-def read_windows(client: Client, territory: Territory, minute: int, night: int) -> Floats:
-    """Appeals of every series in the windows that end at a minute (since 1970, UTC; on the grid of 5), (n, windows).
+def read_recent_hours(client: Client, territory: Territory, minute: int, night: int) -> Floats:
+    """Appeals of every series in the hours that end at a minute (since 1970, UTC; on the grid of 5), oldest first.
 
-    ``night`` as in :func:`read_hourly`.
+    Shape (n, RECENT_HOURS); ``night`` as in :func:`read_hourly`.
     """
-    counts = np.zeros((len(territory.row), len(WINDOWS)))
-    sums = ", ".join(f"sumIf(appeals, time >= toDateTime({(minute - window * 60) * 60}, 'UTC'))" for window in WINDOWS)
+    counts = np.zeros((len(territory.row), RECENT_HOURS))
     rows = client.query(
-        f"SELECT place, {sums} FROM {_SETTLED} GROUP BY place",
-        parameters=_span(minute - max(WINDOWS) * 60, minute, night),
+        f"SELECT place, intDiv({minute * 60} - toUnixTimestamp(time) - 1, 3600) AS back, sum(appeals) "
+        f"FROM {_SETTLED} GROUP BY place, back",
+        parameters=_span(minute - RECENT_HOURS * 60, minute, night),
     ).result_rows
-    for place, *found in rows:
+    for place, back, appeals in rows:
         row = territory.row.get(place)
         if row is not None:
-            counts[row] = found
+            counts[row, RECENT_HOURS - 1 - back] = appeals
     return territory.tree.summed(counts)
 
 
@@ -117,36 +117,41 @@ def _span(begin_minute: int, end_minute: int, night: int) -> dict[str, Any]:
     return {"begin": begin_minute * 60, "end": end_minute * 60, "night": day, "settling": SETTLING_DAYS}
 
 
-def known_hours(client: Client, territory: Territory, counts: Floats, usual: Floats | None, begin: int) -> Bools:
-    """Which hours of ``counts`` (n, hours from ``begin`` on) mean anything, (n, hours).
+def known_history(client: Client, territory: Territory, counts: Floats, begin: int) -> Bools:
+    """Which hours of the history ``counts`` (n, hours from ``begin`` on) mean anything, (n, hours).
 
-    Unknown are the hours before the first appeal of all, hours in which a feed reported itself down (for its place, or
-    for all where it has none), and hours in which the whole country was silent although much was usual.
+    Unknown are the hours before the first appeal of all, and those of :func:`known_hours`.
     """
-    known = np.ones(counts.shape, np.bool_)
     country = counts[-1]
     first = int((country > 0).argmax()) if country.any() else len(country)
+    mean = country[first:].mean() if first < len(country) else 0.0
+    known = known_hours(client, territory, counts, np.full(counts.shape, mean), begin * 60)
     known[:, :first] = False
-    mean = (
-        usual[-1]
-        if usual is not None
-        else np.full(counts.shape[1], country[first:].mean() if first < len(country) else 0)
-    )
-    known[:, (country == 0) & (mean >= _LEAST_OF_COUNTRY)] = False
-    for place, down_from, down_to in _outages(client, begin, begin + counts.shape[1]):
-        hours = slice(max(0, down_from - begin), max(0, down_to - begin))
+    return known
+
+
+def known_hours(client: Client, territory: Territory, counts: Floats, usual: Floats, begin: int) -> Bools:
+    """Which hours of ``counts`` (n, hours from the minute ``begin`` on) mean anything, (n, hours).
+
+    Unknown are hours in which a feed reported itself down (for its place, or for all where it has none), and hours in
+    which the whole country was silent although much is usual.
+    """
+    known = np.ones(counts.shape, np.bool_)
+    known[:, (counts[-1] == 0) & (usual[-1] >= _LEAST_OF_COUNTRY)] = False
+    for place, down_from, down_to in _outages(client, begin, begin + 60 * counts.shape[1]):
+        hours = slice(max(0, (down_from - begin) // 60), max(0, -((begin - down_to) // 60)))
         row = territory.row.get(place)
         known[slice(None) if row is None else row, hours] = False
     return known
 
 
 def _outages(client: Client, begin: int, end: int) -> Sequence[tuple[str, int, int]]:
-    """(place, first hour, hour after the last) in which a feed said that it was down."""
+    """(place, first minute, minute after the last) in which a feed said that it was down."""
     rows = client.query(
-        "SELECT place, intDiv(toUnixTimestamp(period_from), 3600), intDiv(toUnixTimestamp(period_to) + 3599, 3600) "
+        "SELECT place, intDiv(toUnixTimestamp(period_from), 60), intDiv(toUnixTimestamp(period_to) + 59, 60) "
         "FROM gospulse.source_outages WHERE period_to > toDateTime({begin:UInt32}, 'UTC') "
         "AND period_from < toDateTime({end:UInt32}, 'UTC')",
-        parameters={"begin": begin * 3600, "end": end * 3600},
+        parameters={"begin": begin * 60, "end": end * 60},
     ).result_rows
     return [(place, int(down_from), int(down_to)) for place, down_from, down_to in rows]
 

@@ -7,17 +7,20 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from streams.spikes.common_factors import explained
 from streams.spikes.decision import WATCH, alerts
 from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
 from streams.spikes.expectation import FIT_HOURS, GUARD_HOURS, Expectation, fit
-from streams.spikes.hierarchy import Hierarchy, Level, carried_by_one, moved_with_parents
+from streams.spikes.hierarchy import Hierarchy, Level, carried_by_some, moved_with_parents
 from streams.spikes.score import LOOKS, Dispersion, plain_dispersion, score
-from streams.spikes.series import HOURS_OF_WEEK, WINDOWS, Bools, Floats, HourlyCounts, Ints
+from streams.spikes.series import HOURS_OF_WEEK, RECENT_HOURS, Bools, Floats, HourlyCounts, Ints, windows_of
 
 #: Hours of history that a night reads: the forecasts that it judges, each with its own fit and guard.
 HISTORY_HOURS: Final = FIT_HOURS + 2 * GUARD_HOURS + JUDGED_DAYS * 24
 #: At q = 0.2 at most 1.2 false alerts a day were measured in the hardest scenario: eight a week.
 _Q_A_WEEKLY_ALERT: Final = 0.2 / 7
+#: Series of these levels are compared with their siblings in whole windows: their clocks agree.
+_COMPARED: Final = (Level.MUNICIPALITY, Level.REGION)
 #: Series of these levels share what is learnt about dispersion.
 _TOGETHER: Final = ((Level.MUNICIPALITY,), (Level.REGION,), (Level.DISTRICT, Level.COUNTRY))
 
@@ -55,7 +58,6 @@ def learn_night(
     known: Bools,
     hour: int,
     tree: Hierarchy,
-    random: np.random.Generator,
     judged: Floats | None = None,
 ) -> Night:
     """Learn from the ``HISTORY_HOURS`` hours before ``hour`` (hours since 1970, UTC).
@@ -71,11 +73,13 @@ def learn_night(
         judged = np.concatenate(nights, axis=1)
     span = slice(first, first + JUDGED_DAYS * 24)
     dispersion = plain_dispersion(len(counts))
+    valid = known[:, span]
+    usual = explained(counts[:, span] * valid, judged * valid, tree)
     for levels in _TOGETHER:
         rows = np.concatenate([tree.rows(level) for level in levels])
         if len(rows):
-            region = np.unique(tree.parent[rows], return_inverse=True)[1]
-            learnt = learn(Forecasts(counts[rows, span], judged[rows], known[rows, span], region), random)
+            region = tree.siblings(levels[0]) if levels[0] in _COMPARED else None
+            learnt = learn(Forecasts(counts[rows, span], usual[rows], valid[rows], region))
             for whole, part in zip(_parts(dispersion), _parts(learnt), strict=True):
                 whole[rows] = part
     series = HourlyCounts(counts, known, first_hours_of_week(tree, begin), tree.groups())
@@ -113,48 +117,43 @@ def evaluate(
 ) -> Evaluation:
     """Score the trailing windows of every series and decide.
 
-    ``observed`` and ``expected`` are (n, windows), both over the known hours only; an expected count of 0 is not
-    tested. A window of fewer than ``minimum`` messages alerts nobody. Municipalities are compared with their region,
-    regions with their district, districts with each other; the country with its own past.
+    ``observed`` and ``expected`` are (n, RECENT_HOURS): the hours counted back from the moment, oldest first, both 0
+    where an hour is not known; a window of which nothing is expected is not tested. A window of fewer than ``minimum``
+    messages alerts nobody. Children are explained by what moves their parent, then municipalities and regions are
+    compared with their siblings; the country is compared with its own past.
     """
-    scaled, alarms = np.zeros_like(expected), np.full(len(observed), np.inf)
+    counts, usual = windows_of(observed), windows_of(explained(observed, expected, tree))
+    scaled, alarms = np.zeros_like(usual), np.full(len(observed), np.inf)
     window = np.zeros(len(observed), np.int64)
     for level in Level:
         rows = tree.rows(level)
         if len(rows):
-            region = None if level is Level.COUNTRY else tree.siblings(level)
-            found = score(observed[rows], expected[rows], night.dispersion.of(rows), region, looks=looks)
+            region = tree.siblings(level) if level in _COMPARED else None
+            found = score(counts[rows], usual[rows], night.dispersion.of(rows), region, looks=looks)
             scaled[rows], alarms[rows], window[rows] = found.expected, found.alarms, found.window
-    enough = observed[np.arange(len(window)), window] >= minimum
+    enough = counts[np.arange(len(window)), window] >= minimum
     loud = alerts(np.where(enough, alarms, np.inf), q)
 
     def still_unusual(row: int, rest: Floats) -> bool:
         left = score(rest[None, :], scaled[row][None, :], night.dispersion.of(np.array([row])), None, looks=looks)
         return bool(left.alarms[0] < WATCH)
 
-    carried = carried_by_one(loud, observed, scaled, tree, still_unusual)
+    carried = carried_by_some(loud, counts, scaled, tree, still_unusual)
     alert = loud & ~carried
     # Below an alerting parent a series alerts where it rises by more than the rest of that parent.
-    moved = np.maximum(scaled, moved_with_parents(alert, observed, expected, tree))
+    moved = np.maximum(scaled, windows_of(moved_with_parents(alert, observed, expected, tree)))
     rows = np.nonzero(alert & (moved > scaled).any(axis=1))[0]
     if len(rows):
-        again = score(observed[rows], moved[rows], night.dispersion.of(rows), None, looks=looks).alarms
+        again = score(counts[rows], moved[rows], night.dispersion.of(rows), None, looks=looks).alarms
         alert[rows[again > alarms[loud].max()]] = False
-    return Evaluation(observed, scaled, alarms, window, alert)
+    return Evaluation(counts, scaled, alarms, window, alert)
 
 
-def expected_windows(night: Night, tree: Hierarchy, minute: int, known: Bools) -> Floats:
-    """Expected counts of the windows that end at a minute (since 1970, UTC), (n, windows), without common factors.
+def expected_hours(night: Night, tree: Hierarchy, minute: int) -> Floats:
+    """Expected counts of the hours that end at a minute (since 1970, UTC), (n, RECENT_HOURS), without common factors.
 
-    ``known`` is (n, 25): the hours from 24 before the current one to the current one; what is unknown expects nothing.
+    An hour that ends at 12:05 holds 55 minutes of one hour of the clock and 5 of the next.
     """
     hour, part = divmod(minute, 60)
-    hourly = night.expectation.hourly(first_hours_of_week(tree, hour - 24), 25) * known
-    windows = np.zeros((len(hourly), len(WINDOWS)))
-    for w, length in enumerate(WINDOWS):
-        share = np.zeros(25)
-        share[24] = part / 60
-        share[24 - length + 1 : 24] = 1.0
-        share[24 - length] = 1 - part / 60
-        windows[:, w] = hourly @ share
-    return windows
+    clock = night.expectation.hourly(first_hours_of_week(tree, hour - RECENT_HOURS), RECENT_HOURS + 1)
+    return np.asarray(clock[:, :-1] * (1 - part / 60) + clock[:, 1:] * (part / 60))

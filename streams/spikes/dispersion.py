@@ -19,6 +19,9 @@ from streams.spikes.series import WINDOWS, Bools, Floats, Ints, trailing_sums
 JUDGED_DAYS: Final = 28
 #: A window beyond this probability is an alert of its own time: it and what surrounds it teach nothing.
 ALERT_P: Final = 3e-4
+#: No tail below this probability lies nearer to the mean, in standard deviations: a normal tail of 3e-4 begins at 3.4,
+#: and a negative binomial one is heavier.
+_ALERT_DEVIATIONS: Final = 2.0
 #: At most this share of the windows may be left out, else the variance shrinks round by round.
 MOST_LEFT_OUT: Final = 0.05
 _ROUNDS: Final = 3
@@ -26,28 +29,39 @@ _ROUNDS: Final = 3
 _MOST_LINEAR: Final = 20.0
 _MOST_SQUARE: Final = 1.0
 _QUIET_HOURS: Final = 12
+#: The tail is watched below this probability; beyond the second one its length is censored.
+_TAIL: Final = 0.05
+_CENSORED: Final = 1e-5
+#: No tail below 0.05 of a count that is not tiny lies nearer to the mean.
+_TAIL_DEVIATIONS: Final = 0.7
 #: Upper limits of the levels (messages an hour) of the size classes whose tails are watched.
 SIZE_CLASSES: Final = (0.1, 0.3, 1.0, 4.0, 20.0)
 
 
 class Forecasts(Struct, frozen=True):
-    """Counts and the expectations that were stored for them beforehand, (n, hours), oldest first."""
+    """Counts and the expectations that were made for them beforehand, (n, hours), oldest first.
+
+    ``expected`` holds what moved everything above in each hour: evaluations explain it before they test, too.
+    """
 
     counts: Floats
     expected: Floats
     known: Bools
-    #: (n,)
-    region: Ints
+    #: Series of one number are compared with each other, (n,); None: with nobody.
+    region: Ints | None
 
 
-def learn(forecasts: Forecasts, random: np.random.Generator) -> Dispersion:
-    """The dispersion of every series and window. ``random`` smooths the probabilities of small counts."""
+def learn(forecasts: Forecasts) -> Dispersion:
+    """The dispersion of every series and window."""
     judged = forecasts.known & (forecasts.expected > 0)
     counts = [trailing_sums(forecasts.counts * judged, w) for w in WINDOWS]
     means = [trailing_sums(forecasts.expected * judged, w) for w in WINDOWS]
     dispersion = plain_dispersion(len(judged))
     for _ in range(_ROUNDS):
-        tails = [window_tails(counts[w], means[w], dispersion, w, forecasts.region) for w in range(len(WINDOWS))]
+        tails = [
+            window_tails(counts[w], means[w], dispersion, w, forecasts.region, least_deviations=_ALERT_DEVIATIONS)
+            for w in range(len(WINDOWS))
+        ]
         used = judged & ~_alerts([p for p, _ in tails])
         used[:, : WINDOWS[-1]] = False
         scaled = [mean for _, mean in tails]
@@ -56,9 +70,7 @@ def learn(forecasts: Forecasts, random: np.random.Generator) -> Dispersion:
         linear, square = (np.tile([each[part] for each in moments], (len(own), 1)) for part in (0, 1))
         dispersion = Dispersion(linear, square, own, np.ones_like(own))
     level = forecasts.expected.mean(axis=1)
-    tail = np.stack(
-        [_tails(counts[w], scaled[w], used, dispersion, w, level, random) for w in range(len(WINDOWS))], axis=1
-    )
+    tail = np.stack([_tails(counts[w], scaled[w], used, dispersion, w, level) for w in range(len(WINDOWS))], axis=1)
     return Dispersion(dispersion.linear, dispersion.square, dispersion.own, tail)
 
 
@@ -113,31 +125,33 @@ def _own(count: Floats, mean: Floats, used: Bools, linear: float, square: float,
     return np.asarray(np.clip((40 + independent * average) / (40 + independent), 0.9, 6.0))
 
 
-def _tails(
-    count: Floats,
-    mean: Floats,
-    used: Bools,
-    dispersion: Dispersion,
-    window: int,
-    level: Floats,
-    random: np.random.Generator,
-) -> Floats:
-    """The tail's exponent of each series' size class: below 1 where extremes come more often than the model says."""
+def _tails(count: Floats, mean: Floats, used: Bools, dispersion: Dispersion, window: int, level: Floats) -> Floats:
+    """The tail's exponent of each series' size class: below 1 where extremes come more often than the model says.
+
+    Maximum likelihood of a censored exponential distribution of -ln(p / 0.05) (Lawless 2003, 4.1). A count has a range
+    of probabilities, from P(X > count) to P(X >= count): each enters by its mean over that range, not by a random draw.
+    """
     variance = dispersion.variance(mean, window)
-    # Randomised: uniform between P(X > count) and P(X >= count).
-    above = upper_tail(count + 1, mean, variance)
-    interesting = used & (above < 0.05) & (mean > 0)
+    above = upper_tail(count + 1, mean, variance, least_deviations=_TAIL_DEVIATIONS)
+    interesting = used & (above < _TAIL) & (mean > 0)
     low = above[interesting]
-    high = upper_tail(count[interesting], mean[interesting], variance[interesting])
-    p = low + random.random(low.size) * (high - low)
-    inside = p < 0.05
+    high = np.maximum(upper_tail(count[interesting], mean[interesting], variance[interesting]), low * (1 + 1e-9))
+    inside = np.minimum(high, _TAIL)
+    width = np.maximum(high - low, 1e-300)
+    cap = -np.log(_CENSORED / _TAIL)
+
+    def integral(p: Floats) -> Floats:
+        """Of min(-ln(p / 0.05), cap) from 0 to p."""
+        beyond = np.maximum(p, _CENSORED)
+        return cap * np.minimum(p, _CENSORED) + np.asarray(
+            beyond * (1 - np.log(beyond / _TAIL)) - _CENSORED * (1 + cap), np.float64
+        )
+
+    seen = (np.maximum(inside, _CENSORED) - np.maximum(low, _CENSORED)) / width
+    total = (integral(inside) - integral(low)) / width
     size_class = np.digitize(level, SIZE_CLASSES)
-    rows = np.nonzero(interesting)[0][inside]
-    distance = -np.log(np.maximum(p[inside], 1e-300) / 0.05)
-    cap = -np.log(1e-5 / 0.05)
+    rows = size_class[np.nonzero(interesting)[0]]
     classes = len(SIZE_CLASSES) + 1
-    seen = np.bincount(size_class[rows], distance < cap, classes)
-    total = np.bincount(size_class[rows], np.minimum(distance, cap), classes)
     # Thirty extremes' worth of faith in the model.
-    exponent = (30 + seen) / (30 + total)
+    exponent = (30 + np.bincount(rows, seen, classes)) / (30 + np.bincount(rows, total, classes))
     return np.asarray(np.minimum(exponent, 1.0)[size_class])

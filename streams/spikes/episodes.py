@@ -14,6 +14,7 @@ from msgspec import Struct
 from streams.spikes.carriers import Counted, Nature
 from streams.spikes.decision import Watchers
 from streams.spikes.hierarchy import Hierarchy
+from streams.spikes.links import LINKED, VALID_S, Signer
 
 _DURABLE: Final[dict[str, Any]] = {"async_insert": 0, "wait_end_of_query": 1}
 
@@ -73,6 +74,19 @@ def write_episodes(client: Client, episodes: Sequence[Episode]) -> None:
         fmt="JSONEachRow",
         settings=_DURABLE,
     )
+
+
+def write_links(client: Client, episodes: Sequence[Episode], signer: Signer) -> None:
+    """Write the links of episodes that have just opened; the same ones again change nothing."""
+    rows = []
+    for each in episodes:
+        since = each.since.timestamp()
+        links = signer.links(each.id, since)
+        rows.append([each.id, datetime.fromtimestamp(since + VALID_S, UTC), *(links[decision] for decision in LINKED)])
+    if rows:
+        client.insert(
+            "gospulse_data.spike_links", rows, column_names=["id", "expires", *LINKED], settings={"async_insert": 0}
+        )
 
 
 def _plain(value: Any) -> Any:

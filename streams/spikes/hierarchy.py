@@ -112,17 +112,27 @@ def hierarchy(
     )
 
 
-def carried_by_one(
+#: So many loud children, and more than this share of all, speak for their parent as a whole.
+_SPEAK_FOR_PARENT: Final = (3, 0.5)
+#: Usual messages an hour that the rest of a parent is given: a rest of one message moves nobody.
+_CALM: Final = 3.0
+
+
+def carried_by_some(
     loud: Bools, observed: Floats, expected: Floats, tree: Hierarchy, still_unusual: Callable[[int, Floats], bool]
 ) -> Bools:
-    """Parents whose alert is only that of loud series below: what is left of them is usual, (n,).
+    """Parents whose alert is only that of some loud series below: what is left of them is usual, (n,).
 
     ``observed`` and ``expected`` are (n, windows); ``still_unusual(row, observed)`` judges a parent's windows without
-    the excess of the loud series below it.
+    the excess of the loud series below it. A parent of which most children are loud alerts itself.
     """
     explained = np.zeros(len(loud), np.bool_)
+    least, share = _SPEAK_FOR_PARENT
     for level in (Level.REGION, Level.DISTRICT, Level.COUNTRY):
         for row in tree.rows(level)[loud[tree.rows(level)]]:
+            children = tree.parent == row
+            if (loud & children).sum() >= max(least, share * children.sum() + 0.5):
+                continue
             below = tree.descendants(int(row))
             below = below[loud[below]]
             # A loud region's excess holds that of its municipalities: count the highest ones only.
@@ -135,7 +145,7 @@ def carried_by_one(
 
 
 def moved_with_parents(alert: Bools, observed: Floats, expected: Floats, tree: Hierarchy) -> Floats:
-    """Expected counts of the series below alerting parents, times what the rest of the parent does, (n, windows).
+    """Expected counts of the series below alerting parents, times what the rest of the parent does, (n, hours).
 
     A parent that alerts has shown that something moves all below it. 0 where no parent alerts.
     """
@@ -143,7 +153,9 @@ def moved_with_parents(alert: Bools, observed: Floats, expected: Floats, tree: H
     for level in (Level.REGION, Level.DISTRICT, Level.COUNTRY):
         for row in tree.rows(level)[alert[tree.rows(level)]]:
             below = tree.descendants(int(row))
-            rest = np.maximum(observed[row] - observed[below], 0) / np.maximum(expected[row] - expected[below], 1e-9)
+            rest = (_CALM + np.maximum(observed[row] - observed[below], 0)) / (
+                _CALM + np.maximum(expected[row] - expected[below], 0)
+            )
             moved[below] = np.maximum(moved[below], expected[below] * rest)
     return moved
 

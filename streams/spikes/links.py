@@ -45,6 +45,25 @@ def sign(link: Link, key: bytes) -> str:
     return f"{text}.{_signature(text, key)}"
 
 
+class Signer(Struct, frozen=True):
+    """Makes the links of alerts: ``url`` is the public address that answers them."""
+
+    url: str
+    key: bytes
+
+    def links(self, episode: str, since: float) -> dict[str, str]:
+        """Address by decision, for an episode that opened at a time (seconds since 1970, UTC).
+
+        The same episode has the same links, so an evaluation that is made again gives the same alert.
+        """
+        found = {}
+        for decision in LINKED:
+            nonce = hmac.new(self.key, f"nonce {episode} {decision}".encode(), hashlib.sha256).hexdigest()[:16]
+            link = Link(episode, decision, int(since) + VALID_S, nonce)
+            found[decision] = f"{self.url.rstrip('/')}/spikes/{sign(link, self.key)}"
+        return found
+
+
 def verify(token: str, key: bytes, now: float) -> Link:
     """The link of a token at a time (seconds since 1970, UTC).
 

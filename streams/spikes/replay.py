@@ -15,7 +15,7 @@ from streams.spikes.detector import (
     Evaluation,
     Night,
     evaluate,
-    expected_windows,
+    expected_hours,
     forecast_night,
     learn_night,
     q_of,
@@ -23,7 +23,7 @@ from streams.spikes.detector import (
 from streams.spikes.dispersion import JUDGED_DAYS
 from streams.spikes.hierarchy import Hierarchy
 from streams.spikes.score import LOOKS
-from streams.spikes.series import WINDOWS, Bools, Floats, Ints
+from streams.spikes.series import RECENT_HOURS, WINDOWS, Bools, Floats, Ints
 
 #: Days of history before the first evaluation: four weeks for a level, and a profile that leans on the group.
 WARM_UP_DAYS: Final = 28
@@ -112,12 +112,12 @@ class _Replay:
         for day in range(JUDGED_DAYS):
             at = midnight - (JUDGED_DAYS + 1 - day) * 24
             if at not in self._forecasts:
-                self._forecasts[at] = forecast_night(counts, known, midnight, at, self._tree)
+                self._forecasts[at] = self._placed(forecast_night(counts, known, midnight, at, self._tree))
         judged = np.concatenate(
             [self._forecasts[midnight - (JUDGED_DAYS + 1 - day) * 24] for day in range(JUDGED_DAYS)], 1
         )
         self._forecasts = {at: made for at, made in self._forecasts.items() if at > midnight - (JUDGED_DAYS + 2) * 24}
-        night = learn_night(counts, known, midnight, self._tree, np.random.default_rng(midnight), judged)
+        night = learn_night(counts, known, midnight, self._tree, judged)
         hours = [24] if self._appeals.daily else list(range(1, 25))
         day_results = [self._evaluate(night, midnight + hour) for hour in hours]
         self._results += day_results
@@ -138,14 +138,12 @@ class _Replay:
         return counts
 
     def _evaluate(self, night: Night, hour: int) -> tuple[Floats, Floats, Floats, Floats]:
-        recent = self._tree.summed(self._summed(hour - 24, hour, hour))
-        observed = np.stack([recent[:, 24 - window :].sum(axis=1) for window in WINDOWS], axis=1)
-        known = np.ones((len(recent), 25), np.bool_)
+        recent = self._tree.summed(self._summed(hour - RECENT_HOURS, hour, hour))
         looks = _DAILY_LOOKS if self._appeals.daily else LOOKS[60]
         found = evaluate(
             night,
-            observed,
-            expected_windows(night, self._tree, hour * 60, known),
+            recent,
+            self._placed(expected_hours(night, self._tree, hour * 60)),
             self._tree,
             q=self._q,
             minimum=self._minimum,
@@ -156,7 +154,15 @@ class _Replay:
         length = 3 if self._appeals.daily else 0
         mean = found.expected[:, length]
         spread = 2 * np.sqrt(night.dispersion.variance(mean, length))
-        return observed[:, length], mean, mean + spread, found.alarms
+        return found.observed[:, length], mean, mean + spread, found.alarms
+
+    def _placed(self, day: Floats) -> Floats:
+        """Expected counts of a day (n, 24) where its counts stand: daily ones in the last hour."""
+        if not self._appeals.daily:
+            return day
+        placed = np.zeros_like(day)
+        placed[:, -1] = day.sum(axis=1)
+        return placed
 
     def _alert(self, row: int, hour: int, found: Evaluation) -> Alert:
         window = int(found.window[row])

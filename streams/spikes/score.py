@@ -18,8 +18,8 @@ from streams.spikes.series import WINDOWS, Floats, Ints
 #: simulated series as episodes a day over the attained level of one look.
 LOOKS: Final = {60: (24.0, 20.0, 17.0, 7.5), 5: (130.0, 65.0, 37.0, 11.0)}
 #: Weight of "nothing is unusual everywhere" in the common factor, in units of squared mean over variance.
-_PRIOR: Final = 50.0
-_FACTOR_RANGE: Final = (0.3, 3.0)
+PRIOR: Final = 50.0
+FACTOR_RANGE: Final = (0.3, 3.0)
 
 
 class Dispersion(Struct, frozen=True):
@@ -51,13 +51,14 @@ def plain_dispersion(n: int) -> Dispersion:
     return Dispersion(np.full(shape, 1.5), np.full(shape, 0.04), np.ones(shape), np.ones(shape))
 
 
-def upper_tail(count: Floats, mean: Floats, variance: Floats) -> Floats:
+def upper_tail(count: Floats, mean: Floats, variance: Floats, *, least_deviations: float = 0.0) -> Floats:
     """P(X >= count) for a negative binomial X of this mean and variance (> mean), elementwise; 1 up to the mean.
 
-    Counts that are not above their mean alarm nobody: their tail is not worth its computation.
+    Counts that are not above their mean alarm nobody: their tail is not worth its computation. The same holds for
+    counts below ``least_deviations`` standard deviations above the mean, where a caller wants small tails only.
     """
     tail = np.ones(np.broadcast(count, mean, variance).shape)
-    above = count > mean
+    above = count > (mean + least_deviations * np.sqrt(variance) if least_deviations else mean)
     n, m = count[above], np.maximum(mean[above], 1e-12)
     v = np.maximum(variance[above], 1.0001 * m)
     tail[above] = betainc(n, m**2 / (v - m), 1 - m / v)
@@ -71,14 +72,19 @@ def common_factor(count: Floats, mean: Floats, variance: Floats, region: Ints) -
     to its own factor: a spike must not explain itself away.
     """
     weight = np.where(mean > 0, mean / np.maximum(variance, 1e-12), 0.0)
-    bounded = weight * np.minimum(count, np.maximum(mean + 4 * np.sqrt(variance) + 2, _FACTOR_RANGE[1] * mean))
+    bounded = weight * np.minimum(count, most_of_one(mean, variance))
     usual = weight * mean
     seen, expected = _by_region(bounded, region), _by_region(usual, region)
     all_seen, all_expected = bounded.sum(axis=0), usual.sum(axis=0)
-    country = (_PRIOR + all_seen - bounded) / (_PRIOR + all_expected - usual)
-    country = np.clip(country, *_FACTOR_RANGE)
+    country = (PRIOR + all_seen - bounded) / (PRIOR + all_expected - usual)
+    country = np.clip(country, *FACTOR_RANGE)
     seen, expected = seen - bounded, expected - usual
-    return np.asarray(np.clip((_PRIOR * country + seen) / (_PRIOR + expected), *_FACTOR_RANGE))
+    return np.asarray(np.clip((PRIOR * country + seen) / (PRIOR + expected), *FACTOR_RANGE))
+
+
+def most_of_one(mean: Floats, variance: Floats) -> Floats:
+    """The highest count that a single series contributes to a common factor, elementwise."""
+    return np.asarray(np.maximum(mean + 4 * np.sqrt(variance) + 2, FACTOR_RANGE[1] * mean))
 
 
 def _by_region(values: Floats, region: Ints) -> Floats:
@@ -127,13 +133,22 @@ def score(
 
 
 def window_tails(
-    count: Floats, mean: Floats, dispersion: Dispersion, window: int, region: Ints | None
+    count: Floats,
+    mean: Floats,
+    dispersion: Dispersion,
+    window: int,
+    region: Ints | None,
+    *,
+    least_deviations: float = 0.0,
 ) -> tuple[Floats, Floats]:
-    """Tail probabilities of one window, and expected counts with the common factor; both shaped as ``count``."""
+    """Tail probabilities of one window, and expected counts with the common factor; both shaped as ``count``.
+
+    ``least_deviations`` as in :func:`upper_tail`.
+    """
     scaled = mean
     if region is not None:
         scaled = mean * common_factor(count, mean, dispersion.variance(mean, window), region)
-    p = upper_tail(count, scaled, dispersion.variance(scaled, window))
+    p = upper_tail(count, scaled, dispersion.variance(scaled, window), least_deviations=least_deviations)
     tail = dispersion.tail[:, window] if count.ndim == 1 else dispersion.tail[:, window, None]
     heavy = 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail
     return np.where((p < 0.05) & (tail < 1), heavy, np.where(mean > 0, p, 1.0)), scaled

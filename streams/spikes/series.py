@@ -15,6 +15,8 @@ Bools = npt.NDArray[np.bool_]
 HOURS_OF_WEEK: Final = 168
 #: Lengths of the trailing windows that are tested, hours.
 WINDOWS: Final = (1, 3, 6, 24)
+#: Hours that an evaluation looks at, counted back from its moment.
+RECENT_HOURS: Final = max(WINDOWS)
 
 
 class HourlyCounts(Struct, frozen=True):
@@ -58,3 +60,8 @@ def trailing_sums(values: Floats, window: int) -> Floats:
     if window < values.shape[1]:
         total[:, window:] -= total[:, :-window].copy()
     return total
+
+
+def windows_of(hours: Floats) -> Floats:
+    """Sums of the trailing windows, (n, windows), of the last ``RECENT_HOURS`` hours (n, hours), oldest first."""
+    return np.stack([hours[:, -window:].sum(axis=1) for window in WINDOWS], axis=1)

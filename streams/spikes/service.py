@@ -23,10 +23,11 @@ from streams.spikes.carriers import Carriers, is_pushed, nature_of, read_carrier
 from streams.spikes.counts import (
     Territory,
     complete_until,
+    known_history,
     known_hours,
     read_hourly,
+    read_recent_hours,
     read_territory,
-    read_windows,
 )
 from streams.spikes.decision import SILENT_MINUTES, WATCH
 from streams.spikes.detector import (
@@ -34,15 +35,16 @@ from streams.spikes.detector import (
     Evaluation,
     Night,
     evaluate,
-    expected_windows,
+    expected_hours,
     first_hours_of_week,
     learn_night,
     q_of,
 )
-from streams.spikes.episodes import Episode, identity, read_recent, watchers_of, write_episodes
+from streams.spikes.episodes import Episode, identity, read_recent, watchers_of, write_episodes, write_links
 from streams.spikes.hierarchy import COUNTRY, Level
+from streams.spikes.links import Signer
 from streams.spikes.score import LOOKS
-from streams.spikes.series import WINDOWS, Bools
+from streams.spikes.series import RECENT_HOURS, WINDOWS, Bools
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ log = logging.getLogger(__name__)
 STEP_MINUTES: Final = 5
 #: Hour of the night (UTC) at which the detector learns: 04:00 in Moscow, when least is written.
 LEARN_HOUR: Final = 1
+#: A night that tests nothing is learnt again after so long.
+_LEARN_AGAIN_MINUTES: Final = 60
 #: While the counts lag by more, nothing is evaluated: a late flood is no spike.
 MOST_LAG: Final = timedelta(minutes=60)
 #: The aftermath is computed when an episode has been closed for so long.
@@ -79,15 +83,27 @@ class Learnt(Struct, frozen=True):
         """When it learnt (hours since 1970, UTC)."""
         return self.day * 24 + LEARN_HOUR
 
+    def tests_nothing(self) -> bool:
+        """Whether no series has two weeks of history."""
+        return not (self.night.expectation.level > 0).any()
+
 
 class Detector:
-    """Evaluates moments against one ClickHouse. ``generation`` is that of the facts that carriers are read from."""
+    """Evaluates moments against one ClickHouse. ``generation`` is that of the facts that carriers are read from.
 
-    def __init__(self, client: Client, generation: Callable[[Client], int], knobs: Knobs) -> None:
+    With a ``signer`` an episode that opens gets links with which officers decide about it.
+    """
+
+    def __init__(
+        self, client: Client, generation: Callable[[Client], int], knobs: Knobs, signer: Signer | None = None
+    ) -> None:
         self._client = client
+        self._signer = signer
         self._generation = generation
         self._knobs = knobs
         self._learnt: Learnt | None = None
+        #: The evaluation before which it was learnt (minutes since 1970, UTC).
+        self._learnt_at = 0
         #: Series that came below the watch level, and when they were there last (minutes since 1970).
         self._below: dict[str, int] = {}
 
@@ -110,12 +126,13 @@ class Detector:
                 return []
         learnt = self._of_night(minute)
         tree = learnt.territory.tree
-        observed = read_windows(self._client, learnt.territory, minute, learnt.hour)
-        known = self._known(learnt, minute)
+        observed = read_recent_hours(self._client, learnt.territory, minute, learnt.hour)
+        usual = expected_hours(learnt.night, tree, minute)
+        known = known_hours(self._client, learnt.territory, observed, usual, minute - RECENT_HOURS * 60)
         found = evaluate(
             learnt.night,
-            observed,
-            expected_windows(learnt.night, tree, minute, known),
+            observed * known,
+            usual * known,
             tree,
             q=q_of(self._knobs.false_alerts_a_week),
             minimum=self._knobs.minimum,
@@ -123,6 +140,9 @@ class Detector:
         )
         allowed = np.array([level.value in self._knobs.levels for level in tree.levels])
         touched = self._episodes(learnt, moment, minute, found, found.alert & allowed)
+        if self._signer is not None:
+            # Before the episode: an alert is never without its links.
+            write_links(self._client, [each for each in touched if each.since == moment], self._signer)
         write_episodes(self._client, touched)
         self._follow_up(learnt, moment)
         self._write_health(moment, started, found, known)
@@ -130,9 +150,13 @@ class Detector:
 
     def _of_night(self, minute: int) -> Learnt:
         day = (minute // 60 - LEARN_HOUR) // 24
-        if self._learnt is None or self._learnt.day != day:
-            self._learnt = self._learn(day)
-        return self._learnt
+        known = self._learnt
+        # History may be imported while the detector runs: a night that tests nothing is learnt again.
+        again = known is not None and known.tests_nothing() and minute - self._learnt_at >= _LEARN_AGAIN_MINUTES
+        if known is None or known.day != day or again:
+            known = self._learn(day)
+            self._learnt, self._learnt_at = known, minute
+        return known
 
     def _learn(self, day: int) -> Learnt:
         started = time.monotonic()
@@ -141,21 +165,12 @@ class Detector:
         territory = read_territory(self._client, at)
         begin = hour - HISTORY_HOURS
         counts = read_hourly(self._client, territory, begin, hour, hour)
-        known = known_hours(self._client, territory, counts, None, begin)
-        night = learn_night(counts, known, hour, territory.tree, np.random.default_rng(day))
+        known = known_history(self._client, territory, counts, begin)
+        night = learn_night(counts, known, hour, territory.tree)
         learnt = Learnt(day, territory, night)
         self._write_expected(learnt, hour)
         log.info("Learnt %s series of the night of %s in %.1f s.", len(counts), at.date(), time.monotonic() - started)
         return learnt
-
-    def _known(self, learnt: Learnt, minute: int) -> Bools:
-        hour = minute // 60
-        counts = read_hourly(self._client, learnt.territory, hour - 24, hour + 1, learnt.hour)
-        usual = learnt.night.expectation.hourly(first_hours_of_week(learnt.territory.tree, hour - 24), 25)
-        known = known_hours(self._client, learnt.territory, counts, usual, hour - 24)
-        # The current hour has only begun: that nothing came yet says nothing.
-        known[:, -1] = True
-        return known
 
     def _episodes(
         self, learnt: Learnt, moment: datetime, minute: int, found: Evaluation, alert: Bools

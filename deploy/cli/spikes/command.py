@@ -18,7 +18,7 @@ EXAMPLES = """
   gospulse spikes explain 57701000 --at 2026-11-27T12:00Z   observed against usual, hour by hour
   gospulse spikes confirm 9f2c41d07ab35e88 --why "no heating in three houses"
   gospulse spikes links 9f2c41d07ab35e88 --url https://spikes.example.org   links to decide without a shell
-  gospulse spikes answer --port 8090                answer these links
+  gospulse spikes answer                            answer these links (`gospulse up` starts it)
   gospulse spikes quality                           alerts, confirmed, dismissed in the last 90 days; calibration
   gospulse spikes run                               the detector itself (`gospulse up` starts it)
   gospulse spikes backtest counts.csv --plot plots/ replay history: alerts, precision, recall, delay, calibration
@@ -54,11 +54,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         deciding.add_argument("--why", required=True, metavar="TEXT", help="reason; no personal data")
     linking = actions.add_parser("links", help="signed links that accept, dismiss or hand over; each works once")
     linking.add_argument("id", metavar="ID")
-    linking.add_argument("--url", required=True, metavar="URL", help="public address of `gospulse spikes answer`")
+    linking.add_argument("--url", metavar="URL", help="public address of the links (setting spikes_links_url)")
     linking.add_argument("--valid-h", type=_hours, default=24.0, metavar="H", help="hours that they work, at most 24")
-    answering = actions.add_parser("answer", help="answer signed links until SIGTERM, behind a proxy with TLS")
+    answering = actions.add_parser(
+        "answer", help="answer signed links until SIGTERM, behind a proxy with TLS (`gospulse up` starts it)"
+    )
     answering.add_argument("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (127.0.0.1)")
-    answering.add_argument("--port", type=int, default=8090, metavar="PORT", help="port to listen on (8090)")
+    answering.add_argument("--port", type=int, metavar="PORT", help="port to listen on (setting spikes_links_port)")
     actions.add_parser("quality", help="figures of quality and the health of the detector")
     runner = actions.add_parser("run", help="run the detector until SIGTERM")
     runner.add_argument("--once", action="store_true", help="one evaluation, then end")
@@ -82,9 +84,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.action == "explain":
         return display.print_explanation(settings, args.series, args.at)
     if args.action == "links":
-        return links.print_links(settings, args.id, args.url, args.valid_h)
+        return links.print_links(settings, args.id, args.url or settings.spikes_links_url, args.valid_h)
     if args.action == "answer":
-        return links.answer(settings, args.host, args.port)
+        return links.answer(settings, args.host, settings.spikes_links_port if args.port is None else args.port)
     if args.action == "quality":
         return display.print_quality(settings)
     return decide.decide(settings, args.id, args.action.replace("-", "_"), args.why)

@@ -46,7 +46,8 @@ def link_key(data: Path) -> bytes:
 def print_links(settings: Settings, episode: str, url: str, valid_h: float) -> int:
     """Print a link for each decision. Exit code 1 where the episode is not known."""
     if not url.startswith(("http://", "https://")):
-        raise UserError(f"--url is {url!r}, not an address such as https://spikes.example.org", WRONG_USE)
+        what = f"--url is {url!r}, not an address" if url else "no public address is known: give --url"
+        raise UserError(f"{what} such as https://spikes.example.org, or set spikes_links_url", WRONG_USE)
     key = link_key(settings.data)
     with clickhouse(settings.clickhouse) as client:
         if not exists(client, episode):
@@ -65,7 +66,9 @@ def answer(settings: Settings, host: str, port: int) -> int:
         server = answering(settings, key, host, port)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UserError(f"{host}:{port} cannot be listened on: {reason}; choose another --port", FAILURE) from error
+        raise UserError(
+            f"{host}:{port} cannot be listened on: {reason}; choose another port (setting spikes_links_port)", FAILURE
+        ) from error
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Links are answered at http://{host}:{server.server_address[1]}/spikes/. Ctrl-C ends it.", flush=True)

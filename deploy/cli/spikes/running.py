@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
+from deploy.cli.spikes.links import link_key
 from deploy.clickhouse.client import clickhouse
 from deploy.errors import FAILURE, GOOD, UserError
 from deploy.settings import Settings
@@ -26,8 +27,11 @@ def run(settings: Settings, *, once: bool, at: datetime | None) -> int:
     if importlib.util.find_spec("scipy") is None:
         raise UserError("the detector needs scipy: install Gospulse with its extra `spikes`", FAILURE)
     from schemas.clickhouse.generations import active_generation
+    from streams.spikes.links import Signer
     from streams.spikes.service import Detector, Knobs
 
+    url = settings.spikes_links_url
+    signer = Signer(url, link_key(settings.data)) if url else None
     knobs = Knobs(
         false_alerts_a_week=settings.spikes_false_alerts_a_week,
         minimum=settings.spikes_minimum,
@@ -35,7 +39,7 @@ def run(settings: Settings, *, once: bool, at: datetime | None) -> int:
     )
     if once:
         with clickhouse(settings.clickhouse, timeout_s=120) as client:
-            detector = Detector(client, active_generation, knobs)
+            detector = Detector(client, active_generation, knobs, signer)
             found = detector.evaluate(at or datetime.now(UTC), hold_late=at is None)
         for episode in found:
             print(f"{episode.id} {episode.state} {episode.reason}")
@@ -49,7 +53,7 @@ def run(settings: Settings, *, once: bool, at: datetime | None) -> int:
     while not stop.is_set():
         try:
             with clickhouse(settings.clickhouse, timeout_s=120) as client:
-                detector = Detector(client, active_generation, knobs)
+                detector = Detector(client, active_generation, knobs, signer)
                 if troubled:
                     log.info("ClickHouse answers again.")
                 troubled = False

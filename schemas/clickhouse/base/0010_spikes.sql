@@ -56,3 +56,16 @@ ENGINE = {ReplacingMergeTree}(learnt)
 ORDER BY (series, hour)
 TTL hour + INTERVAL 400 DAY
 COMMENT 'What the detector expects of each series by hour';
+
+CREATE TABLE IF NOT EXISTS gospulse_data.spike_links {on_cluster}
+(
+    id String COMMENT 'Episode',
+    expires DateTime('UTC') COMMENT 'When its links stop working (UTC)',
+    accept String COMMENT 'Address that accepts the episode',
+    dismiss String COMMENT 'Address that dismisses it',
+    hand_over String COMMENT 'Address that hands it over'
+)
+ENGINE = {ReplacingMergeTree}
+ORDER BY id
+TTL expires + INTERVAL 7 DAY
+COMMENT 'Signed links of alerts, written when an episode opens; each works once';

@@ -26,6 +26,9 @@ CREATE OR REPLACE VIEW gospulse.spikes {on_cluster}
     decision Nullable(String) COMMENT 'Latest decision: accept, confirm, dismiss or hand_over; NULL none',
     decided_at Nullable(DateTime64(3, 'UTC')) COMMENT 'When that was decided (UTC)',
     why Nullable(String) COMMENT 'Its reason',
+    accept_link Nullable(String) COMMENT 'Link that accepts the episode, works once; NULL expired, or no public address is set',
+    dismiss_link Nullable(String) COMMENT 'Link that dismisses it',
+    hand_over_link Nullable(String) COMMENT 'Link that hands it over',
     after_appeals Nullable(UInt64) COMMENT 'Aftermath: appeals of the whole episode; NULL until it is computed',
     after_usual Nullable(Float64) COMMENT 'Aftermath: appeals that were usual in that time',
     peak_hour Nullable(DateTime('UTC')) COMMENT 'Aftermath: hour with most appeals (UTC)',
@@ -63,6 +66,9 @@ SELECT
     d.decision AS decision,
     d.decided AS decided_at,
     d.why AS why,
+    k.accept AS accept_link,
+    k.dismiss AS dismiss_link,
+    k.hand_over AS hand_over_link,
     if(computed, tupleElement(e.after, 'appeals'), NULL) AS after_appeals,
     if(computed, tupleElement(e.after, 'usual'), NULL) AS after_usual,
     if(computed, tupleElement(e.after, 'peak_hour'), NULL) AS peak_hour,
@@ -91,6 +97,13 @@ LEFT JOIN
     FROM gospulse_data.spike_decisions
     GROUP BY id
 ) AS d ON e.id = d.id
+LEFT JOIN
+(
+    SELECT id, any(accept) AS accept, any(dismiss) AS dismiss, any(hand_over) AS hand_over
+    FROM gospulse_data.spike_links
+    WHERE expires > now()
+    GROUP BY id
+) AS k ON e.id = k.id
 LEFT JOIN (SELECT place, name, region, population FROM gospulse.places) AS p ON e.series = p.place
 LEFT JOIN (SELECT region, name FROM gospulse.regions) AS r ON e.series = r.region
 SETTINGS join_use_nulls = 1

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tests.bench.spikes import acceptance, shocks
+from tests.bench.spikes import acceptance, live, shocks
 from tests.bench.spikes.acceptance import RULES, Cell, Detection
-from tests.bench.spikes.federation import SCENARIOS
+from tests.bench.spikes.federation import SCENARIOS, spikes
 
 #: E at which a series of a federation of 2,300 gives one false alarm a day in all.
 LIMIT = 1 / acceptance.FEDERATION
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             missed.append(what)
 
     for scenario in chosen.scenarios:
-        started = time.monotonic()
+        started = time.process_time()
         found = acceptance.cell(scenario, chosen.seed, chosen.series)
         print(f"{scenario}: {chosen.series} series a level, seed {chosen.seed}")
         _false_alarms(found, judge)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if scenario == "day":
             for level, extra, share, wanted in acceptance.concrete(found):
                 judge(f"{extra} extra messages at {level}/h found", share, share >= wanted, f">= {wanted}")
-        print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+        print(f"  ({time.process_time() - started:.0f} s of a processor)", flush=True)
     if not chosen.no_shocks:
         _shocks(chosen.seed, judge)
     if not chosen.no_federation:
@@ -91,8 +91,10 @@ def _power(found: Cell, judge: Judge) -> None:
     print("      share of spikes found at one false episode per 1,000 series-days, mean of levels (median delay, h)")
     print(f"      {'':18}" + "".join(f"{name:>16}" for _, _, name in SPIKES))
     cells: dict[str, list[list[Detection]]] = {}
+    planted = [spikes(found.truth, size, hours, found.random) for size, hours, _ in SPIKES]
     for rule in RULES:
-        cells[rule.name] = [acceptance.detection(found, rule, size, hours) for size, hours, _ in SPIKES]
+        quiet = rule.evidence(found, found.truth.counts.counts)
+        cells[rule.name] = [acceptance.detection(found, rule, each, quiet) for each in planted]
         row = "".join(f"{_mean(each):>9.2f} ({_delay(each):>4.1f})" for each in cells[rule.name])
         print(f"      {rule.name:18}{row}", flush=True)
     wanted = (0.60, 0.80, 0.95, 0.45, 0.80)
@@ -107,6 +109,17 @@ def _power(found: Cell, judge: Judge) -> None:
     for place, most in ((1, 2.0), (2, 2.0), (4, 18.0)):
         delay = _delay(cells["detector"][place])
         judge(f"{found.scenario}, {SPIKES[place][2]}: median delay, hours", delay, delay <= most, f"<= {most:.0f}")
+    for place, most in ((1, 2.0), (2, 2.0), (4, 18.0)):
+        each = live.delays(found, planted[place], LIMIT)
+        by_level = " ".join(f"{level.found:.2f} ({level.delay:.1f})" for level in each)
+        delay = _delay(each)
+        judge(
+            f"{found.scenario}, {SPIKES[place][2]}: median delay with an evaluation every 5 minutes, E < 1/2300, hours",
+            delay,
+            delay <= most,
+            f"<= {most:.0f}",
+        )
+        print(f"      share found (delay) by level: {by_level}")
 
 
 def _mean(levels: Sequence[Detection]) -> float:
@@ -118,7 +131,7 @@ def _delay(levels: Sequence[Detection]) -> float:
 
 
 def _shocks(seed: int, judge: Judge) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     found = shocks.country(seed)
     print(f"shocks of {shocks.PLACES:,} places in {shocks.REGIONS} regions")
     day = shocks.news_day(found)
@@ -133,22 +146,27 @@ def _shocks(seed: int, judge: Judge) -> None:
     others = sum(each.below + each.above for each in hit) / len(hit)
     judge("region times 2.5 for 6 h: other alerts about it, a shock", others, others <= 0.5, "<= 0.5")
     print(f"      median delay {np.median(delays) if delays else float('nan'):.0f} h; {hit}")
-    print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+    print(f"  ({time.process_time() - started:.0f} s of a processor)", flush=True)
 
 
 def _federations(seed: int, judge: Judge) -> None:
     for scenario in ("day", "all", "het"):
-        started = time.monotonic()
-        mix = acceptance.federation_mix(scenario, seed, 0.2)
-        print(f"federation of {acceptance.FEDERATION:,} series, {scenario}, Benjamini-Hochberg at q = 0.2")
+        started = time.process_time()
+        mixes = acceptance.federation_mix(scenario, seed, 0.2)
+        mix = mixes["detector"]
+        print(f"federation of {acceptance.FEDERATION:,} series, {scenario}, Benjamini-Hochberg at q = 0.2, seed {seed}")
         judge(f"{scenario}: false alerts a day", mix.false_a_day, mix.false_a_day <= 2, "<= 2")
         judge(f"{scenario}: precision with five true spikes a day", mix.precision, mix.precision >= 0.5, ">= 0.5")
-        print(f"      share of these spikes found: {mix.found:.2f}")
         if scenario != "day":
             judge(f"{scenario}: alerts a joined series", mix.alerts_a_join, mix.alerts_a_join <= 1.5, "<= 1.5")
+        for method, each in mixes.items():
+            print(
+                f"      {method}: {each.false_a_day:.2f} false alerts a day, precision {each.precision:.2f}, "
+                f"{each.found:.2f} of the spikes found, median delay {each.delay:.1f} h"
+            )
         for name, rate in acceptance.naive_federation(scenario, seed):
             print(f"      {name}: {rate:.0f} false alerts a day")
-        print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+        print(f"  ({time.process_time() - started:.0f} s of a processor)", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import numpy as np
 from msgspec import Struct
 
 from streams.spikes.decision import Watchers, alerts
-from streams.spikes.series import Bools, Floats, Ints
-from tests.bench.spikes import rules
-from tests.bench.spikes.federation import HISTORY_DAYS, HOURS, LEVELS, TEST_DAYS, Truth, simulate, spike_of, spikes
+from streams.spikes.series import Bools, Floats, HourlyCounts
+from tests.bench.spikes import e_detector, rules
+from tests.bench.spikes.federation import HISTORY_DAYS, LEVELS, TEST_DAYS, Spikes, Truth, simulate, spikes_at
 from tests.bench.spikes.replay import Nightly, episodes, hourly_alarms, learn_nightly
 
 SERIES_A_LEVEL: Final = 150
@@ -39,9 +39,8 @@ def cell(scenario: str, seed: int, series: int = SERIES_A_LEVEL) -> Cell:
     """Simulate and learn one scenario."""
     random = np.random.default_rng([seed, len(scenario), ord(scenario[0])])
     truth = simulate(scenario, np.repeat(LEVELS, series), random)
-    region = np.zeros(len(truth.level), np.int64)
-    nightly = learn_nightly(truth.counts, region, TEST_DAYS, random)
-    return Cell(scenario, truth, nightly, hourly_alarms(truth.counts.counts, nightly, region), random)
+    nightly = learn_nightly(truth.counts, TEST_DAYS)
+    return Cell(scenario, truth, nightly, hourly_alarms(truth.counts.counts, nightly), random)
 
 
 def false_alarms(found: Cell, limit: float) -> list[float]:
@@ -59,8 +58,7 @@ class Rule(Struct, frozen=True):
 
 
 def _detector(found: Cell, counts: Floats) -> Floats:
-    region = np.zeros(len(counts), np.int64)
-    alarms = hourly_alarms(counts, found.nightly, region, base=found.truth.counts.counts)
+    alarms = hourly_alarms(counts, found.nightly, base=found.truth.counts.counts)
     return np.asarray(-np.log(np.maximum(alarms, 1e-300)))
 
 
@@ -69,6 +67,10 @@ RULES: Final = (
     Rule(
         "oracle",
         lambda found, counts: rules.oracle(counts, BEGIN, found.truth.mean, found.truth.over, found.truth.day_variance),
+    ),
+    Rule(
+        "e-detector",
+        lambda found, counts: e_detector.evidence(counts, found.nightly, base=found.truth.counts.counts),
     ),
     Rule("mean + k sd", lambda _found, counts: rules.mean_and_deviations(counts, BEGIN)),
     Rule("EARS C1", lambda _found, counts: rules.ears(counts, BEGIN, "C1")),
@@ -91,33 +93,34 @@ def limit_for(evidence: Floats, per_1000: float) -> float:
 
 
 class Detection(Struct, frozen=True):
-    """Of the spikes of one level: the share found and the median delay in hours (NaN where none was found)."""
+    """Of the spikes of one level: the share found and the median delay in hours (NaN where none was found).
+
+    The delay goes from the first extra message to the end of the hour whose evaluation finds it.
+    """
 
     found: float
     delay: float
 
 
-def detection(found: Cell, rule: Rule, size: float, median_hours: float) -> list[Detection]:
-    """By level, with each level's limit at one false episode per 1,000 series and days."""
-    added, first, last = spikes(found.truth, size, median_hours, found.random)
-    return detected(found, rule, added, first, last)
+def detection(found: Cell, rule: Rule, planted: Spikes, quiet: Floats) -> list[Detection]:
+    """By level, with each level's limit at one false episode per 1,000 series and days.
 
-
-def detected(found: Cell, rule: Rule, added: Floats, first: Ints, last: Ints) -> list[Detection]:
-    """Spikes ``added`` to each series, found between the hours ``first`` and ``last``, both inclusive."""
-    quiet = rule.evidence(found, found.truth.counts.counts)
-    loud = rule.evidence(found, found.truth.counts.counts + added)
-    results = []
+    ``quiet`` is the rule's evidence without spikes.
+    """
+    loud = rule.evidence(found, found.truth.counts.counts + planted.added)
     # Daily rules speak at the closing midnight.
-    late = np.where(np.isfinite(quiet).mean() < 0.5, (last // 24) * 24 + 23, last)
+    daily = np.isfinite(quiet).mean() < 0.5
+    late = (planted.last // 24) * 24 + 23 if daily else planted.last
+    results = []
     for i in range(len(LEVELS)):
         rows = np.nonzero(found.of_level(i))[0]
         limit = limit_for(quiet[rows], 1.0)
         delays = []
         for row in rows:
-            window = loud[row, first[row] - BEGIN : late[row] - BEGIN + 1] > limit
+            first = int(planted.first[row])
+            window = loud[row, first - BEGIN : late[row] - BEGIN + 1] > limit
             if window.any():
-                delays.append(int(window.argmax()) + 1)
+                delays.append(first + int(window.argmax()) + 1 - planted.times[row][0])
         results.append(Detection(len(delays) / len(rows), float(np.median(delays)) if delays else float("nan")))
     return results
 
@@ -128,72 +131,78 @@ CONCRETE: Final = ((0.05, 14, 0.85), (0.5, 24, 0.85), (2.0, 64, 0.97), (10.0, 15
 
 def concrete(found: Cell) -> list[tuple[float, int, float, float]]:
     """(level, extra messages, share found, share wanted) for spikes of a given number of messages within hours."""
-    results = []
-    for level, extra, wanted in CONCRETE:
-        rows = np.nonzero(found.truth.level == level)[0]
-        added = np.zeros((len(found.truth.level), HOURS))
-        first = np.full(len(added), BEGIN)
-        last = first.copy()
-        for row in rows:
-            begin = int(BEGIN + found.random.integers(24, (TEST_DAYS - 3) * 24))
-            added[row] = spike_of(extra, begin, HOURS, 3.0, found.random)
-            first[row] = int((added[row].cumsum() > 0).argmax())
-            last[row] = int((added[row].cumsum() >= 0.95 * extra).argmax())
-        share = detected(found, RULES[0], added, first, last)[LEVELS.index(level)].found
-        results.append((level, extra, share, wanted))
-    return results
+    n = len(found.truth.level)
+    extra = np.ones(n, np.int64)
+    for level, many, _ in CONCRETE:
+        extra[found.truth.level == level] = many
+    begin = BEGIN + found.random.integers(24, (TEST_DAYS - 3) * 24, n)
+    planted = spikes_at(extra, begin, 3.0, found.random)
+    shares = detection(found, RULES[0], planted, RULES[0].evidence(found, found.truth.counts.counts))
+    return [(level, many, shares[LEVELS.index(level)].found, wanted) for level, many, wanted in CONCRETE]
 
 
 class Mix(Struct, frozen=True):
-    """A federation under the rule of Benjamini and Hochberg: false alerts a day, precision, alerts after joins."""
+    """A federation under the rule of Benjamini and Hochberg.
+
+    False alerts a day while nothing happens; with true spikes: precision, share found, median delay in hours; alerts a
+    joined series.
+    """
 
     false_a_day: float
     precision: float
     found: float
+    delay: float
     alerts_a_join: float
 
 
-def federation_mix(scenario: str, seed: int, q: float, *, true_a_day: int = 5) -> Mix:
-    """2,300 series over 28 days, twice: without spikes, and with five true ones a day in the data that are learnt."""
+def federation_mix(scenario: str, seed: int, q: float, *, true_a_day: int = 5) -> dict[str, Mix]:
+    """2,300 series over 28 days, twice: without spikes, and with five true ones a day in the data that are learnt.
+
+    By method: the detector, and the e-detector with e-BH at the same promise.
+    """
     random = np.random.default_rng([seed, 7, len(scenario)])
-    level = random.choice(LEVELS, FEDERATION, p=MIX)
-    truth = simulate(scenario, level, random)
-    region = np.zeros(len(level), np.int64)
-    counts = truth.counts
-    nightly = learn_nightly(counts, region, TEST_DAYS, random)
-    opened = _opened(hourly_alarms(counts.counts, nightly, region), q)
-    quiet = sum(1 for _, row in opened if not truth.joined[row])
-    joins = sum(1 for _, row in opened if truth.joined[row])
+    truth = simulate(scenario, random.choice(LEVELS, FEDERATION, p=MIX), random)
     rows = random.choice(np.nonzero(~truth.joined)[0], true_a_day * (TEST_DAYS - 4), replace=False)
-    size = 10.0
+    daily = truth.mean[rows, BEGIN:].mean(axis=1) * 24
+    extra = np.maximum(8, random.poisson(10 * np.sqrt(truth.over[rows] * daily + (0.2 * daily) ** 2)))
+    begin = BEGIN + 24 * (1 + np.arange(len(rows)) // true_a_day) + random.integers(0, 24, len(rows))
+    fast = random.random(len(rows)) < 0.5
+    counts = truth.counts
     added = np.zeros(counts.counts.shape)
-    spans: dict[int, tuple[int, int]] = {}
-    for place, row in enumerate(rows):
-        daily = truth.mean[row, BEGIN:].mean() * 24
-        extra = max(8, int(random.poisson(size * np.sqrt(truth.over[row] * daily + (0.2 * daily) ** 2))))
-        begin = BEGIN + 24 * (1 + place // true_a_day) + int(random.integers(0, 24))
-        added[row] = spike_of(extra, begin, HOURS, float(random.choice([3.0, 24.0])), random)
-        so_far = added[row].cumsum()
-        spans[int(row)] = int((so_far > 0).argmax()), int((so_far >= 0.95 * extra).argmax())
-    spiked = learn_nightly(
-        type(counts)(counts.counts + added, counts.known, counts.first_hour_of_week, counts.group),
-        region,
-        TEST_DAYS,
-        random,
-    )
-    right, wrong, caught = 0, 0, set()
-    for hour, row in _opened(hourly_alarms(counts.counts + added, spiked, region), q):
-        begin, end = spans.get(row, (0, -1))
-        if begin <= hour + BEGIN <= max(end, begin + 24):
+    spans: dict[int, tuple[int, int, float]] = {}
+    for hours, chosen in ((3.0, fast), (24.0, ~fast)):
+        planted = spikes_at(extra[chosen], begin[chosen], hours, random)
+        added[rows[chosen]] = planted.added
+        for place, row in enumerate(rows[chosen]):
+            spans[int(row)] = int(planted.first[place]), int(planted.last[place]), float(planted.times[place][0])
+    spiked = HourlyCounts(counts.counts + added, counts.known, counts.first_hour_of_week, counts.group)
+    opened: dict[str, list[list[tuple[int, int]]]] = {"detector": [], "e-detector": []}
+    for series in (counts, spiked):
+        nightly = learn_nightly(series, TEST_DAYS)
+        opened["detector"].append(_opened(hourly_alarms(series.counts, nightly), q))
+        by_ratios = e_detector.alarms_a_day(e_detector.evidence(series.counts, nightly))
+        opened["e-detector"].append(_opened(by_ratios, q))
+    return {method: _mix(quiet, loud, truth, spans) for method, (quiet, loud) in opened.items()}
+
+
+def _mix(
+    quiet: list[tuple[int, int]], loud: list[tuple[int, int]], truth: Truth, spans: dict[int, tuple[int, int, float]]
+) -> Mix:
+    right, wrong = 0, 0
+    delays: dict[int, float] = {}
+    for hour, row in loud:
+        first, last, begun = spans.get(row, (0, -1, 0.0))
+        if first <= hour + BEGIN <= max(last, first + 24):
             right += 1
-            caught.add(row)
+            delays.setdefault(row, hour + BEGIN + 1 - begun)
         elif not truth.joined[row]:
             wrong += 1
     return Mix(
-        quiet / TEST_DAYS,
+        sum(1 for _, row in quiet if not truth.joined[row]) / TEST_DAYS,
         right / max(1, right + wrong),
-        len(caught) / len(spans),
-        joins / max(1, int(truth.joined.sum())),
+        len(delays) / len(spans),
+        float(np.median(list(delays.values()))) if delays else float("nan"),
+        sum(1 for _, row in quiet if truth.joined[row]) / max(1, int(truth.joined.sum())),
     )
 
 

@@ -19,15 +19,19 @@ from clickhouse_connect.driver.client import Client
 from deploy.clickhouse.client import clickhouse as open_clickhouse
 from deploy.machine.processes import stop
 from deploy.passwords import generate
+from schemas.clickhouse.flat_appeals import FLAT, flat
 from streams.spikes.service import Detector, Knobs
 from tests.conftest import ClickHouseServer
 from tests.schemas.builders.shown_log import GENERATION, Shown
 from tests.servers.ports import free_port
+from tests.streams.builders.records import event, hex32
 
 PLACES: Final = 2300
 DAYS: Final = 90
 MOST_S: Final = 5.0
 _BATCH: Final = 500_000
+_RANK: Final = "toUInt32(exp(log({{places:UInt32}}) * ({random})))"
+_PLACE: Final = "concat(leftPad(toString(1 + rank % 85), 2, '0'), '7', leftPad(toString(rank), 4, '0'), '0')"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(client: Client, pid: int, appeals: int) -> int:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    Shown(client)
-    _fill(client, now, appeals)
+    _fill(client, Shown(client), now, appeals)
     detector = Detector(client, lambda _client: GENERATION, Knobs())
     worst = 0.0
     for at in range(4):
@@ -72,26 +75,51 @@ def _measure(client: Client, pid: int, appeals: int) -> int:
     return 0 if worst <= MOST_S and tested >= PLACES else 1
 
 
-def _fill(client: Client, now: datetime, appeals: int) -> None:
-    """Appeals at random moments of 90 days, the busiest places first (level inverse to the rank)."""
+def _fill(client: Client, log: Shown, now: datetime, appeals: int) -> None:
+    """Appeals at random moments of 90 days, the busiest places first (level inverse to the rank).
+
+    They stand as facts and in their flat form, as the refresher leaves them. The last hour comes through the fold and
+    waits for the refresher, as live appeals do.
+    """
+    facts = f"gospulse_data.appeals_g{GENERATION}"
     for begin in range(0, appeals, _BATCH):
         client.command(
-            f"INSERT INTO gospulse_data.appeals_g{GENERATION} (appeal, first, hours, names) SELECT appeal, "
+            f"INSERT INTO {facts} (appeal, first, hours, names) SELECT appeal, "
             "tuple(1, 0, number, at, at, appeal, concat('vk:', toString(rank % 9000)), place, 'vk', 'comment', NULL, "
             "'bench', NULL, NULL, NULL, NULL, lower(hex(MD5(toString(number % 100000)))), NULL, NULL, NULL, false), "
             "[toUInt32(intDiv(toUnixTimestamp(at), 3600) * 3600)], [] FROM (SELECT number, "
             "lower(hex(MD5(toString(number)))) AS appeal, "
-            "toUInt32(exp(log({places:UInt32}) * (rand(1) / 4294967296.0))) AS rank, "
-            "concat(leftPad(toString(1 + rank % 85), 2, '0'), '7', leftPad(toString(rank), 4, '0'), '0') AS place, "
+            f"{_RANK.format(random='rand(1) / 4294967296.0')} AS rank, {_PLACE} AS place, "
             "toDateTime64({end:UInt32} - {days:UInt32} * 86400 * (rand(2) / 4294967296.0), 3, 'UTC') AS at "
             f"FROM numbers({begin}, {min(_BATCH, appeals - begin)}))",
-            parameters={"places": PLACES, "days": DAYS, "end": int(now.timestamp())},
+            parameters={"places": PLACES, "days": DAYS, "end": int(now.timestamp()) - 3600},
         )
+    columns = ", ".join(FLAT)
+    rows = flat(facts, f"gospulse_data.lives_g{GENERATION}", f"(SELECT appeal FROM {facts})")
+    client.command(
+        f"INSERT INTO gospulse_data.appeal_rows_g{GENERATION} ({columns}, version, gone) "
+        f"SELECT {columns}, 1, 0 FROM ({rows})"
+    )
+    last = max(1, appeals // DAYS // 24)
+    places = client.query(
+        f"SELECT {_RANK.format(random='rand() / 4294967296.0')} AS rank, {_PLACE} FROM numbers({last})",
+        parameters={"places": PLACES},
+    ).result_rows
+    begin_ms = int(now.timestamp() - 3600) * 1000
+    log.append(
+        *(
+            event(
+                ("live", n), "appeal_received", at=begin_ms + n * 3_600_000 // last, place=place,
+                page=f"vk:{rank % 9000}", author=hex32(("author", n)),
+            )
+            for n, (rank, place) in enumerate(places)
+        )
+    )  # fmt: skip
     client.command(
         f"INSERT INTO gospulse_data.place_zones_g{GENERATION} (place, zone) "
-        f"SELECT DISTINCT tupleElement(first, 'place'), 'Europe/Moscow' FROM gospulse_data.appeals_g{GENERATION}"
+        f"SELECT DISTINCT tupleElement(first, 'place'), 'Europe/Moscow' FROM {facts}"
     )
-    print(f"{appeals:,} appeals of {PLACES:,} places in {DAYS} days", flush=True)
+    print(f"{appeals:,} appeals of {PLACES:,} places in {DAYS} days, {last:,} of the last hour live", flush=True)
 
 
 def _processor_s(pid: int) -> float:

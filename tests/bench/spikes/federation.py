@@ -1,7 +1,8 @@
 """Simulated hourly counts with every nuisance that real ones have, and spikes at known times.
 
 Levels 0.05 to 50 messages an hour, a weekly profile, deviations of a series' own, day effects (lognormal, AR(1)),
-growth, holidays, past outbreaks, joins of new pages, dispersion that differs by series; negative-binomial noise.
+growth, holidays, past outbreaks, joins of new pages, dispersion that differs by series; negative-binomial noise. The
+scenario ``young`` has only three weeks of history.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ HISTORY_DAYS: Final = 91
 TEST_DAYS: Final = 28
 DAYS: Final = HISTORY_DAYS + TEST_DAYS
 HOURS: Final = DAYS * 24
-SCENARIOS: Final = ("plain", "day", "grow", "contam", "holiday", "join", "all", "het")
+SCENARIOS: Final = ("plain", "day", "grow", "contam", "holiday", "join", "all", "het", "young")
+#: Days of history of the scenario ``young``.
+YOUNG_DAYS: Final = 21
 
 
 class Truth(Struct, frozen=True):
@@ -64,7 +67,7 @@ def simulate(scenario: str, level: Floats, random: np.random.Generator) -> Truth
         over = np.maximum(1.05, 1.5 * random.lognormal(0, 0.3, n))
     effect = np.ones((n, DAYS))
     spread = np.zeros(n)
-    if scenario in ("day", "all", "het"):
+    if scenario in ("day", "all", "het", "young"):
         spread = random.uniform(0.1, 0.35, n) if scenario == "het" else np.full(n, 0.2)
         effect = _day_effects(spread, random)
     actual = mean * effect[:, day]
@@ -76,12 +79,27 @@ def simulate(scenario: str, level: Floats, random: np.random.Generator) -> Truth
         extra = random.poisson(10 * size)
         begin = random.integers(14, HISTORY_DAYS - 2, n) * 24
         counts += _spread_out(extra, begin, np.full(n, 24.0), random)
-    series = HourlyCounts(counts, np.ones(counts.shape, np.bool_), first, np.zeros(n, np.int64))
+    known = np.ones(counts.shape, np.bool_)
+    if scenario == "young":
+        counts[:, : (HISTORY_DAYS - YOUNG_DAYS) * 24] = 0
+        known[:, : (HISTORY_DAYS - YOUNG_DAYS) * 24] = False
+    series = HourlyCounts(counts, known, first, np.zeros(n, np.int64))
     return Truth(series, mean, over, np.exp(spread**2) - 1, level, joined)
 
 
-def spikes(truth: Truth, size: float, median_hours: float, random: np.random.Generator) -> tuple[Floats, Ints, Ints]:
-    """One spike a series in the test weeks: extra counts (n, hours), hour of its first message, last hour of credit.
+class Spikes(Struct, frozen=True):
+    """One spike a series: extra counts (n, hours); times in hours since the first column, each (n,)."""
+
+    added: Floats
+    #: When each message comes, ascending; one array a series.
+    times: list[Floats]
+    #: Hour of the first message, and hour in which 95 of 100 have come: the last one of credit.
+    first: Ints
+    last: Ints
+
+
+def spikes(truth: Truth, size: float, median_hours: float, random: np.random.Generator) -> Spikes:
+    """One spike a series in the test weeks.
 
     ``size`` is in standard deviations of the daily count; the extra messages are lognormal in time.
     """
@@ -89,25 +107,32 @@ def spikes(truth: Truth, size: float, median_hours: float, random: np.random.Gen
     daily = truth.mean[:, -28 * 24 :].mean(axis=1) * 24
     extra = random.poisson(size * np.sqrt(truth.over * daily + (0.2 * daily) ** 2)).clip(1)
     begin = HISTORY_DAYS * 24 + random.integers(24, (TEST_DAYS - 6) * 24, n)
-    added = _spread_out(extra, begin, np.full(n, median_hours), random)
-    so_far = added.cumsum(axis=1)
-    first = (so_far > 0).argmax(axis=1)
-    last = (so_far >= 0.95 * extra[:, None]).argmax(axis=1)
-    return added, first, np.maximum(last, first)
+    return spikes_at(extra, begin, median_hours, random)
 
 
-def spike_of(extra: int, begin: int, hours: int, median_hours: float, random: np.random.Generator) -> Floats:
-    """Extra counts (hours,) of one spike of ``extra`` messages that begins at an hour."""
-    counts = np.zeros(hours)
-    at = begin + random.lognormal(np.log(median_hours), 0.5, extra)
-    np.add.at(counts, at[at < hours].astype(np.int64), 1)
-    return counts
+def spikes_at(extra: Ints, begin: Ints, median_hours: float, random: np.random.Generator) -> Spikes:
+    """Spikes of so many messages that begin at these hours, (n,) each."""
+    times = [spike_times(int(many), int(at), median_hours, random) for many, at in zip(extra, begin, strict=True)]
+    added = np.stack([counted(each, HOURS) for each in times])
+    first = np.array([int(each[0]) if len(each) else int(at) for each, at in zip(times, begin, strict=True)])
+    last = np.array([int(each[int(np.ceil(0.95 * len(each))) - 1]) if len(each) else 0 for each in times])
+    return Spikes(added, times, first, np.maximum(np.minimum(last, HOURS - 1), first))
+
+
+def spike_times(extra: int, begin: int, median_hours: float, random: np.random.Generator) -> Floats:
+    """When the messages of a spike come, hours, ascending."""
+    return np.sort(begin + random.lognormal(np.log(median_hours), 0.5, extra))
+
+
+def counted(times: Floats, hours: int) -> Floats:
+    """Messages of each hour, (hours,)."""
+    return np.bincount(times[times < hours].astype(np.int64), minlength=hours).astype(np.float64)
 
 
 def _spread_out(extra: Ints, begin: Ints, median_hours: Floats, random: np.random.Generator) -> Floats:
     counts = np.zeros((len(extra), HOURS))
-    for i in range(len(extra)):
-        counts[i] = spike_of(int(extra[i]), int(begin[i]), HOURS, float(median_hours[i]), random)
+    for i in np.nonzero(extra)[0]:
+        counts[i] = counted(spike_times(int(extra[i]), int(begin[i]), float(median_hours[i]), random), HOURS)
     return counts
 
 

@@ -7,9 +7,11 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from streams.spikes.common_factors import explained, sibling_factor
 from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
 from streams.spikes.expectation import FIT_HOURS, GUARD_HOURS, fit
-from streams.spikes.score import LOOKS, Dispersion, upper_tail, window_tails
+from streams.spikes.hierarchy import Hierarchy, Level, hierarchy
+from streams.spikes.score import LOOKS, Dispersion, common_factor, upper_tail
 from streams.spikes.series import WINDOWS, Floats, HourlyCounts, Ints, trailing_sums
 
 
@@ -23,52 +25,77 @@ class Nightly(Struct, frozen=True):
 
 #: Nights between two looks at the dispersion: the service looks every night, which costs seven times as much.
 DISPERSION_NIGHTS: Final = 7
+PLACES_A_REGION: Final = 27
+#: Scores of counts nearer to their mean are not computed: all that is asked for lies beyond.
+_LEAST_DEVIATIONS: Final = 0.7
 
 
-def learn_nightly(counts: HourlyCounts, region: Ints, test_days: int, random: np.random.Generator) -> Nightly:
+def simulated_tree(n: int) -> Hierarchy:
+    """``n`` places in regions of about 27, as in Russia; each region holds places of every level."""
+    regions = max(2, n // PLACES_A_REGION)
+    places = [(f"place-{i:05d}", f"region-{i % regions:03d}", 0) for i in range(n)]
+    return hierarchy(places, {f"region-{r:03d}": ("district", 0) for r in range(regions)})
+
+
+def explained_by_parents(counts: Floats, expected: Floats, tree: Hierarchy) -> Floats:
+    """The expectations of the places (n, hours) with what moves everything above them, as an evaluation does it."""
+    return explained(tree.summed(counts), tree.summed(expected), tree)[: len(counts)]
+
+
+def learn_nightly(counts: HourlyCounts, test_days: int) -> Nightly:
     """Fit every night of the judged and of the test days, as the service does; learn the dispersion once a week."""
     days = counts.hours // 24
     first = days - test_days
     expected = np.zeros(counts.counts.shape)
-    dispersions = []
     for day in range(first - JUDGED_DAYS - 1, days):
         now = day * 24
         end = now - GUARD_HOURS
         night = fit(counts.slice(end - FIT_HOURS, end))
         begin = (counts.first_hour_of_week + now) % 168
         expected[:, now : now + 24] = night.hourly(begin, 24)
-        if day < first:
-            continue
+    tree = simulated_tree(len(expected))
+    region = tree.siblings(Level.MUNICIPALITY)
+    usual = explained_by_parents(counts.counts * counts.known, expected, tree)
+    dispersions: list[Dispersion] = []
+    for day in range(first, days):
         if (day - first) % DISPERSION_NIGHTS == 0:
-            judged = slice(now - GUARD_HOURS - JUDGED_DAYS * 24, now - GUARD_HOURS)
-            forecasts = Forecasts(counts.counts[:, judged], expected[:, judged], counts.known[:, judged], region)
-            latest = learn(forecasts, random)
+            judged = slice((day - 1 - JUDGED_DAYS) * 24, (day - 1) * 24)
+            latest = learn(Forecasts(counts.counts[:, judged], usual[:, judged], counts.known[:, judged], region))
         dispersions.append(latest)
     return Nightly(expected, dispersions, first * 24)
 
 
-def hourly_alarms(counts: Floats, nightly: Nightly, region: Ints, *, base: Floats | None = None) -> Floats:
+def explained_by_siblings(counts: Floats, expected: Floats) -> Floats:
+    """The expectations (n, hours) with what moves all other series in the same hour."""
+    return expected * sibling_factor(counts, expected, np.zeros(len(counts), np.int64), np.ones_like(expected))
+
+
+def hourly_alarms(counts: Floats, nightly: Nightly, *, base: Floats | None = None) -> Floats:
     """False alarms a day of each series at each test hour, (n, test hours).
 
     With ``base`` the common factor is that of the counts without spikes (the limit of rare spikes).
     """
     begin = nightly.first_test_hour
+    plain = counts if base is None else base
+    tree = simulated_tree(len(counts))
+    region = tree.siblings(Level.MUNICIPALITY)
+    usual = explained_by_parents(plain, nightly.expected, tree)
     days = (counts.shape[1] - begin) // 24
     alarms = np.full((len(counts), days * 24), np.inf)
     looks = LOOKS[60]
     for w, window in enumerate(WINDOWS):
-        sums = trailing_sums(counts, window)
-        means = trailing_sums(nightly.expected, window)
-        plain = sums if base is None else trailing_sums(base, window)
-        for d in range(days):
-            at = slice(begin + 24 * d, begin + 24 * (d + 1))
-            p, scaled = window_tails(plain[:, at], means[:, at], nightly.dispersions[d], w, region)
-            if base is not None:
-                variance = nightly.dispersions[d].variance(scaled, w)
-                p = upper_tail(sums[:, at], scaled, variance)
-                tail = nightly.dispersions[d].tail[:, w, None]
-                p = np.where(p < 0.05, 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail, p)
-            here = slice(24 * d, 24 * (d + 1))
+        sums, plain_sums, means = (trailing_sums(each, window) for each in (counts, plain, usual))
+        for d in range(0, days, DISPERSION_NIGHTS):
+            at = slice(begin + 24 * d, begin + 24 * min(d + DISPERSION_NIGHTS, days))
+            dispersion = nightly.dispersions[d]
+            variance = dispersion.variance(means[:, at], w)
+            scaled = means[:, at] * common_factor(plain_sums[:, at], means[:, at], variance, region)
+            variance = dispersion.variance(scaled, w)
+            p = upper_tail(sums[:, at], scaled, variance, least_deviations=_LEAST_DEVIATIONS)
+            tail = dispersion.tail[:, w, None]
+            p = np.where(p < 0.05, 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail, p)
+            p = np.where(means[:, at] > 0, p, 1.0)
+            here = slice(at.start - begin, at.stop - begin)
             alarms[:, here] = np.minimum(alarms[:, here], len(WINDOWS) * looks[w] * p)
     return alarms
 

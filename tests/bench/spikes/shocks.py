@@ -8,9 +8,9 @@ import numpy as np
 from msgspec import Struct
 
 from streams.spikes.decision import Watchers
-from streams.spikes.detector import HISTORY_HOURS, Night, evaluate, expected_windows, learn_night
+from streams.spikes.detector import HISTORY_HOURS, Night, evaluate, expected_hours, learn_night
 from streams.spikes.hierarchy import COUNTRY, Hierarchy, Level, hierarchy
-from streams.spikes.series import WINDOWS, Floats
+from streams.spikes.series import RECENT_HOURS, Floats
 from tests.bench.spikes.federation import HISTORY_DAYS, LEVELS, simulate
 
 PLACES: Final = 2300
@@ -53,7 +53,7 @@ def country(seed: int) -> Country:
     tree = hierarchy(places, regions, country_offset=int(offset[0]))
     history = tree.summed(counts[:, _BEGIN - HISTORY_HOURS : _BEGIN])
     known = np.ones(history.shape, np.bool_)
-    night = learn_night(history, known, first_hour + _BEGIN, tree, random)
+    night = learn_night(history, known, first_hour + _BEGIN, tree)
     return Country(tree, counts, mean, first_hour, night, random)
 
 
@@ -63,14 +63,11 @@ def alerts_of(found: Country, extra: Floats, hours: int, q: float = 0.2) -> list
     counts[:, 24:] += extra
     whole = found.tree.summed(counts)
     watchers = Watchers.none(len(whole))
-    known = np.ones((len(whole), 25), np.bool_)
     raised = []
     for hour in range(1, hours + 1):
-        observed = np.stack([whole[:, 24 + hour - w : 24 + hour].sum(axis=1) for w in WINDOWS], axis=1)
         minute = (found.first_hour + _BEGIN + hour) * 60
-        result = evaluate(
-            found.night, observed, expected_windows(found.night, found.tree, minute, known), found.tree, q=q
-        )
+        usual = expected_hours(found.night, found.tree, minute)
+        result = evaluate(found.night, whole[:, hour : hour + RECENT_HOURS], usual, found.tree, q=q)
         opens, _ = watchers.step(minute, result.alarms, result.alert)
         raised += [(hour, found.tree.codes[row]) for row in np.nonzero(opens)[0]]
     return raised

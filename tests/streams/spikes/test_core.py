@@ -134,9 +134,7 @@ def test_strange_histories_neither_crash_nor_alert(name: str) -> None:
     judged = counts[:, -JUDGED_DAYS * 24 :]
     hours = judged.shape[1]
     usual = expectation.hourly(np.zeros(50, np.int64), hours)
-    learnt = learn(
-        Forecasts(judged, usual, np.ones(judged.shape, np.bool_), np.zeros(50, np.int64)), np.random.default_rng(1)
-    )
+    learnt = learn(Forecasts(judged, usual, np.ones(judged.shape, np.bool_), np.zeros(50, np.int64)))
     assert np.isfinite(learnt.own).all() and np.isfinite(learnt.tail).all() and (learnt.linear >= 1.05).all()
 
 
@@ -150,7 +148,7 @@ def test_dispersion_is_learnt_from_forecasts() -> None:
     hours = JUDGED_DAYS * 24
     mean = np.repeat([0.5, 4.0, 30.0], 60)[:, None] * np.ones(hours)
     counts = random.poisson(random.gamma(mean / 2, 2)).astype(np.float64)
-    learnt = learn(Forecasts(counts, mean, np.ones(mean.shape, np.bool_), np.zeros(180, np.int64)), random)
+    learnt = learn(Forecasts(counts, mean, np.ones(mean.shape, np.bool_), np.zeros(180, np.int64)))
     assert learnt.linear[0, 0] == pytest.approx(3.0, rel=0.1)
     assert learnt.square[0, 0] < 0.01
 

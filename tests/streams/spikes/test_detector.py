@@ -12,14 +12,14 @@ from streams.spikes.detector import (
     Evaluation,
     Night,
     evaluate,
-    expected_windows,
+    expected_hours,
     first_hours_of_week,
     forecast_night,
     learn_night,
     q_of,
 )
 from streams.spikes.hierarchy import COUNTRY, Hierarchy, Level, hierarchy, moved_with_parents
-from streams.spikes.series import WINDOWS, Floats
+from streams.spikes.series import RECENT_HOURS, Floats
 
 #: Monday 2026-11-23, 15:00 Moscow time, in hours since 1970.
 NOW = 1795435200 // 3600
@@ -34,7 +34,7 @@ def learnt() -> tuple[Hierarchy, Night, Floats]:
     random = np.random.default_rng(8)
     counts = tree.summed(random.poisson(0.5, (len(PLACES), HISTORY_HOURS)).astype(np.float64))
     known = np.ones(counts.shape, np.bool_)
-    return tree, learn_night(counts, known, NOW - 15, tree, random), counts
+    return tree, learn_night(counts, known, NOW - 15, tree), counts
 
 
 def evaluated(
@@ -51,9 +51,7 @@ def evaluated(
         if times != 1:
             hourly[row, -6:] += random.poisson(0.5 * (times - 1), 6)
     whole = tree.summed(hourly)
-    observed = np.stack([whole[:, -w:].sum(axis=1) for w in WINDOWS], axis=1)
-    known = np.ones((len(tree.codes), 25), np.bool_)
-    return evaluate(night, observed, expected_windows(night, tree, NOW * 60, known), tree, q=q)
+    return evaluate(night, whole, expected_hours(night, tree, NOW * 60), tree, q=q)
 
 
 def alerted(found: Evaluation) -> list[str]:
@@ -98,36 +96,38 @@ def test_a_spike_during_a_shock_of_the_country_is_named_beside_it() -> None:
 
 def test_what_the_rest_of_a_parent_does_moves_its_children() -> None:
     tree = hierarchy([("a", "r", 3), ("b", "r", 3), ("c", "s", 3)], {"r": (None, 3), "s": (None, 3)})
-    expected = tree.summed(np.array([[1.0], [4.0], [5.0]]))
-    observed = tree.summed(np.array([[10.0], [8.0], [5.0]]))
+    expected = tree.summed(np.array([[1.0], [397.0], [5.0]]))
+    observed = tree.summed(np.array([[10.0], [797.0], [5.0]]))
     alert = np.array([True, False, False, True, False, False])
-    # Without a, its region has 8 where 4 were usual; nothing alerts above c.
-    assert moved_with_parents(alert, observed, expected, tree)[:3, 0].tolist() == [2.0, 40.0, 0.0]
+    # Without a, its region has 797 where 397 were usual; without b 10 where 1 was; nothing alerts above c.
+    assert moved_with_parents(alert, observed, expected, tree)[:3, 0] == pytest.approx([2.0, 397 * 13 / 4, 0.0])
 
 
 def test_few_messages_alert_nobody() -> None:
     tree, night, _ = learnt()
-    observed = np.zeros((len(tree.codes), len(WINDOWS)))
-    observed[3] = 2
+    observed = np.zeros((len(tree.codes), RECENT_HOURS))
+    observed[3, -1] = 2
     expected = np.full(observed.shape, 1e-6)
     assert not evaluate(night, observed, expected, tree, q=0.2).alert.any()
-    observed[3] = 3
+    observed[3, -1] = 3
     assert evaluate(night, observed, expected, tree, q=0.2).alert[3]
 
 
-def test_unknown_hours_expect_nothing() -> None:
+def test_an_hour_that_is_not_known_is_not_tested() -> None:
     tree, night, _ = learnt()
-    known = np.ones((len(tree.codes), 25), np.bool_)
-    whole = expected_windows(night, tree, NOW * 60, known)
-    assert whole[0] == pytest.approx(0.5 * np.array(WINDOWS), rel=0.5)
-    known[:, :13] = False
-    assert expected_windows(night, tree, NOW * 60, known)[0, 3] == pytest.approx(whole[0, 3] / 2, rel=0.3)
+    usual = expected_hours(night, tree, NOW * 60)
+    observed = usual.copy()
+    observed[3, :-3] += 100
+    assert evaluate(night, observed, usual, tree, q=0.2).alert[3]
+    known = np.ones(usual.shape, np.bool_)
+    known[:, :-3] = False
+    assert not evaluate(night, observed * known, usual * known, tree, q=0.2).alert.any()
+    assert not evaluate(night, np.zeros_like(usual), np.zeros_like(usual), tree, q=0.2).alert.any()
 
 
-def test_a_window_inside_the_hour_is_a_part_of_two_hours() -> None:
+def test_an_hour_that_ends_within_the_hour_is_a_part_of_two() -> None:
     tree, night, _ = learnt()
-    known = np.ones((len(tree.codes), 25), np.bool_)
-    first, half, last = (expected_windows(night, tree, NOW * 60 + minute, known)[0, 0] for minute in (0, 30, 60))
+    first, half, last = (expected_hours(night, tree, NOW * 60 + minute)[0] for minute in (0, 30, 60))
     assert half == pytest.approx((first + last) / 2)
 
 
