@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -53,23 +53,48 @@ def is_pushed(carriers: Carriers) -> bool:
     return nature_of(carriers) == "spike" and carriers.authors >= LEAST_AUTHORS
 
 
-def reason(name: str, window_h: int, observed: int, expected: float, carriers: Carriers) -> str:
-    """What happened, in Russian, for the duty officer."""
+def reason(
+    name: str, window_h: int, observed: int, expected: float, carriers: Carriers, names: Mapping[str, str]
+) -> str:
+    """What happened, in Russian, for the duty officer. ``names`` are those of pages, topics and entrances by code."""
     usual = f"{expected:.1f}".replace(".", ",")
     hours = {1: "за час", 3: "за 3 часа", 6: "за 6 часов", 24: "за сутки"}[window_h]
-    text = f"{name}: {hours} {observed} сообщений, обычно {usual}."
+    text = f"{name}: {hours} {messages(observed)}, обычно {usual}."
     nature = nature_of(carriers)
     if nature == "one_author":
         return text + f" Один автор написал {carriers.by_one} из {carriers.appeals}."
     if nature == "bulk_entry":
-        return text + f" Массовый ввод: {carriers.burst} за пять минут, источник поступления {carriers.burst_entrance}."
-    parts = []
+        entrance = names.get(carriers.burst_entrance, carriers.burst_entrance)
+        return text + f" Массовый ввод: {messages(carriers.burst)} за пять минут через «{entrance}»."
+
+    def listed(counted: Counted) -> str:
+        return ", ".join(f"{names.get(code, code)} ({n})" for code, n in counted[:3])
+
     if carriers.topics:
-        parts.append("темы: " + ", ".join(f"{topic} ({n})" for topic, n in carriers.topics[:3]))
+        text += f" Темы: {listed(carriers.topics)}."
     if carriers.pages:
-        parts.append("страницы: " + ", ".join(f"{page} ({n})" for page, n in carriers.pages[:3]))
-    parts.append(f"разных авторов: {carriers.authors}")
-    return text + " " + "; ".join(parts).capitalize() + "."
+        text += f" Страницы: {listed(carriers.pages)}."
+    return text + f" Разных авторов: {carriers.authors}."
+
+
+def messages(n: int) -> str:
+    """So many messages, in Russian: 1 сообщение, 2 сообщения, 5 сообщений."""
+    if n % 10 == 1 and n % 100 != 11:
+        return f"{n} сообщение"
+    few = n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14)
+    return f"{n} сообщения" if few else f"{n} сообщений"
+
+
+def read_names(client: Client, carriers: Carriers) -> dict[str, str]:
+    """Names of the pages, topics and entrances that carry a spike, by code; codes without a name are left out."""
+    codes = [code for counted in (carriers.pages, carriers.topics, carriers.entrances) for code, _ in counted]
+    rows = client.query(
+        "SELECT page, name FROM gospulse.pages WHERE page IN {codes:Array(String)} AND name IS NOT NULL UNION ALL "
+        "SELECT topic, name FROM gospulse.topics WHERE topic IN {codes:Array(String)} UNION ALL "
+        "SELECT entrance, name FROM gospulse.entrances WHERE entrance IN {codes:Array(String)}",
+        parameters={"codes": [*codes, carriers.burst_entrance]},
+    ).result_rows
+    return {str(code): str(name) for code, name in rows if name}
 
 
 def read_carriers(client: Client, generation: int, places: Sequence[str], begin: datetime, end: datetime) -> Carriers:

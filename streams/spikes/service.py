@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from msgspec import Struct
 from scipy.stats import nbinom
 
 from streams.spikes.aftermath import read_aftermath, write_aftermath
-from streams.spikes.carriers import Carriers, is_pushed, nature_of, read_carriers, reason
+from streams.spikes.carriers import Carriers, is_pushed, nature_of, read_carriers, read_names, reason
 from streams.spikes.counts import (
     Territory,
     complete_until,
@@ -197,6 +197,7 @@ class Detector:
                     alert=bool(alert[row]),
                     active=datetime.fromtimestamp(int(watchers.active[row]) * 60, UTC),
                     name=self._name(code),
+                    names=read_names(self._client, carriers),
                 )
             )
         return touched
@@ -318,6 +319,7 @@ def _episode(
     alert: bool,
     active: datetime,
     name: str,
+    names: Mapping[str, str],
 ) -> Episode:
     tree = learnt.territory.tree
     window = int(found.window[row])
@@ -345,7 +347,9 @@ def _episode(
         authors=carriers.authors if told or old is None else old.authors,
         nature=nature_of(carriers) if told or old is None else old.nature,
         push=is_pushed(carriers) or (old is not None and old.push),
-        reason=reason(name, WINDOWS[window], observed, expected, carriers) if told or old is None else old.reason,
+        reason=reason(name, WINDOWS[window], observed, expected, carriers, names)
+        if told or old is None
+        else old.reason,
         pages=carriers.pages if told or old is None else old.pages,
         topics=carriers.topics if told or old is None else old.topics,
         entrances=carriers.entrances if told or old is None else old.entrances,

@@ -121,6 +121,9 @@ def test_show_tells_what_carries_an_episode(gospulse: Gospulse) -> None:
 def test_explain_sets_observed_against_usual(gospulse: Gospulse) -> None:
     code, said = gospulse("explain", PLACE, "--at", NOW.isoformat())
     assert code == 0 and "usual" in said and "observed 0, usual 0.5 (0 to 2)" in said
+    assert f"Episode {OPEN} since" in said and "UTC, alerted: 24 обращения за 3 ч" in said
+    before = (NOW - timedelta(hours=3)).isoformat()
+    assert "No episode is open: nothing is unusual enough" in gospulse("explain", PLACE, "--at", before)[1]
     code, said = gospulse("explain", "99999999", "--at", NOW.isoformat())
     assert code == 1 and "99999999" in said
     code, said = gospulse("explain", PLACE, "--at", "2026-11-27T12:00")

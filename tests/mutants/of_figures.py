@@ -174,4 +174,18 @@ MUTANTS: Final = (
         "a page that is a day old raises alerts",
         (f"{CORE}::test_a_short_history_expects_nothing",),
     ),
+    Mutant(
+        "streams/spikes/common_factors.py",
+        "usual[rows] *= factor[rows] if level is Level.DISTRICT else above",
+        "usual[rows] *= 1.0",
+        "a news day of the country alerts districts in every time zone",
+        ("tests/streams/spikes/test_common_factors.py::test_a_shock_of_the_country_is_explained_in_every_time_zone",),
+    ),
+    Mutant(
+        "streams/spikes/common_factors.py",
+        "np.maximum(summed[group] - values, 0.0)",
+        "np.maximum(summed[group], 0.0)",
+        "a district explains its own shock away",
+        ("tests/streams/spikes/test_common_factors.py::test_no_count_enters_its_own_expectation",),
+    ),
 )

@@ -70,6 +70,8 @@ def print_episode(settings: Settings, episode: str) -> int:
         if not found.result_rows:
             raise UserError(f"there is no episode {episode}: see `gospulse spikes list --all`", FAILURE)
         row = dict(zip(found.column_names, found.result_rows[0], strict=True))
+        # Whoever has a shell needs no links, and whoever reads over a shoulder must not have them.
+        row = {name: value for name, value in row.items() if not name.endswith("_link")}
         width = max(map(len, row))
         for name, value in row.items():
             print(f"{name:<{width}}  {_text(value)}")
@@ -87,7 +89,7 @@ def _text(value: Any) -> str:
 
 
 def print_explanation(settings: Settings, series: str, at: datetime | None) -> int:
-    """Observed against usual hour by hour, what carries it, what the neighbours do, whether the feeds work."""
+    """Verdict, observed against usual hour by hour, what carries it, what neighbours do, whether the feeds work."""
     moment = (at or datetime.now(UTC)).astimezone(UTC)
     with clickhouse(settings.clickhouse) as client:
         if not _print_hours(client, series, moment):
@@ -96,30 +98,67 @@ def print_explanation(settings: Settings, series: str, at: datetime | None) -> i
                 "the detector did not run that night, or has no such series",
                 FAILURE,
             )
+        span = {"series": series, "begin": moment - timedelta(hours=24), "end": moment}
+        _print_verdict(client, span)
         for what, column in (("Pages", "page"), ("Topics", "topic"), ("Entrances", "entrance")):
             rows = client.query(
                 f"SELECT ifNull(toString({column}), '-'), sum(appeals) AS n FROM gospulse.appeals_5min WHERE {_INSIDE} "
                 f"AND time >= {{begin:DateTime('UTC')}} AND time < {{end:DateTime('UTC')}} "
                 "GROUP BY 1 ORDER BY n DESC LIMIT 5",
-                parameters={"series": series, "begin": moment - timedelta(hours=24), "end": moment},
+                parameters=span,
             ).result_rows
             print(f"{what} of the last 24 hours: " + (", ".join(f"{key} ({n})" for key, n in rows) or "none"))
+        _print_above(client, span)
         neighbours = client.query(
             "SELECT ifNull(name, series), state, observed, expected FROM gospulse.spikes "
             "WHERE series != {series:String} "
             "AND since <= {end:DateTime('UTC')} AND (closed_at IS NULL OR closed_at > {end:DateTime('UTC')}) "
             "ORDER BY best_alarms LIMIT 5",
-            parameters={"series": series, "end": moment},
+            parameters=span,
         ).result_rows
         print("Episodes elsewhere: " + (", ".join(f"{n} ({o} of {e:.1f})" for n, _, o, e in neighbours) or "none"))
         feeds = client.query(
             "SELECT source, silent_s FROM gospulse.sources WHERE up = false OR silent_s > 3600"
         ).result_rows
         print(
-            "Feeds that are down or silent for an hour: "
+            "Feeds that are down or silent for an hour, now: "
             + (", ".join(f"{s} ({t / 3600:.1f} h)" for s, t in feeds) or "none")
         )
     return GOOD
+
+
+def _print_verdict(client: Client, span: dict[str, Any]) -> None:
+    """Whether an episode was open, with its reason."""
+    rows = client.query(
+        "SELECT id, since, push, nature, reason FROM gospulse.spikes WHERE series = {series:String} "
+        "AND since <= {end:DateTime('UTC')} AND (closed_at IS NULL OR closed_at > {end:DateTime('UTC')}) "
+        "ORDER BY since DESC LIMIT 1",
+        parameters=span,
+    ).result_rows
+    if not rows:
+        print("No episode is open: nothing is unusual enough, or the place is silent for 24 hours after an alert.")
+    for key, since, push, nature, reason in rows:
+        told = "alerted" if push else f"alerts nobody ({nature if nature != 'spike' else 'fewer than three accounts'})"
+        print(f"Episode {key} since {since:%d.%m %H:%M} UTC, {told}: {reason}")
+
+
+def _print_above(client: Client, span: dict[str, Any]) -> None:
+    """What the region and the country do: a rise of all of them explains that of the place."""
+    rows = client.query(
+        "SELECT region FROM gospulse.places WHERE place = {series:String} AND region IS NOT NULL", parameters=span
+    ).result_rows
+    told = []
+    for series, name in [*((row[0], "region") for row in rows), ("RU", "country")]:
+        ((usual, observed),) = client.query(
+            "SELECT (SELECT sum(expected) FROM gospulse_data.spike_expected FINAL WHERE series = {series:String} "
+            "AND hour >= toStartOfHour({begin:DateTime('UTC')}) AND hour < toStartOfHour({end:DateTime('UTC')})), "
+            f"(SELECT sum(appeals) FROM gospulse.appeals_5min WHERE {_INSIDE} "
+            "AND time >= toStartOfHour({begin:DateTime('UTC')}) AND time < toStartOfHour({end:DateTime('UTC')}))",
+            parameters=span | {"series": series},
+        ).result_rows
+        if usual and series != span["series"]:
+            told.append(f"{name} {observed or 0} of {usual:.0f} usual")
+    print("Above it, in 24 full hours: " + (", ".join(told) or "nothing is expected"))
 
 
 #: Rows of appeals_5min that belong to a series.
