@@ -19,7 +19,7 @@ _LONGEST: Final = 200
 
 
 class LinkError(Exception):
-    """A link does not work; the message is one sentence."""
+    """A link does not work; the message says why and what to do, in Russian: an officer reads it."""
 
 
 class Link(Struct, frozen=True):
@@ -73,10 +73,10 @@ def verify(token: str, key: bytes, now: float) -> Link:
     parts = text.split(".")
     right = len(token) <= _LONGEST and hmac.compare_digest(signature.encode(), _signature(text, key).encode())
     if not right or len(parts) != 4:
-        raise LinkError("This link is not valid.")
+        raise LinkError("Ссылка недействительна. Откройте доску «Всплески».")
     link = Link(parts[0], parts[1], int(parts[2]), parts[3])
     if now >= link.expires:
-        raise LinkError("This link has expired.")
+        raise LinkError("Срок действия ссылки истёк. Откройте доску «Всплески».")
     return link
 
 

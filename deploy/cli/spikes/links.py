@@ -24,6 +24,12 @@ from ingest.secret_files import SecretFileError, read_secret_file, write_secret_
 from streams.spikes.links import KEY_BYTES, LINKED, VALID_S, Link, LinkError, sign, verify
 
 _WORDS: Final = {"accept": "Принять в работу", "dismiss": "Отклонить как ложный", "hand_over": "Передать другому"}
+_DECIDED: Final = {
+    "accept": "принят в работу",
+    "confirm": "подтверждён",
+    "dismiss": "отклонён",
+    "hand_over": "передан другому",
+}
 _REQUEST_TIMEOUT_S: Final = 10
 
 
@@ -98,20 +104,20 @@ def answering(settings: Settings, key: bytes, host: str, port: int) -> Threading
             prefix, _, token = self.path.rpartition("/")
             try:
                 if prefix != "/spikes":
-                    raise LinkError("There is nothing at this address.")
+                    raise LinkError("По этому адресу ничего нет.")
                 link = verify(token, key, time.time())
                 with one_at_a_time, clickhouse(settings.clickhouse, timeout_s=10) as client:
                     if _was_used(client, link):
-                        raise LinkError("This link was used before.")
+                        raise LinkError("По этой ссылке решение уже принято.")
                     if decide:
                         record(client, link.episode, link.decision, "by a signed link", _officer(link))
-                        self._say(200, "Решение записано.")
+                        self._say(200, f"Записано: {_WORDS[link.decision].lower()}.")
                     else:
                         self._say(200, _description(client, link), button=_WORDS[link.decision])
             except LinkError as error:
                 self._say(404 if prefix != "/spikes" else 403, str(error))
             except UserError:
-                self._say(503, "ClickHouse does not answer. Try again later.")
+                self._say(503, "База данных не отвечает, решение не записано. Повторите через минуту.")
 
         def _say(self, status: int, text: str, *, button: str = "") -> None:
             form = f'<form method="post"><button>{escape(button)}</button></form>' if button else ""
@@ -151,8 +157,14 @@ def _was_used(client: Client, link: Link) -> bool:
 
 
 def _description(client: Client, link: Link) -> str:
+    """What happened there, and what a colleague has decided already."""
     rows = client.query(
-        "SELECT ifNull(name, series), reason FROM gospulse.spikes WHERE id = {id:String}",
+        "SELECT reason, state, ifNull(decision, '') FROM gospulse.spikes WHERE id = {id:String}",
         parameters={"id": link.episode},
     ).result_rows
-    return ": ".join(rows[0]) if rows else link.episode
+    if not rows:
+        return link.episode
+    reason, state, decision = rows[0]
+    closed = " Всплеск уже закончился." if state == "closed" else ""
+    decided = f" Уже решено: {_DECIDED[decision]}." if decision in _DECIDED else ""
+    return f"{reason}{closed}{decided}"
