@@ -17,7 +17,8 @@ from dashboards.datasource.request import Answer
 from dashboards.generate import ALERTS, alerts_text
 from deploy.clickhouse.asking import asking
 from deploy.clickhouse.client import clickhouse as open_clickhouse
-from streams.spikes.episodes import write_episodes
+from streams.spikes.episodes import write_episodes, write_links
+from streams.spikes.links import Signer
 from tests.conftest import ClickHouseServer
 from tests.dashboards.test_spikes_board import episode
 
@@ -82,6 +83,27 @@ def test_a_row_that_is_gone_resolves_after_two_evaluations() -> None:
     assert second.firing == first.firing and not second.resolved
     third = evaluate(second, none, no_data="OK", missing_evaluations=2)
     assert not third.firing and third.resolved == first.firing
+
+
+def test_an_alert_carries_the_links_of_its_episode(client: Client, ask: Ask) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    linked, plain = (episode(name * 16, now - timedelta(hours=2), series=code) for name, code in LINKED_AND_NOT)
+    write_links(client, [linked], Signer("https://spikes.example.org/", b"k" * 32))
+    write_episodes(client, [linked, plain])
+    places = rule("gospulse-spike-place")
+    found = {dict(labels)["spike"]: dict(labels) for labels in step(ask, places).firing}
+    for decision in ("accept", "dismiss", "hand_over"):
+        assert found[linked.id][decision].startswith(f"https://spikes.example.org/spikes/{linked.id}.{decision}.")
+        assert found[plain.id][decision] == ""
+        assert f"{{{{ $labels.{decision} }}}}" in places.description
+    # A day later they have expired, and no alert offers them.
+    old = episode("d" * 16, now - timedelta(hours=25))
+    write_links(client, [old], Signer("https://spikes.example.org/", b"k" * 32))
+    write_episodes(client, [old])
+    assert {dict(each)["accept"] for each in step(ask, places).firing if dict(each)["spike"] == old.id} == {""}
+
+
+LINKED_AND_NOT = (("a", "57701000"), ("b", "57702000"))
 
 
 def test_a_dismissed_spike_does_not_fire(client: Client, ask: Ask) -> None:
