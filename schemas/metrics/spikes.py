@@ -65,7 +65,7 @@ SPIKES: Final[tuple[Metric, ...]] = (
     Metric(
         key="spike_observed",
         title="Сообщений",
-        definition="Сообщения в самом необычном окне эпизода.",
+        definition="Сообщения в том окне, которое при последней проверке было самым необычным.",
         formula="сумма сообщений окна при последней проверке",
         unit="count",
         zone=MOSCOW,
