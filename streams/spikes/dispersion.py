@@ -143,9 +143,8 @@ def _tails(count: Floats, mean: Floats, used: Bools, dispersion: Dispersion, win
     def integral(p: Floats) -> Floats:
         """Of min(-ln(p / 0.05), cap) from 0 to p."""
         beyond = np.maximum(p, _CENSORED)
-        return cap * np.minimum(p, _CENSORED) + np.asarray(
-            beyond * (1 - np.log(beyond / _TAIL)) - _CENSORED * (1 + cap), np.float64
-        )
+        rest = beyond * (1 - np.log(beyond / _TAIL)) - _CENSORED * (1 + cap)
+        return np.asarray(cap * np.minimum(p, _CENSORED) + rest, np.float64)
 
     seen = (np.maximum(inside, _CENSORED) - np.maximum(low, _CENSORED)) / width
     total = (integral(inside) - integral(low)) / width

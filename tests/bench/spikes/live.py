@@ -8,8 +8,8 @@ import numpy as np
 
 from streams.spikes.score import LOOKS, upper_tail
 from streams.spikes.series import WINDOWS, Floats
-from tests.bench.spikes.acceptance import BEGIN, LEVELS, Cell, Detection
-from tests.bench.spikes.federation import Spikes
+from tests.bench.spikes.acceptance import BEGIN, Cell, Detection
+from tests.bench.spikes.federation import LEVELS, Spikes
 from tests.bench.spikes.replay import explained_by_siblings
 
 #: Evaluations of an hour.

@@ -10,9 +10,8 @@ NAMES = {"housing.heating": "Отопление", "vk:1": "Администра�
 
 
 def test_a_spike_of_many_people_says_topics_pages_and_authors_by_name() -> None:
-    rows = [("vk:1", "housing.heating", "public_page", f"author-{n}", n // 4, 1) for n in range(23)]
-    rows.append(("vk:2", None, "public_page", "author-1", 9, 1))
-    found = carriers_of(rows)
+    heating = [("vk:1", "housing.heating", "public_page", f"author-{n}", n // 4, 1) for n in range(23)]
+    found = carriers_of([*heating, ("vk:2", None, "public_page", "author-1", 9, 1)])
     assert nature_of(found) == "spike" and is_pushed(found)
     assert reason("Барнаул", 3, 24, 1.24, found, NAMES) == (
         "Барнаул: за 3 часа 24 сообщения, обычно 1,2. Темы: Отопление (23). "
