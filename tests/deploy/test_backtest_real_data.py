@@ -26,4 +26,5 @@ def test_the_planted_spike_is_found_among_real_requests(
     said = capsys.readouterr().out
     assert "recall 1.00 (1 of 1 spikes)" in said, said
     alerts = re.findall(r"^20\d\d-\d\d-\d\d \d\d:\d\d +(CD \d+|Los Angeles|RU)", said, re.MULTILINE)
-    assert SPIKE_PLACE in alerts and len(alerts) <= 6, said
+    # Bursts that the drawn weeks repeat alert as well; the whole city does not.
+    assert SPIKE_PLACE in alerts and not {"Los Angeles", "RU"} & set(alerts), said
