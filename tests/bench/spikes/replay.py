@@ -12,7 +12,7 @@ from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
 from streams.spikes.expectation import FIT_HOURS, GUARD_HOURS, fit
 from streams.spikes.hierarchy import Hierarchy, Level, hierarchy
 from streams.spikes.score import LOOKS, Dispersion, common_factor, upper_tail
-from streams.spikes.series import WINDOWS, Floats, HourlyCounts, Ints, trailing_sums
+from streams.spikes.series import HOURS_OF_WEEK, WINDOWS, Floats, HourlyCounts, Ints, trailing_sums
 
 
 class Nightly(Struct, frozen=True):
@@ -21,6 +21,8 @@ class Nightly(Struct, frozen=True):
     expected: Floats
     dispersions: list[Dispersion]
     first_test_hour: int
+    #: The regions whose places are compared with each other.
+    tree: Hierarchy
 
 
 #: Nights between two looks at the dispersion: the service looks every night, which costs seven times as much.
@@ -30,10 +32,18 @@ PLACES_A_REGION: Final = 27
 _LEAST_DEVIATIONS: Final = 0.7
 
 
-def simulated_tree(n: int) -> Hierarchy:
-    """``n`` places in regions of about 27, as in Russia; each region holds places of every level."""
+def simulated_tree(clock: Ints) -> Hierarchy:
+    """Places in regions of about 27, as in Russia, by their clocks (n,): places of one region share one.
+
+    ``clock`` is the local hour of the week of the first column. Each region holds places of every level.
+    """
+    n = len(clock)
     regions = max(2, n // PLACES_A_REGION)
-    places = [(f"place-{i:05d}", f"region-{i % regions:03d}", 0) for i in range(n)]
+    # Clocks lie within ten hours of each other, perhaps across the end of the week.
+    order = np.argsort((clock - clock[0] + HOURS_OF_WEEK // 2) % HOURS_OF_WEEK, kind="stable")
+    region = np.empty(n, np.int64)
+    region[order] = np.arange(n) * regions // n
+    places = [(f"place-{i:05d}", f"region-{region[i]:03d}", 0) for i in range(n)]
     return hierarchy(places, {f"region-{r:03d}": ("district", 0) for r in range(regions)})
 
 
@@ -53,7 +63,7 @@ def learn_nightly(counts: HourlyCounts, test_days: int) -> Nightly:
         night = fit(counts.slice(end - FIT_HOURS, end))
         begin = (counts.first_hour_of_week + now) % 168
         expected[:, now : now + 24] = night.hourly(begin, 24)
-    tree = simulated_tree(len(expected))
+    tree = simulated_tree(counts.first_hour_of_week)
     region = tree.siblings(Level.MUNICIPALITY)
     usual = explained_by_parents(counts.counts * counts.known, expected, tree)
     dispersions: list[Dispersion] = []
@@ -62,7 +72,7 @@ def learn_nightly(counts: HourlyCounts, test_days: int) -> Nightly:
             judged = slice((day - 1 - JUDGED_DAYS) * 24, (day - 1) * 24)
             latest = learn(Forecasts(counts.counts[:, judged], usual[:, judged], counts.known[:, judged], region))
         dispersions.append(latest)
-    return Nightly(expected, dispersions, first * 24)
+    return Nightly(expected, dispersions, first * 24, tree)
 
 
 def explained_by_siblings(counts: Floats, expected: Floats) -> Floats:
@@ -77,7 +87,7 @@ def hourly_alarms(counts: Floats, nightly: Nightly, *, base: Floats | None = Non
     """
     begin = nightly.first_test_hour
     plain = counts if base is None else base
-    tree = simulated_tree(len(counts))
+    tree = nightly.tree
     region = tree.siblings(Level.MUNICIPALITY)
     usual = explained_by_parents(plain, nightly.expected, tree)
     days = (counts.shape[1] - begin) // 24
