@@ -28,6 +28,8 @@ class Nightly(Struct, frozen=True):
 #: Nights between two looks at the dispersion: the service looks every night, which costs seven times as much.
 DISPERSION_NIGHTS: Final = 7
 PLACES_A_REGION: Final = 27
+#: A prime: it mixes places of every level into each region.
+_STRIDE: Final = 7919
 #: Scores of counts nearer to their mean are not computed: all that is asked for lies beyond.
 _LEAST_DEVIATIONS: Final = 0.7
 
@@ -40,7 +42,8 @@ def simulated_tree(clock: Ints) -> Hierarchy:
     n = len(clock)
     regions = max(2, n // PLACES_A_REGION)
     # Clocks lie within ten hours of each other, perhaps across the end of the week.
-    order = np.argsort((clock - clock[0] + HOURS_OF_WEEK // 2) % HOURS_OF_WEEK, kind="stable")
+    turned = (clock - clock[0] + HOURS_OF_WEEK // 2) % HOURS_OF_WEEK
+    order = np.lexsort((np.arange(n) * _STRIDE % n, turned))
     region = np.empty(n, np.int64)
     region[order] = np.arange(n) * regions // n
     places = [(f"place-{i:05d}", f"region-{region[i]:03d}", 0) for i in range(n)]
