@@ -76,6 +76,7 @@ class Execution:
         self._settings: dict[str, str] = {}
         self._externals: list[ExternalTable] = []
         self._externals_made: list[ExternalTable] = []
+        self._held = 0
 
     async def run(self) -> web.StreamResponse:
         """Execute it and answer.
@@ -111,10 +112,13 @@ class Execution:
 
     async def end(self) -> None:
         """Stop what still runs, wait for it, give the connection back."""
-        if self._running is None:
-            self._close()
-        else:
-            await self._services.queries.end(self._running, self._close, self._pipe, lambda: self._blocks)
+        try:
+            if self._running is None:
+                self._close()
+            else:
+                await self._services.queries.end(self._running, self._close, self._pipe, lambda: self._blocks)
+        finally:
+            self._services.queries.hold(self._wish.login.value, -self._held)
 
     async def _arrive(self) -> Statement:
         """The statement, once it and the data of an INSERT have arrived. Until then the request takes no place."""
@@ -122,7 +126,7 @@ class Execution:
         limits = BodyLimits(sql=ANALYST_SQL if wish.login is Login.ANALYST else WRITER_SQL)
         with self._services.queries.arriving(wish.login.value):
             if request.content_type == "multipart/form-data":
-                self._externals = await read_form(request, request.query, wish, limits)
+                self._externals = await read_form(request, request.query, wish, limits, self._hold)
                 body = Body(wish.sql, None, decoder("", False), limits)
             else:
                 coding = decoder(request.headers.get("Content-Encoding", ""), wish.block_body)
@@ -135,6 +139,10 @@ class Execution:
                 self._insert = Insert(self._services.scratch)
                 await self._insert.take(body)
         return statement
+
+    def _hold(self, size: int) -> None:
+        self._services.queries.hold(self._wish.login.value, size)
+        self._held += size
 
     def _hang_up(self) -> None:
         if self._request.transport is not None:
@@ -186,9 +194,11 @@ class Execution:
         database = guard.database(wish.database) if analyst else wish.database
         self._settings = settings
         lease.prepare({} if analyst else settings, database, statement.first == "USE")
+        if analyst and self._externals:
+            guard.take_role(lease.connection)
         for table in self._externals:
             self._externals_made.append(table)
-            table.create(lease.connection, self._services.scratch)
+            table.create(lease.connection, self._services.scratch, plain=analyst)
         if statement.first == "KILL" and (killed := killed_query_id(statement.sql)) is not None:
             return self._kill_one(*killed)
         if analyst:

@@ -24,6 +24,8 @@ from deploy.clickhouse_endpoint.sql.quoting import literal
 
 T = TypeVar("T")
 _MOST_ARRIVING: Final = 128
+#: The most that the forms of a login may hold in memory at once, in bytes.
+_MOST_HELD: Final = 256 << 20
 
 
 class Running:
@@ -61,6 +63,7 @@ class Queries:
         self._killers = ThreadPoolExecutor(4, thread_name_prefix="kill")
         self._running: dict[str, Running] = {}
         self._arriving: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
         self._ends: set[asyncio.Task[None]] = set()
 
     @contextlib.contextmanager
@@ -77,6 +80,17 @@ class Queries:
             yield
         finally:
             self._arriving[login] -= 1
+
+    def hold(self, login: str, size: int) -> None:
+        """Count bytes in memory that a request of the login brought; a negative size gives them back.
+
+        Raises:
+            ClickHouseError: 202 when the requests of the login hold too many together. Then none are counted.
+        """
+        if size > 0 and self._held[login] + size > _MOST_HELD:
+            problem = f"The forms of {login} hold {_MOST_HELD} bytes together: send the request again later"
+            raise ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, problem)
+        self._held[login] += size
 
     def find(self, query_id: str, login: str | None) -> Running | None:
         """The running request of this id; of this login only, unless it is None."""

@@ -9,12 +9,13 @@ functions and on system tables, so each statement is checked here before it runs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
 from deploy.clickhouse_endpoint.engine.configuration import ANALYST, DATABASE, AnalystLimits, may_change
 from deploy.clickhouse_endpoint.engine.engine import EngineConnection, StatementClass
 from deploy.clickhouse_endpoint.engine.functions import FunctionRules
+from deploy.clickhouse_endpoint.engine.syntax_tree import Node, nodes_of, syntax_tree
 from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, READONLY, SETTING_CONSTRAINT_VIOLATION, ClickHouseError
 from deploy.clickhouse_endpoint.sql.quoting import literal
 
@@ -42,28 +43,11 @@ _HIDING: Final = re.compile("ColumnsApplyTransformer|ShowTables|ShowColumns|Show
 _STRUCTURED: Final = frozenset(("values", "sqlstandardvalues", "null", "generaterandom"))
 _DEFAULTS: Final = re.compile(r"\b(default|materialized|alias|ephemeral)\b", re.IGNORECASE)
 _STAR: Final = re.compile(r"(Qualified)?(Asterisk|ColumnsRegexpMatcher)")
-_NODE: Final = re.compile(r"^( *)(\w+)(?:::\w+)*(?: (.*))?$")
-_SUFFIX: Final = re.compile(r"(?: \(alias [^\n]*?\))?(?: \(children (\d+)\))?$")
-_LINE_ENDS: Final = "a name with a line end cannot be checked; take another name"
 _MAYBE_FILE: Final = re.compile(rb"file|python|\\\\|identifier", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
 
 # Drivers send these with every request. They do not affect reading.
 _IDLE_SETTINGS: Final = re.compile(r"async_insert\w*|wait_for_async_insert\w*|insert_\w+|input_format_\w+")
-
-
-class Node(NamedTuple):
-    """A node of a syntax tree.
-
-    ``parent`` is the kind of its parent, ``caller`` the function that it is an argument of (or ""), ``first`` whether
-    it is the first child of its parent.
-    """
-
-    kind: str
-    text: str
-    parent: str
-    caller: str
-    first: bool
 
 
 class AnalystGuard:
@@ -104,10 +88,14 @@ class AnalystGuard:
 
         `readonly = 2` comes besides: 1 would drop the SETTINGS inside views and change their rows.
         """
-        connection.run(f"SET ROLE {ANALYST}")
+        self.take_role(connection)
         connection.run(f"SET profile = '{ANALYST}'")
         connection.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
         connection.run("SET readonly = 2")
+
+    def take_role(self, connection: EngineConnection) -> None:
+        """Give up the rights of the login that writes. Temporary tables can still be made. Blocks in the engine."""
+        connection.run(f"SET ROLE {ANALYST}")
 
     def check(self, connection: EngineConnection, asked: bytes, sql: bytes, parameters: Mapping[str, str]) -> None:
         """Reject a statement that the login may not run. Blocks in the engine.
@@ -125,11 +113,11 @@ class AnalystGuard:
         kind, count = connection.classify(asked)
         if count > 1 or kind not in (StatementClass.READ_ONLY, StatementClass.UNKNOWN):
             raise ClickHouseError(READONLY, "analyst: Cannot execute query in readonly mode: this login only reads")
-        tree = _tree(connection, sql, parameters)
+        tree = syntax_tree(connection, sql, parameters)
         if kind is StatementClass.UNKNOWN or not _ROOTS.match(tree):
             raise _denied("this kind of statement is not for analysts")
         try:
-            nodes = list(_nodes(tree))
+            nodes = list(nodes_of(tree))
         except ValueError as error:
             raise _denied(str(error)) from None
         for node in nodes:
@@ -187,7 +175,7 @@ def _check_paths(nodes: list[Node]) -> None:
         return
     for node in nodes:
         named = node.kind == "Identifier" and _PATHS.fullmatch(node.text)
-        if named or (_STAR.fullmatch(node.kind) and not node.caller):
+        if named or (_STAR.fullmatch(node.kind) and node.caller.lower() != "count"):
             raise _denied("paths of the machine are not for analysts; name the other columns of the system table")
 
 
@@ -202,11 +190,11 @@ def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[s
     if not _MAYBE_FILE.search(sql):
         return
     try:
-        tree = _tree(connection, sql, parameters)
+        tree = syntax_tree(connection, sql, parameters)
     except ClickHouseError:
         return  # the statement itself will say what is wrong
     try:
-        nodes = list(_nodes(tree))
+        nodes = list(nodes_of(tree))
     except ValueError as error:
         raise ClickHouseError(ACCESS_DENIED, f"gospulse: Not enough privileges: {error}") from None
     for node in nodes:
@@ -221,47 +209,9 @@ def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[s
 def has_format(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> bool:
     """Whether the statement has the clause FORMAT, by the engine's parser. Blocks in the engine."""
     try:
-        return any(line.startswith(" Identifier ") for line in _tree(connection, sql, parameters).splitlines())
+        return any(line.startswith(" Identifier ") for line in syntax_tree(connection, sql, parameters).splitlines())
     except ClickHouseError:
         return True  # the statement itself will say what is wrong
-
-
-def _tree(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> str:
-    return connection.run(b"EXPLAIN AST " + sql, "TSVRaw", parameters).payload.decode("utf-8", "replace")
-
-
-def _nodes(tree: str) -> Iterator[Node]:
-    """The nodes in their order.
-
-    Literals are printed with escapes, names as they are. A name with a line end could pass for nodes, so each node must
-    have as many children as its line says.
-
-    Raises:
-        ValueError: it has not.
-    """
-    above: list[tuple[str, str]] = []
-    missing: list[int] = []  # children that are to come, of each node above
-    before = -1
-    for line in tree.rstrip("\n").split("\n"):  # not `splitlines`: literals may hold its other separators
-        found = _NODE.match(line)
-        while missing and not missing[-1]:
-            missing.pop()
-        depth = len(missing)
-        if found is None or len(found[1]) != depth or (depth == 0 and before >= 0):
-            raise ValueError(_LINE_ENDS)
-        if missing:
-            missing[-1] -= 1
-        kind, rest = found[2], f" {found[3] or ''}"
-        suffix = _SUFFIX.search(rest)
-        missing.append(int(suffix[1] or 0) if suffix else 0)
-        text = rest[1 : suffix.start()] if suffix else rest[1:]
-        above[depth:] = [(kind, text)]
-        over, caller = above[depth - 2] if depth > 1 else ("", "")
-        parent = above[depth - 1][0] if depth else ""
-        yield Node(kind, text, parent, caller if over == "Function" else "", first=depth == before + 1)
-        before = depth
-    if any(missing):
-        raise ValueError(_LINE_ENDS)
 
 
 def _check_table(database: str, table: str) -> None:

@@ -172,6 +172,8 @@ def test_may(analyst: Ask, sql: str) -> None:
         "CHECK TABLE facts",
         "EXPLAIN SELECT * FROM gospulse_data.facts",
         "SELECT 'a\nb', * FROM gospulse_data.facts AS `x\n y`",
+        "SELECT tuple(*) FROM system.databases",
+        "SELECT untuple(tuple(COLUMNS('path'))) FROM system.tables",
     ],
 )
 def test_must_not_read(analyst: Ask, sql: str) -> None:
