@@ -16,6 +16,8 @@ _KILL_ONE = re.compile(
     rb"\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*'([^'\\]+)'\s*((?:(?:SYNC|ASYNC|TEST)\b\s*)?(?:FORMAT\s+\w+\s*)?)",
     re.IGNORECASE,
 )
+# The engine's own limit (`max_parser_depth`). Its error for an unclosed bracket names all that are open.
+_DEEPEST = 1000
 _BEFORE_DATA = re.compile(rb"[ \t\f]*(?:\r\n|\n)?")
 
 
@@ -60,7 +62,7 @@ def read_statement(text: bytes, complete: bool) -> Statement | None:
         The statement, or None when more of the text is needed.
 
     Raises:
-        ClickHouseError: empty text, several statements, INTO OUTFILE, FROM INFILE.
+        ClickHouseError: empty text, several statements, brackets too deep, INTO OUTFILE, FROM INFILE.
     """
     opening = next(tokens(text), None)
     if opening is None:
@@ -100,6 +102,9 @@ def _read_whole(text: bytes, opening: Token) -> Statement:
         if token.text == b";" and token.kind == "mark" and token.depth == 0:
             end, ended = token.start, True
             continue
+        if token.depth > _DEEPEST:
+            problem = f"Maximum parse depth ({_DEEPEST}) exceeded: brackets at position {token.start + 1}"
+            raise ClickHouseError(306, problem, "TOO_DEEP_RECURSION")
         outfile = outfile or (token.keyword == "OUTFILE" and before is not None and before.keyword == "INTO")
         before = token
         if token.depth == 0:

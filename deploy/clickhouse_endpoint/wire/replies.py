@@ -41,6 +41,16 @@ def summary(outcome: Outcome, elapsed: float) -> str:
     )
 
 
+class _LastPiece(web.StreamResponse):
+    """An answer whose last piece goes out when the handler has returned."""
+
+    last_piece = b""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the last piece and end the answer."""
+        await super().write_eof(self.last_piece + data)
+
+
 class Reply:
     """Takes the result's bytes. Use ``write`` and then ``finish``; or ``fail`` once ``started``."""
 
@@ -100,13 +110,16 @@ class Reply:
             return self._response
         headers = self._all_headers() | {"X-ClickHouse-Summary": summary(outcome, elapsed)}
         self._held.seek(0)
-        if self._size <= _IN_MEMORY:
-            return web.Response(body=self._held.read(), headers=headers)
-        self._response = web.StreamResponse(headers=headers | {"Content-Length": str(self._size)})
-        await self._response.prepare(self._request)
-        while piece := self._held.read(_PIECE):
-            await self._response.write(piece)
-        return self._response
+        if self._size <= _PIECE or self._request.method == "HEAD":
+            return web.Response(body=self._held.read(_PIECE), headers=headers)
+        # A client that does not read keeps its place among the running queries: answers without one would fill memory.
+        response = _LastPiece(headers=headers | {"Content-Length": str(self._size)})
+        self._response = response
+        await response.prepare(self._request)
+        for _ in range((self._size - 1) // _PIECE):
+            await response.write(self._held.read(_PIECE))
+        response.last_piece = self._held.read()
+        return response
 
     async def fail(self, error: ClickHouseError, version: str) -> web.StreamResponse:
         """The query failed after its first rows went out: say so as a server does, and break off the transfer."""

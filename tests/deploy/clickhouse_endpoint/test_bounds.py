@@ -56,6 +56,15 @@ def test_strange_sql_does_not_stop_the_others(clickhouse_server: ClickHouseServe
     assert answers[0].code == 62
 
 
+@pytest.mark.parametrize("unit", ["(", "if(", "[", "f(g["])
+def test_the_depth_of_sql_is_bounded(clickhouse_server: ClickHouseServer, query: Query, unit: str) -> None:
+    query("CREATE DATABASE IF NOT EXISTS gospulse")
+    answer = ask(clickhouse_server.analyst, "SELECT " + unit * (1_000_000 // len(unit)))
+    assert answer.code == 306
+    # The engine by itself works for 10 s and names every bracket.
+    assert len(answer.body) < 1000
+
+
 def test_the_length_of_sql_is_bounded_by_login(clickhouse_server: ClickHouseServer, query: Query) -> None:
     query("CREATE DATABASE IF NOT EXISTS gospulse")
     analyst, writer = clickhouse_server.analyst, clickhouse_server.connection
@@ -111,11 +120,17 @@ def test_blocks_of_clickhouse_up_to_the_limit_are_read() -> None:
     opened.end()
 
 
-def _half(connection: ClickHouseConnection, sql: bytes) -> socket.socket:
-    lines = ["POST / HTTP/1.1", "Host: endpoint", "Content-Length: 1000"]
+def _half(
+    connection: ClickHouseConnection, body: bytes, *, size: int = 1000, path: str = "/", kind: str = "text/plain"
+) -> socket.socket:
+    lines = [f"POST {path} HTTP/1.1", "Host: endpoint", f"Content-Length: {size}", f"Content-Type: {kind}"]
     lines += [f"{name}: {value}" for name, value in authorization(connection).items()]
-    client = socket.create_connection((connection.host, connection.port), timeout=60)
-    client.sendall("\r\n".join([*lines, "", ""]).encode() + sql)
+    client = socket.socket()
+    client.settimeout(60)
+    # What the kernel holds of an answer that nobody reads is small.
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    client.connect((connection.host, connection.port))
+    client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
     return client
 
 
@@ -130,6 +145,39 @@ def test_requests_that_do_not_arrive_take_no_place(clickhouse_server: ClickHouse
     for client in clients:
         client.close()
     assert query("SELECT count() FROM t").text == "0\n"
+
+
+def test_forms_fill_no_memory_together(clickhouse_server: ClickHouseServer, query: Query) -> None:
+    query("CREATE DATABASE IF NOT EXISTS gospulse")
+    analyst = clickhouse_server.analyst
+    head = b'--x\r\nContent-Disposition: form-data; name="t"; filename="t"\r\n\r\n'
+    form = head + b"a" * (60 << 20)
+    path, kind = "/?query=SELECT+count()+FROM+t&t_structure=a+String", "multipart/form-data; boundary=x"
+    end = b"\r\n--x--\r\n"
+    clients = [_half(analyst, form, size=len(form + end), path=path, kind=kind) for _ in range(5)]
+    # Four of them are 240 MB. None has ended yet.
+    assert b"hold 268435456 bytes together" in clients[-1].recv(1 << 16)
+    clients[0].sendall(end)
+    assert clients[0].recv(1 << 16).endswith(b"\r\n\r\n1\n")
+    for client in clients:
+        client.close()
+
+
+def test_answers_that_nobody_reads_fill_no_memory(clickhouse_server: ClickHouseServer, query: Query) -> None:
+    query("CREATE DATABASE IF NOT EXISTS gospulse")
+    analyst = clickhouse_server.analyst
+    sql = b"SELECT repeat('x', 999) FROM numbers(15000)"
+    clients = [_half(analyst, sql, size=len(sql), path="/?wait_end_of_query=1") for _ in range(16)]
+    for client in clients:
+        assert client.recv(12) == b"HTTP/1.1 200"
+    # Without that, one login could have any number of them.
+    assert ask(analyst, "SELECT 1").code == 202
+    rest = b""
+    while len(rest) < 15_000_000:
+        rest += clients[0].recv(1 << 20)
+    assert rest.endswith(b"x\n")
+    for client in clients:
+        client.close()
 
 
 def test_file_descriptors_do_not_grow(clickhouse_server: ClickHouseServer, query: Query) -> None:

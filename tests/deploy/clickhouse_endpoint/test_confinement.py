@@ -65,6 +65,23 @@ def test_a_confined_process_reaches_only_its_data(tmp_path: Path) -> None:
     canary.close()
 
 
+def test_the_process_alone_keeps_files_from_sql(clickhouse_server: ClickHouseServer, tmp_path: Path) -> None:
+    # The check of the login that writes does not look at data. So this reaches the engine.
+    writer = clickhouse_server.connection
+    for sql in ("DROP DATABASE IF EXISTS confined", "CREATE DATABASE confined", "CREATE TABLE confined.t (a String)"):
+        assert ask(writer, sql + (" ENGINE = Memory" if "TABLE" in sql else "")).status == 200
+    inside = Canary(clickhouse_server.folder / "data" / "canary")
+    outside = Canary(tmp_path / "canary")
+    assert ask(writer, f"INSERT INTO confined.t FORMAT Values (file('{inside.path}'))").status == 200
+    assert inside.uses()
+    assert ask(writer, f"INSERT INTO confined.t FORMAT Values (file('{outside.path}'))").status != 200
+    if "no Landlock" not in (clickhouse_server.folder / "clickhouse.log").read_text():
+        assert not outside.uses()
+    inside.close()
+    outside.close()
+    assert ask(writer, "DROP DATABASE confined").status == 200
+
+
 def test_no_login_makes_the_endpoint_open_a_file_of_the_machine(
     clickhouse_server: ClickHouseServer, tmp_path: Path
 ) -> None:

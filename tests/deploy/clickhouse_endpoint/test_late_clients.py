@@ -1,8 +1,10 @@
-"""Headers or a body that do not arrive end the request, after their time limits."""
+"""Headers or a body that do not arrive, and an answer that nobody takes, end the request after their time limits."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import StreamReader, base_protocol, web
@@ -66,25 +68,51 @@ def test_data_that_stop_in_the_middle_or_are_too_many() -> None:
         assert caught.value.code == code
 
 
-@pytest.mark.parametrize("earlier", [0, 2])
-async def test_headers_that_do_not_arrive(earlier: int) -> None:
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(text="Ok.\n")
-
+@asynccontextmanager
+async def _serving(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], **limits: float
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     application = web.Application(middlewares=[note_arrival])
     application.router.add_get("/", answer)
     runner = web.AppRunner(application)
     await runner.setup()
     server, loop = runner.server, asyncio.get_running_loop()
     assert server is not None
-    listening = await loop.create_server(lambda: Handler(server, loop=loop, patience_s=0.2), "127.0.0.1", 0)
+    listening = await loop.create_server(lambda: Handler(server, loop=loop, **limits), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname()[:2])
-    for _ in range(earlier):
-        writer.write(b"GET / HTTP/1.1\r\nHost: endpoint\r\n\r\n")
-        assert (await reader.readuntil(b"Ok.\n")).startswith(b"HTTP/1.1 200")
-    writer.write(b"GET / HTTP/1.1\r\nHost: end")
-    # aiohttp by itself keeps such a connection open for an hour.
-    assert await asyncio.wait_for(reader.read(), timeout=30) == b""
+    yield reader, writer
     writer.close()
     listening.close()
     await runner.cleanup()
+
+
+@pytest.mark.parametrize("earlier", [0, 2])
+async def test_headers_that_do_not_arrive(earlier: int) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="Ok.\n")
+
+    async with _serving(answer, patience_s=0.2) as (reader, writer):
+        for _ in range(earlier):
+            writer.write(b"GET / HTTP/1.1\r\nHost: endpoint\r\n\r\n")
+            assert (await reader.readuntil(b"Ok.\n")).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET / HTTP/1.1\r\nHost: end")
+        # aiohttp by itself keeps such a connection open for an hour.
+        assert await asyncio.wait_for(reader.read(), timeout=30) == b""
+
+
+async def test_an_answer_that_nobody_takes() -> None:
+    ended = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(bytes(1 << 20))
+        finally:
+            ended.set()
+
+    async with _serving(answer, stall_s=0.2) as (_, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: endpoint\r\n\r\n")
+        # asyncio by itself waits for such a client for ever, and its query keeps a place.
+        await asyncio.wait_for(ended.wait(), timeout=30)
