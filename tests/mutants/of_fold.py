@@ -79,17 +79,17 @@ MUTANTS: Final = (
     ),
     Mutant(
         "streams/fold/facts.py",
-        '"appeals": FactTable(frozenset({"appeal_received"}), "appeal", ("thread",))',
-        '"appeals": FactTable(frozenset({"appeal_received"}), "id", ("thread",))',
+        '"appeals": FactTable(frozenset({"appeal_received"}), "appeal")',
+        '"appeals": FactTable(frozenset({"appeal_received"}), "id")',
         "each message of a citizen is an appeal of its own",
         (FOLD,),
     ),
     Mutant(
-        "streams/fold/facts.py",
-        '"messages": FactTable(frozenset({"appeal_received"}), "message", ("appeal",))',
-        '"messages": FactTable(frozenset({"appeal_received"}), "message", ())',
+        "schemas/clickhouse/generation/0001_facts.sql",
+        "DEFAULT [tupleElement(first, 'appeal')]",
+        "DEFAULT emptyArrayString()",
         "a message does not name its appeal: removing it removes nothing",
-        (FOLD,),
+        ("tests/streams/refresh/test_identity.py::test_a_removal_by_message_finds_its_appeal_whichever_comes_first",),
     ),
     Mutant(
         "schemas/contract/events.py",
