@@ -170,7 +170,7 @@ class Refresher:
             with_totals = {hour for (hour,) in self._rows(hours_with_totals(self._generation, versions))}
             if with_totals:
                 self._command(totals(self._generation, {hour: versions[hour] for hour in with_totals}))
-            days = self._days_of_rows(stale)
+            days = self._days_of_rows(stale) | self._computed_days(stale)
             self._place_days |= days
             self._page_days |= days
         # Heads of the hours are recorded together with those of their days, but the days count them already.
@@ -296,6 +296,22 @@ class Refresher:
             self._command(f"INSERT INTO {DATA}.place_zones_g{self._generation} (place, zone) VALUES {values}")
             rows = self._rows(question)
         return {(zone, day_at(zone, hour * 1000)) for zone, hour, _ in rows}
+
+    def _computed_days(self, hours: Collection[int]) -> set[ZoneDay]:
+        """The local days around some hours that were computed before, in whatever zone.
+
+        The version of a day counts all its hours, also those in which its zone has no row.
+        """
+        known = {
+            (zone, period // DAY_S)
+            for zone, period in self._rows(
+                f"SELECT DISTINCT zone, toUnixTimestamp(period) FROM {DATA}.refreshed_g{self._generation} "
+                f"WHERE rollup = 'place_day' AND period BETWEEN {max(0, min(hours) - 2 * DAY_S)} "
+                f"AND {max(hours) + DAY_S}"
+            )
+        }
+        zones = {zone for zone, _ in known}
+        return known & {(zone, day_at(zone, hour * 1000)) for zone in zones for hour in hours}
 
     def _rows(self, question: str) -> Any:
         return self._client.query(question, settings=_LONG).result_rows

@@ -283,6 +283,16 @@ def test_late_events_change_old_days_and_days_are_cut_where_people_live(log: Sto
     assert (third - timedelta(days=4_000), "98701000") in stored(log)["place_day"]
 
 
+def test_an_hour_without_a_row_of_a_zone_leaves_no_day_of_the_zone_behind(log: StoredLog) -> None:
+    refresher = Refresher(log.client, log.generation)
+    log.append(*(event(place, place=place, at=T0) for place in PLACES[:2]), appended=LATER)
+    refresher.drain()
+    # The version of a day is that of all its hours: Yakutsk's day gets a new one, too.
+    log.append(event("later", place=PLACES[0], at=T0 + HOUR), appended=LATER)
+    refresher.drain()
+    assert Refresher(log.client, log.generation).pending().nothing
+
+
 def test_sparse_history_of_a_thousand_hours_takes_one_step(log: StoredLog) -> None:
     # Eleven years, so more months than an insert may have partitions by default.
     records = [
