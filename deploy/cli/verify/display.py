@@ -83,9 +83,8 @@ def _lines(report: Report) -> list[str]:
     if report.deleted_logs:
         numbers = ", ".join(map(str, report.deleted_logs))
         lines.append(f"Rows of deleted topics (log {numbers}) are not recounted.")
-    if report.kept_from:
+    if missing := sum(report.findings.expired.values()):
         limits = ", ".join(f"{table} before {moment}" for table, moment in report.kept_from.items())
-        missing = sum(report.findings.expired.values())
         lines.append(
             f"Retention may have deleted rows of {limits}: {missing:,} rows are absent, which is no difference."
         )
