@@ -15,8 +15,8 @@ CHANNEL: Final = Variable(
 SELECT DISTINCT channel AS value,
   transform(channel, ['vk', 'ok', 'tg', 'telegram', 'max', 'pos'],
     ['ВКонтакте', 'Одноклассники', 'Telegram', 'Telegram', 'MAX', 'Платформа обратной связи'], channel) AS text
-FROM gospulse.appeals_5min
-WHERE time >= $__fromTime - toIntervalDay(60) AND time < $__toTime
+FROM gospulse.appeals
+WHERE received_at >= $__fromTime - toIntervalDay(60) AND received_at < $__toTime
 ORDER BY text
 LIMIT 100
 """,

@@ -15,7 +15,8 @@ from schemas.metric_catalogue import metric
 #: Ages of waiting: name and upper end in hours.
 AGES = (("< 4 ч", 4), ("4–9 ч", 9), ("9–24 ч", 24), ("1–3 д", 72), ("3–7 д", 168), ("7–30 д", 720))
 OLDEST = "> 30 д"
-DUE = "+ toIntervalSecond(limit_s)"
+#: The limit ended in a period where the receipt lies so much before it.
+EARLIER = " - toIntervalHour((SELECT answer_limit_h FROM gospulse.settings))"
 
 
 def in_time_ratio(condition: str = "1") -> str:
@@ -25,7 +26,9 @@ def in_time_ratio(condition: str = "1") -> str:
 
 def in_time(filters: Filters) -> Query:
     """Share with an answer in time among messages whose limit ended in the period, and in the one before."""
-    return two_periods("in_time", in_time_ratio, "gospulse.answer_times", "received_at", filters, BY_ALL, shift=DUE)
+    return two_periods(
+        "in_time", in_time_ratio, "gospulse.answer_times", "received_at", filters, BY_ALL, earlier=EARLIER
+    )
 
 
 def how_soon(filters: Filters) -> Query:
@@ -38,7 +41,7 @@ FROM
 (
   SELECT quantileExact(0.5)(answer_s) AS p50, quantileExact(0.9)(answer_s) AS p90
   FROM gospulse.answer_times
-  WHERE received_at {DUE} >= {FROM} AND received_at {DUE} < {TO} AND in_time IS NOT NULL
+  WHERE received_at >= {FROM}{EARLIER} AND received_at < {TO}{EARLIER} AND in_time IS NOT NULL
   {filters.where(BY_ALL)}
 )
 """

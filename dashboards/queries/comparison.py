@@ -17,20 +17,22 @@ def two_periods(
     filters: Filters,
     by: Iterable[str],
     *,
-    shift: str = "",
+    earlier: str = "",
 ) -> Query:
-    """``value`` makes an aggregate out of a condition; ``when`` is the time column, ``shift`` what is added to it."""
-    moment = f"{when}{shift}"
+    """``value`` makes an aggregate out of a condition; ``when`` is the time column.
+
+    ``earlier`` is taken from the ends of both periods, never added to the column: so the column's order is used.
+    """
     sql = f"""
 SELECT tupleElement(period, 1) AS time, tupleElement(period, 2) AS {label(key)}
 FROM
 (
   SELECT arrayJoin([
-    ({BEFORE}, toNullable({value(f"{moment} < {FROM}")})),
-    ({FROM}, toNullable({value(f"{moment} >= {FROM}")}))
+    ({BEFORE}, toNullable({value(f"{when} < {FROM}{earlier}")})),
+    ({FROM}, toNullable({value(f"{when} >= {FROM}{earlier}")}))
   ]) AS period
   FROM {source}
-  WHERE {moment} >= {BEFORE} AND {moment} < {TO}
+  WHERE {when} >= {BEFORE}{earlier} AND {when} < {TO}{earlier}
   {filters.where(by)}
 )
 ORDER BY time

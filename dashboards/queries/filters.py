@@ -18,12 +18,19 @@ BEFORE: Final = f"({FROM} - {SECONDS})"
 FIRST_DAY: Final = f"toDate({FROM}, 'Europe/Moscow')"
 LAST_DAY: Final = f"toDate({TO}, 'Europe/Moscow')"
 DAYS: Final = f"day >= {FIRST_DAY} AND day <= {LAST_DAY}"
+#: Periods of these days begin within a day of them, in whatever zone: so only their months are read.
+PERIODS: Final = f"period_from >= {FROM} - toIntervalDay(2) AND period_from < {TO} + toIntervalDay(2)"
 DAYS_BEFORE: Final = f"({FIRST_DAY} - dateDiff('day', {FIRST_DAY}, {LAST_DAY}) - 1)"
 
 #: Conditions by variable; where a view has no such column, the filter does not act and the panel says so.
 _CONDITIONS: Final = {
     "channel": "channel IN (${channel:singlequote})",
-    "kind": "page IN (SELECT page FROM gospulse.pages WHERE kind IN (${kind:singlequote}))",
+    # The kind of a page, else that of its organisation, as in the view pages, which reads much more.
+    "kind": (
+        "page IN (SELECT page FROM gospulse.page_history WHERE in_force AND (kind IN (${kind:singlequote}) OR (kind IS "
+        "NULL AND organisation IN (SELECT organisation FROM gospulse.organisation_history WHERE in_force AND kind IN "
+        "(${kind:singlequote})))))"
+    ),
     "topic": "topic IN (${topic:singlequote})",
     "region": "region IN (${region:singlequote})",
     "place": "place IN (${place:singlequote})",

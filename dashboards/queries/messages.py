@@ -32,9 +32,7 @@ STATES = (
 
 def messages(filters: Filters) -> Query:
     """Messages of the period and of the one before."""
-    return two_periods(
-        "messages", lambda when: f"sumIf(appeals, {when})", "gospulse.appeals_5min", "time", filters, BY_ALL
-    )
+    return two_periods("messages", lambda when: f"countIf({when})", "gospulse.appeals", "received_at", filters, BY_ALL)
 
 
 def against_usual(filters: Filters) -> Query:
@@ -140,10 +138,10 @@ FROM
 (
   SELECT
     topic,
-    sumIf(appeals, time >= {FROM}) AS now,
-    sumIf(appeals, time < {FROM}) AS before
-  FROM gospulse.appeals_5min
-  WHERE time >= {BEFORE} AND time < {TO}
+    countIf(received_at >= {FROM}) AS now,
+    countIf(received_at < {FROM}) AS before
+  FROM gospulse.appeals
+  WHERE received_at >= {BEFORE} AND received_at < {TO}
   {filters.where(BY_ALL)}
   GROUP BY topic
 ) AS m

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dashboards.builders.targets import Query
-from dashboards.queries.filters import BY_ALL, BY_PAGE, BY_POST, DAYS, FROM, LAST_DAY, TO, Filters, label
+from dashboards.queries.filters import (
+    BY_ALL,
+    BY_PAGE,
+    BY_PLACE,
+    BY_POST,
+    DAYS,
+    FROM,
+    LAST_DAY,
+    PERIODS,
+    TO,
+    Filters,
+    label,
+)
 from schemas.metric_catalogue import metric
 
 ACTIONS = (
@@ -22,7 +34,11 @@ NETWORKS = "transform(network, ['vk', 'ok', 'tg', 'max'], ['ВКонтакте',
 
 
 def engagement(filters: Filters) -> Query:
-    """Networks: posts, actions, views, actions by view, subscribers and reach."""
+    """Networks: posts, actions, views, actions by view, subscribers and reach.
+
+    Days by network know no kinds of pages: where kinds are chosen, days by page are read.
+    """
+    every_kind = "$__conditionalAll(1 = 0, $kind)" if "kind" in filters.many else "1 = 1"
     sql = f"""
 SELECT
   {NETWORKS} AS "Площадка",
@@ -39,15 +55,21 @@ FROM
   (
     SELECT assumeNotNull(network) AS network, sum(post_published) AS posts, sum({ACTIONS}) AS actions,
       toUInt64(0) AS views, toUInt64(0) AS subscribers, toUInt64(0) AS reach
+    FROM gospulse.network_day
+    WHERE {every_kind} AND network IS NOT NULL AND {DAYS}
+    {filters.where(BY_PLACE)}
+    GROUP BY network
+    UNION ALL
+    SELECT assumeNotNull(network) AS network, sum(post_published) AS posts, sum({ACTIONS}) AS actions, 0, 0, 0
     FROM gospulse.page_day
-    WHERE page IS NOT NULL AND {DAYS}
+    WHERE NOT ({every_kind}) AND page IS NOT NULL AND {DAYS}
     {filters.where(BY_PAGE)}
     GROUP BY network
     UNION ALL
     SELECT assumeNotNull(network) AS network, 0, 0, sumIf(value, metric = 'views'), 0,
       sumIf(value, metric = 'reach' AND day = {LAST_DAY} - 1)
     FROM gospulse.page_readings
-    WHERE metric IN ('views', 'reach') AND {DAYS}
+    WHERE metric IN ('views', 'reach') AND {DAYS} AND {PERIODS}
     {filters.where(BY_PAGE)}
     GROUP BY network
     UNION ALL

@@ -152,7 +152,7 @@ FROM
 LEFT JOIN
 (
   SELECT toStartOfHour(time) AS hour, sum(appeals) AS n
-  FROM gospulse.appeals_5min
+  FROM gospulse.place_5min
   WHERE time >= {FROM} AND time < {TO} AND {_CHOSEN}
   GROUP BY hour
 ) AS o ON e.hour = o.hour

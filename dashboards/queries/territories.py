@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.builders.targets import Query
 from dashboards.queries import answers, share
-from dashboards.queries.answers import DUE
+from dashboards.queries.answers import EARLIER
 from dashboards.queries.filters import BY_ALL, BY_PLACE, BY_REGION, DAYS, FROM, TO, Filters, label
 from schemas.metric_catalogue import metric
 
@@ -48,16 +48,20 @@ SELECT
   {per_head}
   s.share AS {label("share")},
   a.in_time AS {label("in_time")},
-  coalesce(a.waiting, 0) AS {label("waiting")},
-  coalesce(a.overdue, 0) AS {label("overdue")},
+  coalesce(w.waiting, 0) AS {label("waiting")},
+  coalesce(w.overdue, 0) AS {label("overdue")},
   m.code AS "Код"
 FROM
 (
-  SELECT coalesce({by}, '') AS code, sum(appeals) AS now
-  FROM gospulse.appeals_5min
-  WHERE time >= {FROM} AND time < {TO}
-  {filters.where(BY_ALL)}
-  GROUP BY code
+  SELECT coalesce(key, '') AS code, now
+  FROM
+  (
+    SELECT {by} AS key, count() AS now
+    FROM gospulse.appeals
+    WHERE received_at >= {FROM} AND received_at < {TO}
+    {filters.where(BY_ALL)}
+    GROUP BY key
+  )
 ) AS m
 LEFT JOIN ({names}) AS n ON m.code = n.code
 LEFT JOIN
@@ -70,16 +74,28 @@ LEFT JOIN
 ) AS s ON m.code = s.code
 LEFT JOIN
 (
-  SELECT
-    coalesce({by}, '') AS code,
-    {answers.in_time_ratio(f"received_at {DUE} >= {FROM} AND received_at {DUE} < {TO}")} AS in_time,
-    countIf(ended_at IS NULL OR ended_at >= {TO}) AS waiting,
-    countIf((ended_at IS NULL OR ended_at >= {TO}) AND received_at {DUE} < {TO}) AS overdue
-  FROM gospulse.answer_times
-  WHERE received_at < {TO}
-  {filters.where(BY_ALL)}
-  GROUP BY code
+  SELECT coalesce(key, '') AS code, in_time
+  FROM
+  (
+    SELECT {by} AS key, {answers.in_time_ratio()} AS in_time
+    FROM gospulse.answer_times
+    WHERE received_at >= {FROM}{EARLIER} AND received_at < {TO}{EARLIER}
+    {filters.where(BY_ALL)}
+    GROUP BY key
+  )
 ) AS a ON m.code = a.code
+LEFT JOIN
+(
+  SELECT coalesce(key, '') AS code, waiting, overdue
+  FROM
+  (
+    SELECT {by} AS key, count() AS waiting, countIf(received_at < {TO}{EARLIER}) AS overdue
+    FROM gospulse.answer_times
+    WHERE received_at < {TO} AND (ended_at IS NULL OR ended_at >= {TO})
+    {filters.where(BY_ALL)}
+    GROUP BY key
+  )
+) AS w ON m.code = w.code
 ORDER BY m.now DESC, "{title}"
 LIMIT 500
 SETTINGS join_use_nulls = 1

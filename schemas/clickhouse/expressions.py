@@ -55,31 +55,116 @@ PRECEDENCE_OF_LEVELS: Final = f"""multiIf(
     ).6
 )"""
 
-#: Every figure that a source reported for the share: day, place, entrance, source, value, observed and rank.
-REPORTED_FOR_SHARE: Final = f"""SELECT day, place, entrance, source, value, observed, {PRECEDENCE_OF_APPEALS} AS rank
-FROM
-(
-    SELECT
-        day,
-        place,
-        tupleElement(entry, 1) AS entrance,
-        'facts' AS source,
-        tupleElement(entry, 2) AS value,
-        toDateTime64(0, 3, 'UTC') AS observed
-    FROM gospulse.place_day
-    ARRAY JOIN [('public_page', appeals_public_page), ('social_other', appeals_social_other)] AS entry
-    WHERE value > 0
-    UNION ALL
-    SELECT r.day AS day, toString(r.place), toString(r.entrance), toString(r.source), r.appeals, r.observed_at
-    FROM (SELECT * FROM gospulse_data.totals_g{{generation}} FINAL) AS r
+#: Rows of the share by region, zone and local day that stand at or above the head of their day.
+SHARE_OF_REGIONS: Final = """(
+    SELECT r.day AS day, r.region AS region, r.numerator AS numerator, r.denominator AS denominator, r.heard AS heard,
+        r.municipalities_heard AS municipalities_heard
+    FROM (SELECT * FROM gospulse_data.share_region_day_g{generation} FINAL) AS r
     LEFT JOIN
     (
-        SELECT period, max(version) AS head
-        FROM gospulse_data.refreshed_g{{generation}}
-        WHERE rollup = 'place_hour'
-        GROUP BY period
-    ) AS h ON toStartOfHour(r.period_from) = h.period
-    WHERE r.version >= h.head AND r.day > toDate(0) AND r.entrance IN ('public_page', 'social_other')
+        SELECT toDate(period, 'UTC') AS day, zone, max(version) AS head
+        FROM gospulse_data.refreshed_g{generation}
+        WHERE rollup = 'share_day'
+        GROUP BY zone, period
+    ) AS h ON r.day = h.day AND r.zone = h.zone
+    WHERE r.version >= h.head
+)"""
+#: By month, region and place: sums of days (``n`` numerator, ``s`` social_other; of all days, of days whose
+#: denominator is known for the place, and for its region), ranks and sources of the days, and the total of the whole
+#: month that stands among such totals (``tn``, ``ts``). A period is a month where both ends lie within 14 hours of the
+#: first days of two months that follow each other (UTC): months are cut in many zones.
+SHARE_OF_MONTHS: Final = f"""(
+    SELECT
+        month,
+        region,
+        place,
+        sum(n_all) AS n,
+        sum(n_known) AS n_of_place,
+        sum(n_known_of_region) AS n_of_region,
+        sum(s_all) AS s,
+        max(n_best) AS n_rank,
+        max(s_best) AS s_rank,
+        arrayStringConcat(arraySort(groupUniqArrayArray(n_sources)), ', ') AS n_source,
+        arrayStringConcat(arraySort(groupUniqArrayArray(s_sources)), ', ') AS s_source,
+        max(known) AS days_known,
+        anyIf(tupleElement(total, 1), entrance = 'public_page') AS tn,
+        anyIf(tupleElement(total, 2), entrance = 'public_page') AS tn_source,
+        anyIf(tupleElement(total, 3), entrance = 'public_page') AS tn_rank,
+        anyIf(tupleElement(total, 1), entrance = 'social_other') AS ts,
+        anyIf(tupleElement(total, 2), entrance = 'social_other') AS ts_source,
+        anyIf(tupleElement(total, 3), entrance = 'social_other') AS ts_rank,
+        tn_rank > 0 AND (n_rank = 0 OR tn_rank <= n_rank) AS n_whole,
+        ts_rank > 0 AND (s_rank = 0 OR ts_rank <= s_rank) AS s_whole
+    FROM
+    (
+        SELECT
+            toStartOfMonth(t.day) AS month,
+            toString(t.region) AS region,
+            toString(t.place) AS place,
+            sum(t.numerator) AS n_all,
+            sumIf(t.numerator, t.social_other_rank > 0 OR (t.region != '' AND g.municipalities > 0)) AS n_known,
+            sumIf(t.numerator, t.social_other_rank > 0 OR (t.region != '' AND g.places > 0)) AS n_known_of_region,
+            sum(t.social_other) AS s_all,
+            minIf(t.numerator_rank, t.numerator_rank > 0) AS n_best,
+            minIf(t.social_other_rank, t.social_other_rank > 0) AS s_best,
+            groupUniqArrayIf(toString(t.numerator_source), t.numerator_rank > 0) AS n_sources,
+            groupUniqArrayIf(toString(t.social_other_source), t.social_other_rank > 0) AS s_sources,
+            max(t.social_other_rank > 0 OR (t.region != '' AND g.municipalities > 0)) AS known,
+            '' AS entrance,
+            (toUInt64(0), '', toUInt8(0)) AS total
+        FROM (SELECT * FROM gospulse_data.share_day_g{{generation}} FINAL) AS t
+        LEFT JOIN
+        (
+            SELECT toDate(period, 'UTC') AS day, zone, max(version) AS head
+            FROM gospulse_data.refreshed_g{{generation}}
+            WHERE rollup = 'share_day'
+            GROUP BY zone, period
+        ) AS h ON t.day = h.day AND t.zone = h.zone
+        LEFT JOIN
+        (
+            SELECT day, region, sum(municipalities_heard) AS municipalities, sum(heard) AS places
+            FROM {SHARE_OF_REGIONS}
+            GROUP BY day, region
+        ) AS g ON t.day = g.day AND t.region = g.region
+        WHERE t.version >= h.head
+        GROUP BY month, t.region, t.place
+        UNION ALL
+        SELECT
+            day,
+            ifNull({{region_of_place}}, '') AS region,
+            place,
+            0, 0, 0, 0, 0, 0, [], [], 0,
+            entrance,
+            argMin((appeals, source, rank), (rank, -toUnixTimestamp64Milli(observed_at), source))
+        FROM
+        (
+            SELECT day, place, entrance, source, appeals, observed_at, {PRECEDENCE_OF_APPEALS} AS rank
+            FROM
+            (
+                SELECT
+                    toStartOfMonth(toDate(r.period_from + toIntervalDay(15), 'UTC')) AS day,
+                    toString(r.place) AS place,
+                    toString(r.entrance) AS entrance,
+                    toString(r.source) AS source,
+                    r.appeals AS appeals,
+                    r.observed_at AS observed_at
+                FROM (SELECT * FROM gospulse_data.totals_g{{generation}} FINAL WHERE day = toDate(0)) AS r
+                LEFT JOIN
+                (
+                    SELECT period, max(version) AS head
+                    FROM gospulse_data.refreshed_g{{generation}}
+                    WHERE rollup = 'place_hour'
+                    GROUP BY period
+                ) AS h ON toStartOfHour(r.period_from) = h.period
+                WHERE r.version >= h.head AND r.entrance IN ('public_page', 'social_other')
+                    AND abs(dateDiff('hour', r.period_from, toDateTime(day, 'UTC'))) <= 14
+                    AND abs(dateDiff('hour', r.period_to, toDateTime(day + toIntervalMonth(1), 'UTC'))) <= 14
+            )
+        )
+        WHERE rank > 0
+        GROUP BY day, place, entrance
+    )
+    GROUP BY month, region, place
 )"""
 
 

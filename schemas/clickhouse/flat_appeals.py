@@ -31,6 +31,14 @@ def _few(text: str, where: str = "") -> str:
     return f"toLowCardinality(if({where}, {text}, NULL))" if where else f"toLowCardinality({text})"
 
 
+#: How the wait for a reply ended. A removal by the page does not end it: only a reply, the author or a closing does.
+_OUTCOME: Final = (
+    f"multiIf({_life('state')} = 'withdrawn', 'withdrawn', "
+    f"{_life('state')} = 'removed' AND {_life('first_answer_at')} IS NOT NULL, 'removed', "
+    f"{_life('first_answer_at')} IS NOT NULL, 'answered', "
+    f"{_life('closed_at')} IS NOT NULL AND {_life('state')} != 'removed', 'closed', 'waiting')"
+)
+
 #: Column of ``appeal_rows`` -> expression over ``appeal``, ``place``, the standing copy ``f`` and ``life``, whose
 #: version is 0 where nothing but the receipt is known. Absent values of page, post, rating and times have
 #: defaults: an empty text, 0, 1970.
@@ -53,6 +61,12 @@ FLAT: Final[Mapping[str, str]] = {
         moment: f"ifNull({_life(moment)}, {_NEVER})"
         for moment in ("first_answer_at", "answered_at", "closed_at", "withdrawn_at")
     },
+    "outcome": _few(_OUTCOME),
+    "ended_at": (
+        f"if(({_OUTCOME}) = 'waiting', {_NEVER}, ifNull(coalesce({_life('first_answer_at')}, {_life('withdrawn_at')}, "
+        f"{_life('closed_at')}), {_NEVER}))"
+    ),
+    "replied": f"toBool({_life('first_answer_at')} IS NOT NULL)",
     "source": _few(_fact("source")),
     "responder": _few(_latest("responder")),
     "post": f"ifNull({_fact('object')}, '')",
@@ -80,9 +94,8 @@ def shown_appeals() -> str:
     """
     # Scalars are computed once a query, however often they stand in it, and fold away where they are empty.
     late = (
-        "(SELECT groupArray(m.hour) FROM (SELECT hour, sum(high) AS marks FROM (SELECT hour, log, part, max(high) AS "
-        "high "
-        "FROM gospulse_data.touched_g{generation} GROUP BY hour, log, part) GROUP BY hour) AS m "
+        "(SELECT groupArray(m.hour) FROM (SELECT hour, sum(t.high) AS marks "
+        "FROM gospulse_data.touched_g{generation} AS t FINAL GROUP BY hour) AS m "
         "LEFT JOIN (SELECT period, max(version) AS head FROM gospulse_data.refreshed_g{generation} "
         "WHERE rollup = 'place_hour' GROUP BY period) AS h ON m.hour = h.period WHERE m.marks > h.head)"
     )
@@ -94,18 +107,17 @@ def shown_appeals() -> str:
         f"FROM gospulse_data.appeal_rows_g{{generation}} WHERE toStartOfHour(received_at) IN {late_hours}))"
     )
     fresh = f"(SELECT arrayJoin({news}))"
-    several = (
-        "(SELECT groupArray((appeal, all_hours)) FROM (SELECT appeal, groupUniqArrayArray(hours) AS all_hours "
+    # Rows of such an appeal in any hour that a copy names: they are passed over, the facts stand for them.
+    hidden = (
+        "(SELECT groupArray((toDateTime(hour, 'UTC'), appeal)) FROM "
+        "(SELECT appeal, groupUniqArrayArray(hours) AS of_all "
         f"FROM gospulse_data.appeals_g{{generation}} WHERE appeal IN {fresh} GROUP BY appeal "
-        "HAVING length(all_hours) > 1))"
+        "HAVING length(of_all) > 1) ARRAY JOIN of_all AS hour)"
     )
-    hours = f"(SELECT toDateTime(arrayJoin(arrayFlatten(tupleElement({several}, 2))), 'UTC'))"
     columns = ", ".join(FLAT)
-    rows = f"SELECT {columns} FROM gospulse_data.appeal_rows_g{{generation}} FINAL"
     facts = flat("gospulse_data.appeals_g{generation}", "gospulse_data.lives_g{generation}", fresh)
     return (
-        f"({rows} WHERE empty({several}) OR toStartOfHour(received_at) NOT IN {hours} "
-        f"UNION ALL {rows} WHERE notEmpty({several}) AND toStartOfHour(received_at) IN {hours} "
-        f"AND appeal NOT IN (SELECT arrayJoin(tupleElement({several}, 1))) "
+        f"(SELECT {columns} FROM gospulse_data.appeal_rows_g{{generation}} FINAL WHERE empty({hidden}) "
+        f"OR (toDateTime(toStartOfHour(received_at), 'UTC'), appeal) NOT IN (SELECT arrayJoin({hidden})) "
         f"UNION ALL SELECT {columns} FROM ({facts}))"
     )

@@ -13,7 +13,8 @@ from msgspec import Struct
 from schemas.clickhouse.expressions import (
     IN_FORCE,
     PRECEDENCE_OF_LEVELS,
-    REPORTED_FOR_SHARE,
+    SHARE_OF_MONTHS,
+    SHARE_OF_REGIONS,
     day_of_period,
     region_of_place,
 )
@@ -37,6 +38,7 @@ _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}")
 _AGE: Final[Mapping[str, tuple[str, str]]] = {
     "appeals": ("appeals", "toDateTime(tupleElement(first, 'at'))"),
     "appeal_rows": ("appeals", "toDateTime(received_at)"),
+    "answer_month": ("appeals", "month"),
     "messages": ("appeals", "toDateTime(tupleElement(first, 'at'))"),
     "lives": ("appeals", "toDateTime(tupleElement(life, 'received_at'))"),
     "answers": ("answers", "toDateTime(tupleElement(first, 'at'))"),
@@ -46,7 +48,10 @@ _AGE: Final[Mapping[str, tuple[str, str]]] = {
     "touched": ("page_hour", "hour"),
     "place_hour": ("page_hour", "hour"),
     "region_hour": ("page_hour", "hour"),
+    "place_5min": ("page_hour", "time"),
     "place_day": ("page_hour", "day"),
+    "share_day": ("page_hour", "day"),
+    "share_region_day": ("page_hour", "day"),
     "network_day": ("page_hour", "day"),
     "coverage_day": ("page_hour", "day"),
     "page_day": ("page_hour", "day"),
@@ -166,7 +171,10 @@ def _fillings(rendering: Rendering, generation: int) -> dict[str, str]:
         "minimum_sample": str(rendering.minimum_sample),
         "region_of_place": region_of_place(),
         "day_of_period": day_of_period(),
-        "reported_for_share": REPORTED_FOR_SHARE.replace("{generation}", str(generation)),
+        "share_of_regions": SHARE_OF_REGIONS.replace("{generation}", str(generation)),
+        "share_of_months": SHARE_OF_MONTHS.replace("{generation}", str(generation)).replace(
+            "{region_of_place}", region_of_place()
+        ),
         "precedence_of_levels": PRECEDENCE_OF_LEVELS,
         "in_force": IN_FORCE,
         "shown_appeals": shown_appeals().replace("{generation}", str(generation)),

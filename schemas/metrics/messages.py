@@ -12,11 +12,11 @@ MESSAGES: Final[tuple[Metric, ...]] = (
         title="Сообщения жителей",
         definition="Сообщения одного жителя за день в одном обсуждении, под одной записью или в одном диалоге: "
         "повторные реплики не прибавляются.",
-        formula="сумма appeals по пятиминуткам, начало которых лежит в периоде; отозванные входят",
+        formula="число строк appeals, чьё received_at лежит в периоде; отозванные входят",
         unit="count",
         zone=MOSCOW,
-        view="appeals_5min",
-        columns=("time", "appeals"),
+        view="appeals",
+        columns=("received_at",),
         not_for="для счёта обращений по 59-ФЗ: сообщение в соцсети таким обращением не является",
     ),
     Metric(
@@ -26,8 +26,8 @@ MESSAGES: Final[tuple[Metric, ...]] = (
         formula="(сейчас − раньше) / раньше; пусто, где раньше было 0",
         unit="change",
         zone=MOSCOW,
-        view="appeals_5min",
-        columns=("time", "appeals"),
+        view="appeals",
+        columns=("received_at",),
         not_for="для выводов по малым числам: с 2 до 4 — это тоже +100 %",
     ),
     Metric(
@@ -37,8 +37,8 @@ MESSAGES: Final[tuple[Metric, ...]] = (
         formula="сообщения жителей / население × 10 000; пусто, где население не известно",
         unit="per_10k",
         zone=MOSCOW,
-        view="appeals_5min",
-        columns=("time", "appeals"),
+        view="appeals",
+        columns=("received_at",),
         not_for="для территорий меньше тысячи жителей",
     ),
     Metric(

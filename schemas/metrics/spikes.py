@@ -102,7 +102,7 @@ SPIKES: Final[tuple[Metric, ...]] = (
         formula="сумма appeals по часам",
         unit="count",
         zone=MOSCOW,
-        view="appeals_5min",
+        view="place_5min",
         columns=("time", "appeals"),
         not_for="для последнего часа: он ещё не кончился и не показан",
     ),

@@ -13,12 +13,16 @@ from schemas.clickhouse.sql_files import DATA
 TABLES: Final = (
     "appeal_rows",
     "place_hour",
+    "place_5min",
     "region_hour",
     "place_day",
     "page_day",
     "network_day",
     "coverage_day",
     "totals",
+    "share_day",
+    "share_region_day",
+    "answer_month",
 )
 
 

@@ -54,6 +54,8 @@ class LifeWriter:
         self._facts = FactReader(client, generation)
         self._new_name = new_name
         self._name = new_name()
+        #: When appeals were received whose flat rows changed (ms UTC), by any copy; whoever reads it may clear it.
+        self.received: set[int] = set()
 
     def refresh(self, hours: Sequence[int], since: Since) -> int:
         """Bring everything up to date that facts of some hours (seconds UTC) change. Returns the lives written.
@@ -126,6 +128,7 @@ class LifeWriter:
                 if len(hours) > 1:
                     moved.append(Moved(table, key, Position(log, part, off), at, tuple(hours)))
         record_moves(self._client, facts, moved)
+        self.received.update(hour * 1000 for fact in moved if fact.table == "appeals" for hour in fact.hours)
         # What becomes known may draw facts to it that belonged elsewhere, by another of their names.
         own = news.get("appeals", set()) | news.get("messages", set())
         for table in ("answers", "appeal_changes"):
@@ -183,6 +186,7 @@ class LifeWriter:
         # A row changes with its life or its fact.
         changed = {appeal for appeal, _ in changed_lives} | (new & replayed.lives.keys())
         write_appeal_rows(self._client, self._generation, changed, version)
+        self.received.update(replayed.lives[appeal].received_at for appeal in changed)
         return len(changed_lives)
 
     def _read(self, threads: set[str], appeals: set[str]) -> Conversations:

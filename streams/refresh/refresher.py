@@ -19,19 +19,24 @@ from msgspec import Struct
 from schemas.clickhouse.sql_files import literal
 from streams.positions import Partition
 from streams.refresh import page_rollups, rollups, step_size
+from streams.refresh.answer_months import AnswerMonths
 from streams.refresh.conversations import LifeWriter
 from streams.refresh.rollups import DATA, DAY_S, DayOf, ZoneTime, among
+from streams.refresh.share_days import ShareDays, ZoneDay
 from streams.refresh.totals import hours_with_totals, totals
 from streams.zones import day_at, hours_of_day, zone_of_place
 
 #: Days by page read all cells of a day: they may take this share of the time, so that a full day does not eat a core.
+#: The days of the share through public pages may take as much.
 PAGE_DAY_SHARE: Final = 0.1
+#: A month of answers is read whole: the months may take this share of the time.
+MONTH_SHARE: Final = 0.05
+#: Hours that are touched all the time.
+LIVE_HOURS: Final = 3
 #: Another refresher may have recomputed hours and died before their days: look for such days so often.
 RESCAN_S: Final = 600.0
 _LONG: Final[dict[str, Any]] = {"max_query_size": 16_000_000, "max_ast_elements": 1_000_000}
 
-#: A time zone and a local day (days since 1970).
-ZoneDay = tuple[str, int]
 #: Makes the statement that recomputes days: generation, hours of the days, heads of the hours.
 DayStatement = Callable[[int, DayOf, Mapping[int, int]], str]
 #: Versions of periods, as heads record them.
@@ -46,11 +51,13 @@ class Pending(Struct, frozen=True):
     hours: int
     place_days: int
     page_days: int
+    share_days: int
+    months: int
 
     @property
     def nothing(self) -> bool:
         """Whether every roll-up is up to date with the marks."""
-        return not (self.hours or self.place_days or self.page_days)
+        return not (self.hours or self.place_days or self.page_days or self.share_days or self.months)
 
 
 class Refresher:
@@ -78,6 +85,10 @@ class Refresher:
         self._register_followed = False
         self._scan_at = clock()
         self._page_days_rest_until = 0.0
+        self._share = ShareDays(generation, self._rows, self._command)
+        self._share_rests_until = 0.0
+        self._months = AnswerMonths(generation, self._rows, self._command)
+        self._months_rest_until = 0.0
 
     async def refresh_once(self) -> int:
         """One step in a thread: some touched hours (the latest first), their days. Returns the hours recomputed."""
@@ -95,19 +106,47 @@ class Refresher:
             self._page_days_rest_until = end + (end - begin) * (1 / PAGE_DAY_SHARE - 1)
         elif not self._register_followed:
             self._follow_register()
+        self._refresh_shares(hurry=hurry)
+        self._refresh_months(hurry=hurry, live=len(stale) <= LIVE_HOURS)
         return len(stale)
+
+    def _refresh_shares(self, *, hurry: bool) -> None:
+        begin = self._clock()
+        if hurry:
+            while self._share.step(self._place_days):
+                pass
+        elif begin >= self._share_rests_until and self._share.step(self._place_days):
+            end = self._clock()
+            self._share_rests_until = end + (end - begin) * (1 / PAGE_DAY_SHARE - 1)
+
+    def _refresh_months(self, *, hurry: bool, live: bool) -> None:
+        """While hours of a long history are computed (not ``live``), its months would be computed again and again."""
+        begin = self._clock()
+        if hurry:
+            while live and self._months.step():
+                pass
+        elif begin >= self._months_rest_until and self._months.step():
+            end = self._clock()
+            self._months_rest_until = end + (end - begin) * (1 / MONTH_SHARE - 1)
 
     def pending(self) -> Pending:
         """The hours and days to recompute, by the marks as they are now."""
         if self._clock() >= self._scan_at:
             self._scan()
         ((hours,),) = self._rows(f"SELECT count() FROM ({self._stale('m.hour')})")
-        return Pending(hours, len(self._place_days), len(self._page_days))
+        return Pending(hours, len(self._place_days), len(self._page_days), self._share.waiting, self._months.waiting)
 
     def drain(self) -> int:
         """Steps until nothing is left; returns the hours recomputed. For rebuilds, reports and tests."""
         hours = 0
-        while (taken := self.step(hurry=True)) or self._place_days or self._page_days or not self._register_followed:
+        while (
+            (taken := self.step(hurry=True))
+            or self._place_days
+            or self._page_days
+            or not self._register_followed
+            or self._share.waiting
+            or self._months.waiting
+        ):
             hours += taken
         return hours
 
@@ -127,6 +166,8 @@ class Refresher:
             # A zone may have no row at all in a day: such a day is behind only where it was computed before.
             unknown = {hour for zone, day in behind - done.keys() for hour in hours_of_day(zone, day) if hour in heads}
             waiting |= behind & (done.keys() | (self._days_of_rows(unknown) if unknown else set()))
+        self._share.scan()
+        self._months.scan()
         self._register_followed = False
         self._scan_at = self._clock() + RESCAN_S
 
@@ -165,11 +206,15 @@ class Refresher:
         if stale:
             # Lives come first: they record which copies do not count in these hours.
             self._lives.refresh(list(stale), self._news(stale))
+            self._months.add(self._lives.received)
+            self._lives.received.clear()
             self._command(rollups.place_hour(self._generation, versions))
             self._command(rollups.region_hour(self._generation, versions))
+            self._command(rollups.place_5min(self._generation, versions))
             with_totals = {hour for (hour,) in self._rows(hours_with_totals(self._generation, versions))}
             if with_totals:
                 self._command(totals(self._generation, {hour: versions[hour] for hour in with_totals}))
+                self._share.add_totals(with_totals)
             days = self._days_of_rows(stale) | self._computed_days(stale)
             self._place_days |= days
             self._page_days |= days
@@ -184,6 +229,7 @@ class Refresher:
             }
         )
         self._place_days = (self._place_days - days) | self._outrun(written)
+        self._share.add((zone, midnight // DAY_S) for zone, midnight in written)
         for hour, marks in stale.items():
             self._seen[hour] = dict(marks)
 

@@ -44,6 +44,17 @@ def region_hour(generation: int, versions: Mapping[int, int]) -> str:
     )
 
 
+def place_5min(generation: int, versions: Mapping[int, int]) -> str:
+    """Count the appeals of whole hours by place and five minutes, from their flat rows; arguments as above."""
+    hour = "toUnixTimestamp(toStartOfHour(received_at))"
+    return (
+        f"INSERT INTO {DATA}.place_5min_g{generation} (time, place, version, appeals) "
+        f"SELECT toStartOfFiveMinutes(received_at) AS time, place, any({mapped(hour, versions)}), count() "
+        f"FROM {DATA}.appeal_rows_g{generation} FINAL "
+        f"WHERE {among('toStartOfHour(received_at)', sorted(versions))} GROUP BY time, place"
+    )
+
+
 def place_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     """Sum whole local days from ``place_hour``.
 

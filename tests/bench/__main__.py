@@ -16,6 +16,7 @@ from rich.table import Table
 
 from deploy.machine.workers import stop_workers
 from tests.bench import latency, reading, recovery, registers, screen, speed, webhook
+from tests.bench.national_year import Size
 from tests.servers.machine import Machine, machine
 
 MILLION = 1_000_000
@@ -56,6 +57,14 @@ def main() -> int:
         help="one part only",
     )
     parser.add_argument("--json", type=Path, default=None, help="write the figures here, too")
+    parser.add_argument("--fraction", type=int, default=1, help="reading: one N-th of the country (default all of it)")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=None,
+        help="reading: keep the tables here; a new folder is filled only, one that is there is measured",
+    )
+    parser.add_argument("--runs", type=int, default=5, help="reading: how often each question is asked (default 5)")
     given = parser.parse_args()
     speeds: list[speed.Speed] = []
     storage: list[Storage] = []
@@ -92,7 +101,7 @@ def main() -> int:
             _say(f"from the webhook's acknowledgement to a panel: {screens[-1]}")
     readings: list[reading.Reading] = []
     if given.only in (None, "reading"):
-        readings += reading.measure(_say)
+        readings += reading.measure(_say, Size().divided(given.fraction), given.folder, given.runs)
     kind = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     report = Report(kind, speeds, storage, delays, recoveries, full, requests, screens, readings)
     show(report)
@@ -206,7 +215,8 @@ def _show_readings(console: Console, rows: list[reading.Reading]) -> None:
     """The questions beside each other in both states, the slowest first."""
     if not rows:
         return
-    table = Table("view", "question", "unmerged ms", "CPU ms", "merged ms", "CPU ms")
+    unmerged = ("unmerged ms", "CPU ms") if any(row.state == "unmerged" for row in rows) else ()
+    table = Table("view or board", "question", *unmerged, "merged ms", "CPU ms")
     by_question: dict[tuple[str, str], dict[str, reading.Reading]] = {}
     for row in rows:
         by_question.setdefault((row.view, row.question), {})[row.state] = row
@@ -214,6 +224,7 @@ def _show_readings(console: Console, rows: list[reading.Reading]) -> None:
         figures = [
             f"{value * 1000:,.0f}"
             for state in ("unmerged", "merged")
+            if state in states
             for value in (states[state].median_s, states[state].cpu_s)
         ]
         table.add_row(view, question, *figures)

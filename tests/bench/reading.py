@@ -6,7 +6,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
 from deploy import passwords
+from deploy.clickhouse.asking import asking
 from deploy.clickhouse.client import clickhouse
 from deploy.machine.clickhouse_process import STOP_PATIENCE_S, start_clickhouse
 from deploy.machine.processes import Process, stop
@@ -21,13 +22,13 @@ from schemas.clickhouse.migrate import migrate
 from schemas.clickhouse.sql_files import Rendering
 from schemas.connections import ClickHouseConnection
 from streams.definition import current_definition, encode_definition
-from tests.bench.national_year import fill, settle, stop_merges
+from tests.bench.national_year import Size, compute_answers, fill, settle, stop_merges
+from tests.bench.panels import panel_questions
 from tests.bench.speed import cpu_seconds
 from tests.servers.machine import ROOT
 from tests.servers.ports import free_port
 
 HOST: Final = "127.0.0.1"
-RUNS: Final = 5
 #: A dashboard answers at once below this, in seconds.
 TARGET_S: Final = 0.3
 _RANGES: Final = {"now": 1 / 24, "24 h": 1, "30 d": 30, "year": 365}
@@ -44,25 +45,49 @@ class Reading(Struct, frozen=True):
     cpu_s: float
 
 
-def measure(note: Callable[[str], None]) -> list[Reading]:
-    """Fill the year, ask every question right after a rebuild and after the merges of a quiet quarter of an hour."""
+def measure(note: Callable[[str], None], size: Size, kept: Path | None, runs: int) -> list[Reading]:
+    """Fill the year, ask every question right after a rebuild and after the merges of a quiet quarter of an hour.
+
+    ``kept``: a folder for the tables. A folder that holds a year already is measured as it is, in the merged state; a
+    new one is filled, merged and left, and nothing is measured.
+    """
+    if kept is None:
+        with tempfile.TemporaryDirectory(dir=ROOT / ".cache") as folder:
+            return _measured(Path(folder), note, size, ("fill", "unmerged", "merge", "merged"), runs)
+    if kept.exists():
+        return _measured(kept, note, size, ("merged",), runs)
+    kept.mkdir(parents=True)
+    return _measured(kept, note, size, ("fill", "merge"), runs)
+
+
+def _measured(folder: Path, note: Callable[[str], None], size: Size, steps: Sequence[str], runs: int) -> list[Reading]:
     found: list[Reading] = []
-    with tempfile.TemporaryDirectory(dir=ROOT / ".cache") as folder:
-        process, connection = _started(Path(folder))
-        try:
-            with clickhouse(connection, timeout_s=1800) as client:
-                migrate(client, Rendering(), encode_definition(current_definition(1)), note=lambda _line: None)
-                stop_merges(client)
-                fill(client, note)
-                for state in ("unmerged", "merged"):
-                    if state == "merged":
-                        settle(client, note)
-                    for view, question, sql in questions():
-                        found.append(_asked(client, process, state, view, question, sql))
-                        note(f"{state}, {view}, {question}: {found[-1].median_s:.3f} s")
-        finally:
-            stop([process], STOP_PATIENCE_S)
+    process, connection = _started(folder)
+    try:
+        with clickhouse(connection, timeout_s=1800) as client:
+            migrate(client, Rendering(), encode_definition(current_definition(1)), note=lambda _line: None)
+            if "fill" not in steps:
+                compute_answers(client, note)
+            for step in steps:
+                if step == "fill":
+                    stop_merges(client)
+                    fill(client, size, note)
+                    compute_answers(client, note)
+                elif step == "merge":
+                    settle(client, note)
+                else:
+                    for view, question, sql in _all_questions(client):
+                        found.append(_asked(client, process, (step, view, question), sql, runs))
+                        note(f"{step}, {view}, {question}: {found[-1].median_s:.3f} s, CPU {found[-1].cpu_s:.3f} s")
+    finally:
+        stop([process], STOP_PATIENCE_S)
     return found
+
+
+def _all_questions(client: Client) -> Iterator[tuple[str, str, str]]:
+    yield from questions()
+    ((now,),) = client.query(f"SELECT toUnixTimestamp({_LAST})").result_rows
+    yield from panel_questions(asking(client), int(now) * 1000)
 
 
 def _started(folder: Path) -> tuple[Process, ClickHouseConnection]:
@@ -84,16 +109,16 @@ def _started(folder: Path) -> tuple[Process, ClickHouseConnection]:
     return process, ClickHouseConnection(host=HOST, port=port, username=passwords.WRITER, password=password)
 
 
-def _asked(client: Client, process: Process, state: str, view: str, question: str, sql: str) -> Reading:
+def _asked(client: Client, process: Process, of: tuple[str, str, str], sql: str, runs: int) -> Reading:
     client.query(sql)
     seconds = []
     before = cpu_seconds(process.pid)
-    for _ in range(RUNS):
+    for _ in range(runs):
         begin = time.perf_counter()
         client.query(sql)
         seconds.append(time.perf_counter() - begin)
-    cpu = (cpu_seconds(process.pid) - before) / RUNS
-    return Reading(state, view, question, statistics.median(seconds), cpu)
+    cpu = (cpu_seconds(process.pid) - before) / runs
+    return Reading(*of, statistics.median(seconds), cpu)
 
 
 def questions() -> Iterator[tuple[str, str, str]]:
@@ -166,6 +191,16 @@ def _others(areas: dict[str, str]) -> Iterator[tuple[str, str, str]]:
             "GROUP BY time ORDER BY time"
         ),
     )
+    yield (
+        "place_5min",
+        "28 d, country",
+        (
+            f"SELECT time, sum(appeals) FROM gospulse.place_5min WHERE time >= {_LAST} - toIntervalDay(28) "
+            "GROUP BY time ORDER BY time"
+        ),
+    )
+    for view, area in (("share_month", "place"), ("share_region_month", "region"), ("share_region_month", "country")):
+        yield view, f"year, {area}", f"SELECT * FROM gospulse.{view} WHERE {areas[area]} ORDER BY month"
     yield "region_rating", "year, country", "SELECT * FROM gospulse.region_rating ORDER BY month, rank"
     yield "appeals_waiting", "by age, country", "SELECT age, count() FROM gospulse.appeals_waiting GROUP BY age"
     yield "usual_hours", "8 d, country", "SELECT * FROM gospulse.usual_hours WHERE region IS NULL ORDER BY hour"

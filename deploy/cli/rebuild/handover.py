@@ -185,7 +185,8 @@ def drain(client: Client, generation: int, patience_s: float = 600.0) -> bool:
     while time.monotonic() < deadline:
         try:
             pending = refresher.pending()
-            if pending.nothing or (pending.hours <= _LIVE_HOURS and not pending.place_days and not pending.page_days):
+            days = pending.place_days + pending.page_days + pending.share_days + pending.months
+            if pending.hours <= _LIVE_HOURS and not days:
                 # Readers find the new generation as fast as the old one.
                 compact(client, generation)
                 return True

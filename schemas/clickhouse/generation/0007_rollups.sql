@@ -29,6 +29,20 @@ ORDER BY (hour, region)
 SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'By region and hour: sums of place_hour, under its heads';
 
+CREATE TABLE IF NOT EXISTS gospulse_data.place_5min_g{generation} {on_cluster}
+(
+    time DateTime('UTC') COMMENT 'Start of the five minutes (UTC)',
+    place LowCardinality(String) COMMENT 'Municipality as stamped',
+    version UInt64 COMMENT 'Sum of the marks that it was computed from: the highest stands, and an hour''s rows below its head are not read',
+    appeals UInt64 COMMENT 'Appeals received, withdrawn ones included'
+)
+ENGINE = {ReplacingMergeTree}(version)
+PARTITION BY toYYYYMM(time)
+ORDER BY (time, place)
+{ttl_place_5min}
+SETTINGS min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1
+COMMENT 'Appeals by municipality and five minutes, under the heads of place_hour';
+
 CREATE TABLE IF NOT EXISTS gospulse_data.place_day_g{generation} {on_cluster}
 (
     day Date COMMENT 'Local day of the place',
@@ -119,7 +133,7 @@ COMMENT 'Fills page_spans';
 
 CREATE TABLE IF NOT EXISTS gospulse_data.refreshed_g{generation} {on_cluster}
 (
-    rollup LowCardinality(String) COMMENT 'place_hour, place_day, page_day; coverage_day, whose version has the time of the register of pages added',
+    rollup LowCardinality(String) COMMENT 'place_hour, place_day, page_day; coverage_day and share_day, whose versions have the time of a register added',
     zone LowCardinality(String) COMMENT 'Time zone of the day; UTC for hours',
     period DateTime('UTC') COMMENT 'The hour, or midnight of the local day''s date',
     version SimpleAggregateFunction(max, UInt64) COMMENT 'Head: the highest version whose rows are all written',

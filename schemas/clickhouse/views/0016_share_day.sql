@@ -19,50 +19,71 @@ CREATE OR REPLACE VIEW gospulse.share_day {on_cluster}
 AS
 SELECT
     t.day AS day,
-    t.place AS place,
-    t.region AS region,
-    tupleElement(t.of_pages, 1) AS numerator,
-    nullIf(tupleElement(t.of_pages, 2), '') AS numerator_source,
-    tupleElement(t.of_others, 1) AS social_other,
-    nullIf(tupleElement(t.of_others, 2), '') AS social_other_source,
-    numerator + social_other AS denominator,
-    toBool(ifNull(g.heard, false) OR social_other_source IS NOT NULL) AS others_heard,
+    toString(t.place) AS place,
+    nullIf(toString(t.region), '') AS region,
+    t.numerator AS numerator,
+    nullIf(toString(t.numerator_source), '') AS numerator_source,
+    t.social_other AS social_other,
+    nullIf(toString(t.social_other_source), '') AS social_other_source,
+    t.numerator + t.social_other AS denominator,
+    toBool(t.social_other_rank > 0 OR (t.region != '' AND g.heard > 0)) AS others_heard,
     if(others_heard AND denominator > 0, numerator / denominator, NULL) AS share,
-    t.most AS sources,
-    nullIf(greatest(ifNull(tupleElement(t.of_pages, 3), toDateTime64(0, 3, 'UTC')), ifNull(tupleElement(t.of_others, 3), toDateTime64(0, 3, 'UTC'))), toDateTime64(0, 3, 'UTC')) AS observed_at,
-    c.coverage AS coverage,
+    t.sources AS sources,
+    nullIf(t.observed_at, toDateTime64(0, 3, 'UTC')) AS observed_at,
+    t.coverage AS coverage,
     (SELECT if(countIf(complete_until IS NULL) = 0, min(complete_until), NULL) FROM gospulse.freshness WHERE topic = 'events') AS complete_until
 FROM
 (
+    -- A union and not a join, so that the conditions of a question reach both sides.
     SELECT
         day,
+        region,
         place,
-        {region_of_place} AS region,
-        anyIf(standing, entrance = 'public_page') AS of_pages,
-        anyIf(standing, entrance = 'social_other') AS of_others,
-        max(feeds) AS most
+        max(numerator) AS numerator,
+        max(numerator_source) AS numerator_source,
+        max(social_other) AS social_other,
+        max(social_other_source) AS social_other_source,
+        max(social_other_rank) AS social_other_rank,
+        max(sources) AS sources,
+        max(observed_at) AS observed_at,
+        max(coverage) AS coverage
     FROM
     (
         SELECT
-            day,
-            place,
-            entrance,
-            argMin((value, source, if(source = 'facts', NULL, toNullable(observed))), (rank, -toUnixTimestamp64Milli(observed), source)) AS standing,
-            count() AS feeds
-        FROM ({reported_for_share})
-        WHERE rank > 0
-        GROUP BY day, place, entrance
+            r.day AS day,
+            r.region AS region,
+            r.place AS place,
+            r.numerator AS numerator,
+            r.numerator_source AS numerator_source,
+            r.social_other AS social_other,
+            r.social_other_source AS social_other_source,
+            r.social_other_rank AS social_other_rank,
+            r.sources AS sources,
+            r.observed_at AS observed_at,
+            CAST(NULL, 'Nullable(Float64)') AS coverage
+        FROM (SELECT * FROM gospulse_data.share_day_g{generation} FINAL) AS r
+        -- Rows below the head of their period belong to an older computation.
+        LEFT JOIN
+        (
+            SELECT toDate(period, 'UTC') AS day, zone, max(version) AS head
+            FROM gospulse_data.refreshed_g{generation}
+            WHERE rollup = 'share_day'
+            GROUP BY zone, period
+        ) AS h ON r.day = h.day AND r.zone = h.zone
+        WHERE r.version >= h.head
+        UNION ALL
+        SELECT day, toLowCardinality(ifNull(region, '')), toLowCardinality(place), 0, '', 0, '', 0, 0, toDateTime64(0, 3, 'UTC'), coverage
+        FROM gospulse.coverage
     )
-    GROUP BY day, place
+    GROUP BY day, region, place
+    -- Only the share counts sources.
+    HAVING sources > 0
 ) AS t
 LEFT JOIN
 (
-    -- A total of the region as a whole says nothing of its municipalities.
-    SELECT day, {region_of_place} AS region, max(place != ifNull(region, '')) AS heard
-    FROM ({reported_for_share})
-    WHERE rank > 0 AND entrance = 'social_other'
+    SELECT day, region, sum(municipalities_heard) AS heard
+    FROM {share_of_regions}
     GROUP BY day, region
 ) AS g ON t.day = g.day AND t.region = g.region
-LEFT JOIN gospulse.coverage AS c ON t.day = c.day AND t.place = c.place
-SETTINGS join_use_nulls = 1
+SETTINGS join_use_nulls = 0
 COMMENT 'Share of appeals through public pages among all appeals in social networks, by municipality and local day. Of the sources of one figure one stands (view precedence): facts and totals are never added up. Appeals count as they were received, in the numerator as in the denominator: one that was withdrawn or removed later stays in both, since other systems count it, too. For larger areas take share_region_day and share_country_day, never the mean of shares. Generation {generation}.';

@@ -18,7 +18,7 @@ AS
 SELECT
     r.month AS month,
     r.region AS region,
-    n.name AS name,
+    nullIf(n.name, '') AS name,
     r.appeals AS appeals,
     r.answered AS answered,
     r.waiting AS waiting,
@@ -31,20 +31,38 @@ SELECT
 FROM
 (
     SELECT
-        toStartOfMonth(toDate(received_at, 'Europe/Moscow')) AS month,
-        assumeNotNull(region) AS region,
-        count() AS appeals,
-        countIf(outcome = 'answered') AS answered,
-        countIf(outcome = 'waiting') AS waiting,
-        count(t.in_time) AS due,
-        countIf(ifNull(t.in_time, false)) AS in_time,
-        quantilesExact(0.5, 0.9)(answer_s) AS quantiles,
-        quantiles[1] AS median,
-        quantiles[2] AS p90
-    FROM gospulse.answer_times AS t
-    WHERE t.region IS NOT NULL AND outcome NOT IN ('withdrawn', 'removed')
-    GROUP BY month, region
+        a.month AS month,
+        toString(a.region) AS region,
+        a.appeals AS appeals,
+        a.answered AS answered,
+        a.waiting AS waiting,
+        a.median AS median,
+        a.p90 AS p90,
+        arraySum(arrayMap((h, c) -> if(h <= {answer_limit_h}, c, 0), mapKeys(a.answer_hours), mapValues(a.answer_hours))) AS in_time,
+        -- Waiting appeals are overdue whose limit has passed; the hour in which it passes now is counted by the second.
+        toUInt32(intDiv(toUnixTimestamp(now('UTC')), 3600) - {answer_limit_h}) AS passing,
+        arraySum(arrayMap((h, c) -> if(h < passing, c, 0), mapKeys(a.waiting_hours), mapValues(a.waiting_hours))) AS overdue,
+        a.answered + arraySum(arrayMap((h, c) -> if(h >= {answer_limit_h}, c, 0), mapKeys(a.closed_hours), mapValues(a.closed_hours))) + overdue + p.overdue AS due
+    FROM (SELECT * FROM gospulse_data.answer_month_g{generation} FINAL) AS a
+    -- Rows below the head of their month belong to an older computation.
+    LEFT JOIN
+    (
+        SELECT toDate(m.period, 'UTC') AS month, max(m.version) AS head
+        FROM gospulse_data.refreshed_g{generation} AS m
+        WHERE m.rollup = 'answer_month'
+        GROUP BY month
+    ) AS h ON a.month = h.month
+    LEFT JOIN
+    (
+        SELECT toStartOfMonth(toDate(t.received_at, 'Europe/Moscow')) AS month, assumeNotNull(t.region) AS region, count() AS overdue
+        FROM gospulse.answer_times AS t
+        WHERE t.received_at >= toStartOfHour(now('UTC')) - toIntervalHour({answer_limit_h})
+            AND t.received_at < toStartOfHour(now('UTC')) - toIntervalHour({answer_limit_h}) + toIntervalHour(1)
+            AND t.outcome = 'waiting' AND t.in_time = false AND t.region IS NOT NULL
+        GROUP BY month, region
+    ) AS p ON a.month = p.month AND a.region = p.region
+    WHERE a.version >= h.head
 ) AS r
 LEFT JOIN gospulse.regions AS n ON r.region = n.region
-SETTINGS join_use_nulls = 1
-COMMENT 'Regions by how soon they answer, by Moscow''s calendar month of receipt. Appeals that their authors withdrew, or that pages removed after a reply, are left out; those that pages removed without one stay unanswered; unanswered ones count as slower than any answer. The limit and the least number of appeals for a rank are settings. Generation {generation}.';
+SETTINGS join_use_nulls = 0
+COMMENT 'Regions by how soon they answer, by Moscow''s calendar month of receipt. Appeals that their authors withdrew, or that pages removed after a reply, are left out; those that pages removed without one stay unanswered; unanswered ones count as slower than any answer. The limit and the least number of appeals for a rank are settings. Recomputed within a minute or so of a change. Generation {generation}.';

@@ -30,51 +30,62 @@ AS
 SELECT
     t.page AS page,
     splitByChar(':', t.page)[1] AS network,
-    r.name AS name,
-    coalesce(r.kind, n.kind) AS kind,
-    r.organisation AS organisation,
+    t.name AS name,
+    coalesce(t.kind, n.kind) AS kind,
+    t.organisation AS organisation,
     n.name AS organisation_name,
-    r.official AS official,
-    r.class AS class,
-    -- The register knows better than the last event where a page belongs.
-    coalesce(r.place, t.last_place, '00000000') AS place,
+    t.official AS official,
+    t.class AS class,
+    t.place AS place,
     {region_of_place} AS region,
-    toBool(r.page IS NOT NULL) AS registered,
-    r.created AS created,
-    r.gos_mark AS gos_mark,
-    r.pos_component AS pos_component,
-    r.pos_widget AS pos_widget,
-    r.comments_open AS comments_open,
-    r.administrators_appointed AS administrators_appointed,
-    r.administrators_trained AS administrators_trained,
-    r.mini_apps AS mini_apps,
-    t.first AS first_day,
-    t.last AS last_day,
-    t.last_post AS last_post_day,
-    s.value AS subscribers,
-    s.observed AS subscribers_at
+    toBool(t.registered) AS registered,
+    t.created AS created,
+    t.gos_mark AS gos_mark,
+    t.pos_component AS pos_component,
+    t.pos_widget AS pos_widget,
+    t.comments_open AS comments_open,
+    t.administrators_appointed AS administrators_appointed,
+    t.administrators_trained AS administrators_trained,
+    t.mini_apps AS mini_apps,
+    nullIf(t.begun, toDate(0)) AS first_day,
+    nullIf(t.ended, toDate(0)) AS last_day,
+    nullIf(t.posted, toDate(0)) AS last_post_day,
+    l.value AS subscribers,
+    l.observed AS subscribers_at
 FROM
 (
+    -- The register knows better than the last event where a page belongs: conditions on places reach it before joins.
     SELECT
-        page,
-        nullIf(max(place), '') AS last_place,
-        nullIf(min(if(begun = toDate(0), toDate('2149-06-06'), begun)), toDate('2149-06-06')) AS first,
-        nullIf(max(ended), toDate(0)) AS last,
-        nullIf(max(posted), toDate(0)) AS last_post
-    FROM
-    (
-        SELECT page, tupleElement(max(s.last), 'place') AS place, min(s.first_day) AS begun, tupleElement(max(s.last), 'day') AS ended, max(s.last_post_day) AS posted
-        FROM gospulse_data.page_spans_g{generation} AS s
-        GROUP BY page
-        UNION ALL
-        SELECT page, '', toDate(0), toDate(0), toDate(0)
-        FROM gospulse.page_history
-        WHERE in_force
-    )
-    GROUP BY page
+        r.page AS page,
+        r.place AS place,
+        true AS registered,
+        toNullable(r.name) AS name,
+        r.kind AS kind,
+        r.organisation AS organisation,
+        r.official AS official,
+        r.class AS class,
+        r.created AS created,
+        r.gos_mark AS gos_mark,
+        r.pos_component AS pos_component,
+        r.pos_widget AS pos_widget,
+        r.comments_open AS comments_open,
+        r.administrators_appointed AS administrators_appointed,
+        r.administrators_trained AS administrators_trained,
+        r.mini_apps AS mini_apps,
+        s.first_day AS begun,
+        tupleElement(s.last, 'day') AS ended,
+        s.last_post_day AS posted
+    FROM (SELECT * FROM gospulse.page_history WHERE in_force) AS r
+    LEFT JOIN (SELECT page, first_day, last, last_post_day FROM gospulse_data.page_spans_g{generation} FINAL) AS s ON r.page = s.page
+    SETTINGS join_use_nulls = 0
+    UNION ALL
+    SELECT
+        s.page, tupleElement(s.last, 'place') AS place, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        s.first_day, tupleElement(s.last, 'day'), s.last_post_day
+    FROM (SELECT page, first_day, last, last_post_day FROM gospulse_data.page_spans_g{generation} FINAL) AS s
+    WHERE s.page NOT IN (SELECT page FROM gospulse.page_history WHERE in_force)
 ) AS t
-LEFT JOIN (SELECT * FROM gospulse.page_history WHERE in_force) AS r ON t.page = r.page
-LEFT JOIN (SELECT * FROM gospulse.organisation_history WHERE in_force) AS n ON r.organisation = n.organisation
+LEFT JOIN (SELECT * FROM gospulse.organisation_history WHERE in_force) AS n ON t.organisation = n.organisation
 LEFT JOIN
 (
     SELECT
@@ -87,18 +98,17 @@ LEFT JOIN
             metric,
             page,
             source,
-            max(latest) AS level,
+            latest AS level,
             tupleElement(level, 'place') AS place,
             tupleElement(level, 'period_from') AS period_from,
             {precedence_of_levels} AS rank,
             -- The latest period; of one period as in page_readings.
             (-toUnixTimestamp64Milli(tupleElement(level, 'period_to')), rank, -toUnixTimestamp64Milli(tupleElement(level, 'known_at')), source) AS standing
-        FROM gospulse_data.page_levels_g{generation}
+        FROM gospulse_data.page_levels_g{generation} FINAL
         WHERE metric = 'subscribers'
-        GROUP BY metric, page, source
     )
     WHERE rank > 0
     GROUP BY page
-) AS s ON t.page = s.page
+) AS l ON t.page = l.page
 SETTINGS join_use_nulls = 1
 COMMENT 'Pages: those of the register that are in force today and every other page that occurred. Generation {generation}.';

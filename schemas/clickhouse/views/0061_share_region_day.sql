@@ -12,12 +12,13 @@ CREATE OR REPLACE VIEW gospulse.share_region_day {on_cluster}
 AS
 SELECT
     s.day AS day,
-    s.region AS region,
+    nullIf(toString(s.region), '') AS region,
     sum(s.numerator) AS numerator,
     sum(s.denominator) AS denominator,
-    toBool(countIf(s.social_other_source IS NOT NULL) > 0) AS others_heard,
-    if(others_heard AND sum(s.denominator) > 0, sum(s.numerator) / sum(s.denominator), NULL) AS share,
-    any(s.complete_until) AS complete_until
-FROM gospulse.share_day AS s
+    toBool(sum(s.heard) > 0) AS others_heard,
+    if(others_heard AND denominator > 0, numerator / denominator, NULL) AS share,
+    (SELECT if(countIf(complete_until IS NULL) = 0, min(complete_until), NULL) FROM gospulse.freshness WHERE topic = 'events') AS complete_until
+FROM {share_of_regions} AS s
 GROUP BY s.day, s.region
+SETTINGS join_use_nulls = 0
 COMMENT 'Share of appeals through public pages by region and local day, by the rules of share_day. NULL where the denominator is silent. Generation {generation}.';

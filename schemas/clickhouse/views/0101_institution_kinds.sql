@@ -7,5 +7,5 @@ CREATE OR REPLACE VIEW gospulse.institution_kinds {on_cluster}
 AS
 SELECT code AS kind, name
 FROM gospulse_data.institution_kinds FINAL
-WHERE valid_to IS NULL
+WHERE {in_force}
 COMMENT 'Kinds of institutions that keep pages. Generation {generation}.';

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
+from schemas.reference.places import load_zone, zone_of
 from streams.verify.findings import Findings
 from streams.verify.stored.tables import StoredRows
 
 #: Days by place are recorded together with their hours. A day that is still behind them after so many seconds, in which
 #: the refresher recorded nothing, is not waiting: nobody will recompute it soon.
-FORGOTTEN_AFTER_S: Final = {"place_day": 10.0, "page_day": 1800.0}
+FORGOTTEN_AFTER_S: Final = {"place_day": 10.0, "page_day": 1800.0, "share_day": 1800.0}
 
 
 class LateDay(Struct, frozen=True):
@@ -59,6 +61,64 @@ def late_days(stored: StoredRows, rollup: str, since: str) -> list[LateDay]:
             )
         ]
     return found
+
+
+def late_shares(stored: StoredRows, since: str) -> list[LateDay]:
+    """The days from ``since`` (ISO) on whose share is behind its hours, its totals or the register of precedence.
+
+    Its version is the sum of the heads of the day's hours, and of other hours in which totals of that day begin, with
+    the time of the register added (ms UTC).
+    """
+    ((register, idle),) = stored.values(
+        "SELECT toUnixTimestamp64Milli(max(toDateTime64(written_at, 3))), (SELECT dateDiff('millisecond', max(at), "
+        f"now64(3)) / 1000 FROM {stored.table('refreshed')}) FROM gospulse_data.precedence"
+    )
+    heads = dict(stored.values(f"SELECT toUnixTimestamp(period), head FROM ({_hour_heads(stored)})"))
+    done: dict[tuple[str, str], int] = {}
+    days: dict[tuple[str, str], set[int]] = {}
+    for rollup, zone, day, head in stored.values(
+        "SELECT r.rollup, zone, toString(toDate(period, 'UTC')), max(version) FROM "
+        f"{stored.table('refreshed')} AS r WHERE r.rollup IN ('place_day', 'share_day') GROUP BY r.rollup, zone, period"
+    ):
+        if rollup == "share_day":
+            done[zone, day] = head
+        else:
+            days[zone, day] = set()
+    for place, day, hour in stored.values(
+        "SELECT DISTINCT place, toString(day), toUnixTimestamp(toStartOfHour(period_from)) "
+        f"FROM {stored.table('totals')} WHERE day > toDate(0) AND entrance IN ('public_page', 'social_other')"
+    ):
+        days.setdefault((zone_of(place), day), set()).add(hour)
+    by_zone: dict[str, dict[str, list[int]]] = {zone: {} for zone, _ in days}
+    for zone, hours_of in by_zone.items():
+        for hour in heads:
+            local = datetime.fromtimestamp(hour, load_zone(zone)).date().isoformat()
+            hours_of.setdefault(local, []).append(hour)
+    late: list[LateDay] = []
+    for (zone, day), hours in sorted(days.items()):
+        known = sum(heads.get(hour, 0) for hour in hours.union(by_zone[zone].get(day, ())))
+        if known and day >= since and done.get((zone, day), 0) != known + register:
+            late.append(LateDay(zone, day, done.get((zone, day), 0), known + register, idle))
+    return late
+
+
+def late_months(stored: StoredRows) -> list[str]:
+    """The months (ISO) whose answers were computed before the latest of their flat rows was written."""
+    heads = (
+        f"SELECT toDate(r.period, 'UTC') AS month, max(r.version) AS head FROM {stored.table('refreshed')} AS r "
+        "WHERE r.rollup = 'answer_month' GROUP BY month"
+    )
+    rows = (
+        "SELECT toStartOfMonth(toDate(received_at, 'Europe/Moscow')) AS month, max(version) AS latest "
+        f"FROM {stored.table('appeal_rows')} GROUP BY month"
+    )
+    return [
+        month
+        for (month,) in stored.values(
+            f"SELECT toString(r.month) FROM ({rows}) AS r LEFT JOIN ({heads}) AS h ON r.month = h.month "
+            "WHERE r.latest > h.head ORDER BY r.month"
+        )
+    ]
 
 
 def report_forgotten(findings: Findings, rollup: str, late: list[LateDay]) -> None:

@@ -7,6 +7,8 @@ from typing import Final
 
 from streams.verify.compare import lives as compare_lives
 from streams.verify.compare.appeal_rows import compare_appeal_rows
+from streams.verify.compare.behind import late_months
+from streams.verify.compare.made_of import OF_FLAT_ROWS, compare_made_of
 from streams.verify.compare.rollups import compare_rollups
 from streams.verify.findings import Findings
 from streams.verify.stored.facts import FACT_KEY
@@ -31,9 +33,23 @@ def compare_derived(findings: Findings, stored: StoredRows, kept: Limits, patien
         expired = bool(kept.seconds(*FACT_KEY))
         compare_lives.compare_lives(derived, conversations(stored), strangers(stored), expired)
         compare_appeal_rows(derived, stored, expired)
+        if _still_late(stored, patience_s):
+            behind.append("answer_month")
+        else:
+            compare_made_of(derived, stored, OF_FLAT_ROWS, kept.day("appeals", "appeal_rows", "answer_month"))
     if not derived.green:
         time.sleep(_SETTLE_S)
         if stored.progress() != before:
             return None
     findings.add([derived])
     return behind
+
+
+def _still_late(stored: StoredRows, patience_s: float) -> bool:
+    """Whether months of answers are behind, also after the refresher had some time, where one runs."""
+    deadline = time.monotonic() + patience_s
+    while late_months(stored):
+        if time.monotonic() >= deadline or not stored.is_folded_now():
+            return True
+        time.sleep(0.5)
+    return False

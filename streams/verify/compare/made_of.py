@@ -11,9 +11,11 @@ from streams.verify.findings import Findings
 from streams.verify.stored.tables import ON_DISK, StoredRows
 
 #: Tables that stand beside those of hours, and those that stand beside days by page.
-OF_HOURS: Final = ("region_hour", "totals")
+OF_HOURS: Final = ("region_hour", "place_5min", "totals")
 OF_PAGE_DAYS: Final = ("network_day", "page_spans")
+OF_SHARES: Final = ("share_region_day",)
 OF_SKETCHES_AND_READINGS: Final = ("people_unions", "page_levels")
+OF_FLAT_ROWS: Final = ("answer_month",)
 
 
 def compare_made_of(findings: Findings, stored: StoredRows, tables: tuple[str, ...], since: str) -> None:
@@ -43,27 +45,76 @@ def _sides(stored: StoredRows) -> Iterator[tuple[str, str, str]]:
     same = f"toString(tuple({', '.join(COLUMNS)})) AS said"
     yield (
         "region_hour",
-        f"SELECT hour AS period, {region} AS key, {sums} FROM ({_shown(stored, 'place_hour', 'place_hour', 'hour')}) "
+        f"SELECT hour AS period, {region} AS key, {sums} FROM ({shown(stored, 'place_hour', 'place_hour', 'hour')}) "
         "GROUP BY period, key",
         f"SELECT hour AS period, toString(region) AS key, {same} "
-        f"FROM ({_shown(stored, 'region_hour', 'place_hour', 'hour')})",
+        f"FROM ({shown(stored, 'region_hour', 'place_hour', 'hour')})",
+    )
+    facts = f"SELECT min(first) AS f FROM {stored.table('appeals')} GROUP BY appeal"
+    yield (
+        "place_5min",
+        f"SELECT toStartOfFiveMinutes(f.at) AS period, f.place AS key, toString(count()) AS said FROM ({facts}) "
+        "GROUP BY period, key",
+        f"SELECT time AS period, toString(place) AS key, toString(appeals) AS said "
+        f"FROM ({shown(stored, 'place_5min', 'place_hour', 'toStartOfHour(r.time)')})",
+    )
+    moscow = "toStartOfMonth(toDate(received_at, 'Europe/Moscow'))"
+    answer_s = "(toUnixTimestamp64Milli(first_answer_at) - toUnixTimestamp64Milli(received_at)) / 1000"
+    closed_s = "(toUnixTimestamp64Milli(closed_at) - toUnixTimestamp64Milli(received_at)) / 1000"
+
+    def hours(condition: str, number: str) -> str:
+        return f"toString(arraySort(groupArrayIf(toUInt64({number}), {condition})))"
+
+    def unfolded(column: str) -> str:
+        each = f"arrayMap((h, n) -> arrayWithConstant(n, toUInt64(h)), mapKeys({column}), mapValues({column}))"
+        return f"toString(arraySort(arrayFlatten({each})))"
+
+    waits = f"arraySort(groupArray(if({{}}, inf, greatest(0, {answer_s}))))"
+    # Of the states alone, as a reader would count them.
+    unanswered = "first_answer_at = toDateTime64(0, 3, 'UTC')"
+    shut = f"{unanswered} AND state != 'removed' AND closed_at > toDateTime64(0, 3, 'UTC')"
+    open_ = f"{unanswered} AND NOT ({shut})"
+    yield (
+        "answer_month",
+        f"SELECT {moscow} AS period, assumeNotNull(region) AS key, concat(toString(tuple(count(), "
+        f"countIf(NOT ({unanswered})), countIf({open_}))), "
+        f"{hours(f'NOT ({unanswered})', f'ceil(greatest(0, {answer_s}) / 3600)')}, "
+        f"{hours(shut, f'floor(greatest(0, {closed_s}) / 3600)')}, "
+        f"{hours(open_, 'floor(toUnixTimestamp(received_at) / 3600)')}, "
+        f"toString(({waits.format(unanswered)} AS sorted)[intDiv(count(), 2) + 1]), "
+        "toString(sorted[toUInt64(floor(count() * 0.9)) + 1])) AS said "
+        f"FROM {stored.table('appeal_rows')} FINAL WHERE region IS NOT NULL AND state != 'withdrawn' "
+        f"AND NOT (state = 'removed' AND NOT ({unanswered})) GROUP BY period, key",
+        "SELECT month AS period, toString(region) AS key, concat(toString(tuple(appeals, answered, waiting)), "
+        f"{unfolded('answer_hours')}, {unfolded('closed_hours')}, {unfolded('waiting_hours')}, "
+        "toString(median), toString(p90)) AS said FROM "
+        f"({shown(stored, 'answer_month', 'answer_month', 'month')})",
+    )
+    others = "social_other_source != ''"
+    yield (
+        "share_region_day",
+        f"SELECT day AS period, concat(zone, ' ', {region}) AS key, toString(tuple(sum(numerator), "
+        f"sum(numerator) + sum(social_other), countIf({others}), countIf({others} AND place != {region}))) AS said "
+        f"FROM ({shown(stored, 'share_day', 'share_day', 'day')}) GROUP BY period, key",
+        "SELECT day AS period, concat(toString(zone), ' ', toString(region)) AS key, "
+        "toString(tuple(numerator, denominator, heard, municipalities_heard)) AS said "
+        f"FROM ({shown(stored, 'share_region_day', 'share_day', 'day')})",
     )
     by_network = "concat(toString(place), ' ', splitByChar(':', page)[1]) AS key"
     yield (
         "network_day",
-        f"SELECT day AS period, {by_network}, {sums} FROM ({_shown(stored, 'page_day', 'page_day', 'day')}) "
+        f"SELECT day AS period, {by_network}, {sums} FROM ({shown(stored, 'page_day', 'page_day', 'day')}) "
         "GROUP BY period, key",
         f"SELECT day AS period, concat(toString(place), ' ', toString(network)) AS key, {same} "
-        f"FROM ({_shown(stored, 'network_day', 'page_day', 'day')})",
+        f"FROM ({shown(stored, 'network_day', 'page_day', 'day')})",
     )
-    pages = _shown(stored, "page_day", "page_day", "day")
-    # A page stays heard on a day, also where its events turned out to belong elsewhere.
+    # A page stays heard on a day, also where its events turned out to belong elsewhere: rows below the heads count.
     yield (
         "page_spans",
-        f"SELECT '' AS period, page AS key, '' AS said FROM ({pages}) AS d "
-        f"INNER JOIN (SELECT page, min(first_day) AS f, max(last).1 AS l FROM {stored.table('page_spans')} "
-        "GROUP BY page) AS s ON d.page = s.page GROUP BY page HAVING min(day) >= any(f) AND max(day) <= any(l)",
-        f"SELECT DISTINCT '' AS period, page AS key, '' AS said FROM ({pages}) WHERE page != ''",
+        "SELECT '' AS period, page AS key, toString((min(day), max(day))) AS said "
+        f"FROM {stored.table('page_day')} WHERE page != '' GROUP BY page",
+        "SELECT '' AS period, page AS key, toString((min(first_day), max(last).1)) AS said "
+        f"FROM {stored.table('page_spans')} GROUP BY page",
     )
     yield (
         "totals",
@@ -71,7 +122,7 @@ def _sides(stored: StoredRows) -> Iterator[tuple[str, str, str]]:
         (
             "SELECT period_from AS period, concat(toString(period_to), ' ', toString(place), ' ', toString(entrance), "
             "' ', toString(source)) AS key, toString(appeals) AS said FROM "
-            f"({_shown(stored, 'totals', 'place_hour', 'toStartOfHour(r.period_from)')})"
+            f"({shown(stored, 'totals', 'place_hour', 'toStartOfHour(r.period_from)')})"
         ),
     )
     kinds = "[('day', 'place'), ('day', 'region'), ('day', 'country'), ('month', 'place'), ('month', 'region'), "
@@ -125,9 +176,9 @@ def _standing_totals(stored: StoredRows) -> str:
     )
 
 
-def _shown(stored: StoredRows, table: str, rollup: str, period: str) -> str:
+def shown(stored: StoredRows, table: str, rollup: str, period: str) -> str:
     """Rows of a table at or above the heads of a roll-up, as readers see them."""
-    moment = f"toDateTime(r.{period}, 'UTC')" if period in ("hour", "day") else period
+    moment = f"toDateTime(r.{period}, 'UTC')" if period in ("hour", "day", "month") else period
     zone = " AND h.zone = toString(r.zone)" if period == "day" else ""
     heads = (
         f"SELECT toString(zone) AS zone, period, max(version) AS head FROM {stored.table('refreshed')}"

@@ -11,14 +11,22 @@ from msgspec import Struct
 
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS, FACTS
 from schemas.reference.places import zone_of
-from streams.verify.compare.behind import LateDay, late_days, late_hours, report_forgotten
-from streams.verify.compare.made_of import OF_HOURS, OF_PAGE_DAYS, OF_SKETCHES_AND_READINGS, compare_made_of
+from streams.verify.compare.behind import LateDay, late_days, late_hours, late_shares, report_forgotten
+from streams.verify.compare.made_of import (
+    OF_HOURS,
+    OF_PAGE_DAYS,
+    OF_SHARES,
+    OF_SKETCHES_AND_READINGS,
+    compare_made_of,
+)
+from streams.verify.compare.share import compare_share
 from streams.verify.findings import Findings
 from streams.verify.stored.retention import Limits
 from streams.verify.stored.tables import ON_DISK, StoredRows
 
 #: Roll-ups by local day -> their keys.
 DAYS: Final = {"place_day": ("day", "place"), "page_day": ("day", "place", "page")}
+SHARE: Final = "share_day"
 
 
 class _Since(Struct, frozen=True):
@@ -53,7 +61,7 @@ def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patien
         late = _late(stored, since)
     if "place_hour" in late:
         # Days are made from hours: behind one, all are.
-        return ["place_hour", *DAYS]
+        return ["place_hour", *DAYS, SHARE]
     by_zone = ", ".join(f"zone = '{zone}', toDate(hour, '{zone}')" for zone in zones)
     day = f"multiIf({by_zone}, toDate(hour))"
     _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
@@ -64,6 +72,10 @@ def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patien
         if rollup not in late and zones:
             _compare(findings, stored, rollup, key, f"toString({day})", since.day)
             compare_made_of(findings, stored, OF_PAGE_DAYS if rollup == "page_day" else (), since.day)
+    report_forgotten(findings, SHARE, late.get(SHARE, []))
+    if SHARE not in late and "place_day" not in late:
+        compare_share(findings, stored, since.day)
+        compare_made_of(findings, stored, OF_SHARES, since.day)
     return [rollup for rollup in late if rollup not in findings.differences]
 
 
@@ -71,7 +83,7 @@ def _late(stored: StoredRows, since: _Since) -> dict[str, list[LateDay]]:
     """The late days of each roll-up that has any; for hours the roll-up alone."""
     if late_hours(stored, since.hour):
         return {"place_hour": []}
-    late = {rollup: late_days(stored, rollup, since.day) for rollup in DAYS}
+    late = {rollup: late_days(stored, rollup, since.day) for rollup in DAYS} | {SHARE: late_shares(stored, since.day)}
     return {rollup: days for rollup, days in late.items() if days}
 
 

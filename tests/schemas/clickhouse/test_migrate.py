@@ -138,7 +138,17 @@ def test_the_check_finds_what_was_done_by_hand(client: Client) -> None:
 
 
 #: Roll-ups that go with their cells.
-ROLLUPS = ("place_hour", "region_hour", "place_day", "network_day", "page_day", "coverage_day")
+ROLLUPS = (
+    "place_hour",
+    "region_hour",
+    "place_day",
+    "network_day",
+    "page_day",
+    "coverage_day",
+    "place_5min",
+    "share_day",
+    "share_region_day",
+)
 
 
 def test_retention_reaches_tables_that_exist_and_leaves_them_again(client: Client) -> None:
@@ -245,6 +255,32 @@ def test_a_register_keeps_what_was_in_force_before(client: Client) -> None:
     migrate(client, Rendering(), DEFINITION)
     assert rows(client, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Отопление",)]
     assert rows(client, "SELECT count() FROM gospulse.topics WHERE topic = 'housing.water'") == [(1,)]
+
+
+REGISTERS = {
+    "regions": ("regions", "region", "zone, prefix, name", "'Europe/Moscow', 'zz', '{}'"),
+    "topics": ("topics", "topic", "name", "'{}'"),
+    "entrances": ("entrances", "entrance", "in_social_networks, name", "false, '{}'"),
+    "institution_kinds": ("institution_kinds", "kind", "name", "'{}'"),
+}
+
+
+@pytest.mark.parametrize("table", REGISTERS)
+def test_a_row_of_a_register_is_in_force_from_its_day_to_its_end(client: Client, table: str) -> None:
+    """A row that begins tomorrow is not there yet, and the one that ends tomorrow still is."""
+    migrate(client, Rendering(), DEFINITION)
+    view, key, columns, values = REGISTERS[table]
+    today = "toDate(now('Europe/Moscow'))"
+    client.command(
+        f"INSERT INTO gospulse_data.{table} (code, valid_from, valid_to, written_at, {columns}) "
+        f"SELECT 'zz', toDate('2020-01-01'), {today} + 1, now64(3), {values.format('now')} "
+        f"UNION ALL SELECT 'zz', {today} + 1, NULL, now64(3), {values.format('tomorrow')} "
+        f"UNION ALL SELECT 'zz-past', toDate('2020-01-01'), {today}, now64(3), {values.format('past')}"
+    )
+    try:
+        assert rows(client, f"SELECT name FROM gospulse.{view} WHERE {key} LIKE 'zz%'") == [("now",)]
+    finally:
+        client.command(f"DELETE FROM gospulse_data.{table} WHERE code LIKE 'zz%'")
 
 
 @pytest.fixture

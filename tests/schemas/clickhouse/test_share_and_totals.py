@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.schemas.builders.shown_log import DAY, MINUTE, MOSCOW, YAKUTSK, Shown, received, total
+from tests.schemas.builders.shown_log import DAY, MINUTE, MOSCOW, YAKUTSK, Shown, moment, received, total
 from tests.streams.builders.records import HOUR, T0, reading
 
 KAMCHATKA, KALININGRAD, LONDON, LOS_ANGELES = "30701000", "27701000", "nhs:x", "la:cd-4"
 #: Midnight of 2 March in Moscow.
 MIDNIGHT = T0 - 11 * HOUR
+#: Midnight of 1 March in Moscow.
+MONTH = MIDNIGHT - DAY
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +25,7 @@ def no_precedence(log: Shown) -> Iterator[None]:
 
 
 def prefer(log: Shown, *rules: tuple[str, str, str, str, int | None]) -> None:
-    """Write rules: entrance, prefix of places, source, valid from, rank."""
+    """Write rules (entrance, prefix of places, source, valid from, rank); the refresher follows them."""
     rows = ", ".join(
         f"('appeals', '{entrance}', '{prefix}', '{source}', '{since}', {'NULL' if rank is None else rank})"
         for entrance, prefix, source, since, rank in rules
@@ -31,6 +33,7 @@ def prefer(log: Shown, *rules: tuple[str, str, str, str, int | None]) -> None:
     log.client.command(
         "INSERT INTO gospulse_data.precedence (metric, entrance, place_prefix, source, valid_from, rank) VALUES " + rows
     )
+    log.refresh()
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,92 @@ def test_of_several_sources_one_stands(log: Shown) -> None:
     # The source that the register names is silent: so is the denominator.
     prefer(log, ("social_other", "", "monitoring", "2026-03-02", 1))
     assert log.rows(question) == []
+
+
+def test_a_total_of_a_month_stands_by_the_register_of_precedence(log: Shown) -> None:
+    log.append(*(received(str(i), entrance="public_page") for i in range(3)))
+    log.append(*(received(f"next {i}", T0 + DAY, entrance="public_page") for i in range(2)), appended=T0 + DAY + HOUR)
+    log.append(
+        total("day", 1, MIDNIGHT, entrance="social_other"),
+        # A month from the 12th on is no calendar month.
+        total("other month", 99, MIDNIGHT + 10 * DAY, 31 * 24, entrance="social_other", source="monthly"),
+        log=2,
+    )
+    log.refresh()
+    question = (
+        "SELECT month, numerator, numerator_elsewhere, social_other, social_other_source, denominator, whole_month, "
+        f"share FROM gospulse.share_month WHERE place = '{MOSCOW}'"
+    )
+    march = date(2026, 3, 1)
+    # The two of 3 March have no denominator.
+    assert log.rows(question) == [(march, 3, 2, 1, "elsewhere", 4, False, 0.75)]
+    log.append(total("month", 20, MONTH, 31 * 24, entrance="social_other", source="monthly"), log=2)
+    log.refresh()
+    # Totals have equal ranks: that of the whole month stands, and no day lacks a denominator.
+    assert log.rows(question) == [(march, 5, 0, 20, "monthly", 25, True, 0.2)]
+    log.append(received("other", entrance="social_other"))
+    log.refresh()
+    # Where no rule applies facts go before totals.
+    assert log.rows(question) == [(march, 3, 2, 1, "facts", 4, False, 0.75)]
+    prefer(log, ("social_other", "", "monthly", "1970-01-01", 1), ("social_other", "", "facts", "1970-01-01", 2))
+    assert log.rows(question) == [(march, 5, 0, 20, "monthly", 25, True, 0.2)]
+    # The rules of the first day of the month decide.
+    prefer(log, ("social_other", "", "monthly", "2026-03-02", None))
+    assert log.rows(question) == [(march, 5, 0, 20, "monthly", 25, True, 0.2)]
+    prefer(log, ("social_other", "", "monthly", "2026-03-01", None))
+    assert log.rows(question) == [(march, 3, 2, 1, "facts", 4, False, 0.75)]
+    # Both figures may be totals of the month.
+    log.append(total("pages", 30, MONTH, 31 * 24, entrance="public_page", source="monthly"), log=2)
+    prefer(log, ("", "", "monthly", "1970-01-01", 1), ("social_other", "", "monthly", "1970-01-01", 1))
+    log.client.command("TRUNCATE TABLE gospulse_data.precedence")
+    prefer(log, ("", "", "monthly", "1970-01-01", 1))
+    assert log.rows(question) == [(march, 30, 0, 20, "monthly", 50, True, 0.6)]
+
+
+def test_a_region_has_a_month_where_only_the_whole_region_was_counted(log: Shown) -> None:
+    log.append(
+        *(received(f"east {i}", entrance="public_page", place=KAMCHATKA) for i in range(2)),
+        received("region", entrance="public_page", place="47701000"),
+        *(received(f"alone {i}", entrance="public_page", place="05701000") for i in range(3)),
+    )
+    # Both are cut in Moscow's days: nine hours after the local month has begun in Kamchatka.
+    log.append(
+        total("k", 8, MONTH, 31 * 24, entrance="social_other", place=KAMCHATKA),
+        total("r", 4, MONTH, 31 * 24, entrance="social_other", place="47000000"),
+        log=2,
+    )
+    log.refresh()
+    places = (
+        "SELECT place, numerator, numerator_elsewhere, social_other, share FROM gospulse.share_month ORDER BY place"
+    )
+    assert log.rows(places) == [
+        ("05701000", 0, 3, 0, None),
+        (KAMCHATKA, 2, 0, 8, 0.2),
+        ("47000000", 0, 0, 4, 0.0),
+        # A total of the whole region says nothing of a municipality.
+        ("47701000", 0, 1, 0, None),
+    ]
+    assert log.rows(
+        "SELECT region, numerator, denominator, numerator_elsewhere, others_heard, share "
+        "FROM gospulse.share_region_month ORDER BY region"
+    ) == [
+        ("05000000", 0, 0, 3, False, None),
+        ("30000000", 2, 10, 0, True, 0.2),
+        ("47000000", 1, 5, 0, True, 0.2),
+    ]
+
+
+def test_five_minutes_by_place_count_each_appeal_once_in_the_slot_of_its_standing_copy(log: Shown) -> None:
+    log.append(*(received(f"a{i}", T0 + i * MINUTE) for i in range(6)), received("b", place=YAKUTSK), partition=1)
+    log.refresh()
+    question = "SELECT time, place, region, appeals FROM gospulse.place_5min ORDER BY time, place"
+    first, second, former = (moment(at) for at in (T0, T0 + 5 * MINUTE, T0 - DAY))
+    before = [(first, MOSCOW, "45000000", 5), (first, YAKUTSK, "98000000", 1), (second, MOSCOW, "45000000", 1)]
+    assert log.rows(question) == before
+    # The only appeal of the second slot has an earlier copy, which names another day.
+    log.append(received("a5", T0 - DAY), partition=0)
+    log.refresh()
+    assert log.rows(question) == [(former, MOSCOW, "45000000", 1), *before[:2]]
 
 
 def test_of_several_reports_of_a_level_one_stands(log: Shown) -> None:

@@ -41,7 +41,7 @@ def test_views_are_made_again_for_another_generation_or_limit_and_only_then() ->
     assert plan_views(made, 1, Rendering()) == ()
     assert len(plan_views(made, 2, Rendering())) == len(sql_files("views"))
     limited = {step.file[5:] for step in plan_views(made, 1, Rendering(answer_limit_h=48))}
-    assert limited == {"answer_times.sql", "appeals_waiting.sql"}
+    assert limited == {"answer_times.sql", "appeals_waiting.sql", "region_rating.sql", "settings.sql"}
 
 
 def test_an_unknown_placeholder_is_named() -> None:
@@ -62,9 +62,19 @@ def test_retention_is_a_setting_and_roll_ups_go_with_their_cells() -> None:
         if (match := re.match(r"CREATE TABLE IF NOT EXISTS gospulse_data\.(\w+)_g3", statement))
     }
     with_ttl = {table for table, statement in made.items() if re.search(r"\nTTL ", statement)}
-    rollups = {"place_hour", "region_hour", "place_day", "network_day", "page_day", "coverage_day"}
+    rollups = {
+        "place_hour",
+        "region_hour",
+        "place_day",
+        "network_day",
+        "page_day",
+        "coverage_day",
+        "place_5min",
+        "share_day",
+        "share_region_day",
+    }
     of_cells = {"page_hour", "fact_hours", "touched"}
-    assert with_ttl == {"appeals", "appeal_rows", "messages", "lives", "rejected"} | of_cells | rollups
+    assert with_ttl == {"appeals", "appeal_rows", "answer_month", "messages", "lives", "rejected"} | of_cells | rollups
     assert "TTL toDateTime(tupleElement(first, 'at')) + toIntervalDay(3650)" in made["appeals"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
@@ -9,6 +10,7 @@ from schemas.clickhouse.sql_files import sql_files
 from tests.conftest import ClickHouseServer
 from tests.schemas.builders.shown_log import (
     DAY,
+    MINUTE,
     MOSCOW,
     YAKUTSK,
     Shown,
@@ -45,6 +47,35 @@ def test_answer_times_hold_the_unanswered(log: Shown) -> None:
     )
     # Of the four that stand two have an answer: the median is not known to be finite.
     assert rating == [(date(2026, 3, 1), "45000000", "Москва", 4, 2, 1, 3, 1, 1 / 3, None, None, 1)]
+
+
+def test_the_rating_counts_what_is_due_to_the_minute(log: Shown) -> None:
+    """Appeals around the moment whose limit ends now, with every outcome: the rating equals a count of single rows."""
+    now = int(time.time() * 1000)
+    ages = [24 * 60 + minutes for minutes in (-90, -61, -31, -5, 5, 31, 61, 90)]
+    names = [
+        (f"{kind} {age}", now - age * MINUTE, kind) for age in ages for kind in ("never", "answered", "shut", "late")
+    ]
+    log.append(*(received(name, at) for name, at, _ in names), appended=now)
+    ends = {"answered": ("answered", 60), "shut": ("closed", 120), "late": ("answered", 24 * 60)}
+    log.append(
+        *(
+            told(ends[kind][0], name, at + ends[kind][1] * MINUTE + 1)
+            for name, at, kind in names
+            if kind in ends and at + ends[kind][1] * MINUTE < now
+        ),
+        appended=now,
+    )
+    log.refresh()
+    expected = log.rows(
+        "SELECT toStartOfMonth(toDate(received_at, 'Europe/Moscow')) AS month, count(), countIf(outcome = 'answered'), "
+        "countIf(outcome = 'waiting'), count(in_time), countIf(in_time) FROM gospulse.answer_times "
+        "GROUP BY month ORDER BY month"
+    )
+    assert sum(int(str(row[4])) for row in expected) not in (0, len(names))
+    assert expected == log.rows(
+        "SELECT month, appeals, answered, waiting, due, in_time FROM gospulse.region_rating ORDER BY month"
+    )
 
 
 def test_regions_are_ranked_where_the_sample_is_large_enough(log: Shown) -> None:

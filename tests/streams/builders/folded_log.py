@@ -241,25 +241,31 @@ def _event(rng: random.Random, step: int) -> Event:
 
 
 def some_readings(rng: random.Random, number: int) -> list[bytes]:
-    """Observations of few objects, so that most replace an earlier one, and records that are no readings."""
+    """Observations of few pages and totals, so that most replace an earlier one, and records that are no readings."""
     values = []
     for step in range(number):
         if rng.random() < 0.05:
             values.append(b'{"v": 1, "metric": "nothing"}')
             continue
         day = START_MS // 86_400_000 * 86_400_000
+        number = rng.randrange(5)
+        metric = rng.choice(["subscribers", "views", "appeals"])
+        total = metric == "appeals"
         reading = Reading(
             v=1,
             id=_hex(rng),
-            object=f"vk:{rng.randrange(5)}",
-            metric=rng.choice(["subscribers", "views"]),
+            object=f"total/{number}" if total else f"vk:{number}",
+            metric=metric,
             value=rng.randrange(1_000_000),
             period_from=day,
             period_to=day + 86_400_000,
             observed_at=START_MS + rng.randrange(10) * 1000,
             source="vk-stats",
             load=f"load-{step % 2}",
-            place=rng.choice(_PLACES),
+            place=_PLACES[number] if total else rng.choice(_PLACES),
+            page=None if total or number == 4 else f"vk:{number}",
+            channel="monitoring" if total else None,
+            entrance=("public_page", "social_other")[number % 2] if total else None,
         )
         values.append(encode_reading(reading))
     return values

@@ -161,6 +161,20 @@ def test_a_reopened_appeal_is_open_again_and_keeps_its_first_answer() -> None:
     assert (again.state, again.first_answer_at, again.answered_at) == ("answered", 20, 40)
 
 
+def test_an_answer_that_the_page_removes_stays_given_until_the_appeal_is_reopened() -> None:
+    """A platform tells the removal of a message without its author: an official reply is no message of an appeal."""
+    received, message = [appeal("a", 10)], Message("m1", "a", 10)
+    answer = told("answered", 20, message="m1")
+    removal = told("removed", 30, message="the reply")
+    found = replayed(received, [answer, removal], message)
+    life = found.lives["a"]
+    assert (life.state, life.first_answer_at, life.answered_at, life.withdrawn_at) == ("answered", 20, 20, None)
+    assert found.matches == {answer.id: "a", removal.id: None}
+    # Who knows that the citizen has no answer any more says so; what was answered in time stays so.
+    again = life_of("a", received, [answer, removal, told("reopened", 31, "a")], message)
+    assert (again.state, again.first_answer_at, again.answered_at) == ("reopened", 20, None)
+
+
 def test_a_closing_that_is_dated_before_the_receipt_still_closes() -> None:
     found = life_of("a", [appeal("a", 10)], [told("closed", 3, "a"), told("answered", 20, thread="t")])
     assert (found.state, found.closed_at, found.first_answer_at) == ("closed", 3, None)

@@ -303,8 +303,12 @@ def test_sparse_history_of_a_thousand_hours_takes_one_step(log: StoredLog) -> No
     flush(log, records[500:])
     refresher = Refresher(log.client, log.generation)
     assert refresher.step(hurry=True) == 1000
-    assert refresher.pending().nothing
+    pending = refresher.pending()
+    assert (pending.hours, pending.place_days, pending.page_days, pending.share_days) == (0, 0, 0, 0)
     assert stored(log) == plain_count(records)
+    # Months of answers follow once the hours are done, all at once.
+    refresher.step(hurry=True)
+    assert refresher.pending().nothing
 
 
 def test_a_step_takes_the_latest_hours_that_hold_few_enough_rows(log: StoredLog) -> None:

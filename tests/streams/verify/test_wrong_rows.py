@@ -70,7 +70,7 @@ def test_differences_are_only_where_rows_are_wrong(tampered: Report) -> None:
 
 
 def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) -> None:
-    assert bench.verify(folded).rollups_behind == ["place_hour", "place_day", "page_day", "lives"]
+    assert bench.verify(folded).rollups_behind == ["place_hour", "place_day", "page_day", "share_day", "lives"]
     Refresher(bench.client, folded.generation).drain()
     report = bench.verify(folded)
     assert report.findings.kept == []
@@ -105,22 +105,25 @@ def test_tables_for_reading_are_compared_with_what_they_are_made_of(bench: Bench
     Refresher(bench.client, folded.generation).drain()
     tables = {
         "region_hour": "appeals + 1 AS appeals, version + 1 AS version",
+        "place_5min": "appeals + 1 AS appeals, version + 1 AS version",
         "network_day": "appeals + 1 AS appeals, version + 1 AS version",
-        "appeal_rows": "'00000000' AS place, version + 1 AS version",
+        "totals": "appeals + 1 AS appeals, version + 1 AS version",
+        "share_day": "'nobody' AS numerator_source, version + 1 AS version",
+        "share_region_day": "denominator + 1 AS denominator, version + 1 AS version",
+        "appeal_rows": "'00000000' AS place",
+        "answer_month": "answered + 1 AS answered, version + 1 AS version",
         "page_spans": "'vk:nobody' AS page",
         "people_unions": "'max' AS network",
         "page_levels": "'ok:nobody' AS page",
     }
     compared = bench.verify(folded).findings
     assert compared.kept == []
-    for table in (*tables, "totals"):
-        assert compared.compared.get(table, 0) > 0 or table in ("totals", "page_levels"), table
+    for table in tables:
+        assert compared.compared.get(table, 0) > 0, table
     for table, change in tables.items():
         name = f"gospulse_data.{table}_g{folded.generation}"
         bench.client.command(f"INSERT INTO {name} SELECT * REPLACE ({change}) FROM {name} LIMIT 1")
-    wrong = bench.verify(folded).findings.differences
-    expected = {table for table in tables if table not in ("page_spans", "page_levels")}
-    assert expected <= set(wrong) <= set(tables)
+    assert set(bench.verify(folded).findings.differences) == set(tables)
 
 
 def test_a_day_that_the_refresher_forgot_is_red(
@@ -139,11 +142,13 @@ def test_a_day_that_the_refresher_forgot_is_red(
         " ORDER BY hour DESC, high DESC LIMIT 1"
     )
     waiting = bench.verify(folded)
-    assert waiting.rollups_behind == ["place_day", "page_day"]
-    monkeypatch.setattr("streams.verify.compare.behind.FORGOTTEN_AFTER_S", {"place_day": 0, "page_day": 0})
+    assert waiting.rollups_behind == ["place_day", "page_day", "share_day"]
+    monkeypatch.setattr(
+        "streams.verify.compare.behind.FORGOTTEN_AFTER_S", {"place_day": 0, "page_day": 0, "share_day": 0}
+    )
     forgotten = bench.verify(folded)
     assert forgotten.rollups_behind == []
-    assert {"place_day", "page_day"} <= set(forgotten.findings.differences)
+    assert {"place_day", "page_day", "share_day"} <= set(forgotten.findings.differences)
 
 
 def test_rows_that_nobody_wrote_are_missed(bench: Bench) -> None:
