@@ -60,7 +60,11 @@ def fill(client: Client, size: Size, note: Callable[[str], None]) -> None:
 
 def compute_answers(client: Client, note: Callable[[str], None]) -> None:
     """Compute the months of answers as the refresher does; nothing where they are there."""
-    months = AnswerMonths(1, lambda question: client.query(question).result_rows, client.command)
+
+    def write(statement: str) -> None:
+        client.command(statement)
+
+    months = AnswerMonths(1, lambda question: client.query(question).result_rows, write)
     months.scan()
     begin = time.perf_counter()
     while months.step():

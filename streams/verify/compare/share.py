@@ -98,10 +98,14 @@ def _rules(stored: StoredRows) -> list[Rule]:
         "GROUP BY entrance, place_prefix, source, valid_from ORDER BY entrance, place_prefix, source, valid_from"
     )
     rules: list[Rule] = []
-    for key, points in groupby(rows, key=lambda row: tuple(row[:3])):
+    for (entrance, prefix, source), points in groupby(rows, key=itemgetter(0, 1, 2)):
         of_key = list(points)
         ends = [*(point[3] for point in of_key[1:]), _LAST_DAY]
-        rules += [Rule(*key, point[3], end, point[4]) for point, end in zip(of_key, ends, strict=True) if point[4]]
+        rules += [
+            Rule(entrance, prefix, source, point[3], end, point[4])
+            for point, end in zip(of_key, ends, strict=True)
+            if point[4]
+        ]
     return rules
 
 

@@ -17,7 +17,7 @@ from schemas.clickhouse.sql_files import Rendering
 from schemas.connections import KafkaConnection
 from schemas.contract import topics
 from schemas.contract.events import ACTIVE_KINDS, APPEAL_KINDS, KINDS, POST_KINDS, Event, encode_event
-from schemas.contract.readings import Reading, encode_reading
+from schemas.contract.readings import Metric, Reading, encode_reading
 from schemas.contract.rejections import Rejection, encode_rejection
 from streams.bookkeeping.progress import Progress, progress_frame
 from streams.definition import Definition, current_definition, encode_definition
@@ -249,7 +249,8 @@ def some_readings(rng: random.Random, number: int) -> list[bytes]:
             continue
         day = START_MS // 86_400_000 * 86_400_000
         number = rng.randrange(5)
-        metric = rng.choice(["subscribers", "views", "appeals"])
+        metrics: tuple[Metric, ...] = ("subscribers", "views", "appeals")
+        metric = rng.choice(metrics)
         total = metric == "appeals"
         reading = Reading(
             v=1,
