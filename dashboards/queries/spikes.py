@@ -28,20 +28,7 @@ FILTERS: Final = Filters(many=("region",))
 _BY_REGION: Final = frozenset({"region"})
 
 
-#: Names of the topics and pages that carry open spikes; without a name the code stands.
 _OPEN: Final = f"push AND since < {TO} AND (closed_at IS NULL OR closed_at > {TO})"
-_TOPIC_NAMES: Final = "(SELECT mapFromArrays(groupArray(topic), groupArray(name)) FROM gospulse.topics)"
-_PAGE_NAMES: Final = f"""(
-    SELECT mapFromArrays(groupArray(page), groupArray(concat('«', coalesce(name, page), '»')))
-    FROM gospulse.page_history
-    WHERE in_force AND page IN (SELECT arrayJoin(pages).page FROM gospulse.spikes WHERE {_OPEN})
-  )"""
-
-
-def _carriers(items: str, names: str, code: str) -> str:
-    """Codes with their appeals as «name (number)»; ``names`` is a map of names by code."""
-    name = f"if(mapContains({names}, x.{code}), {names}[x.{code}], x.{code})"
-    return f"arrayStringConcat(arrayMap(x -> concat({name}, ' (', toString(x.appeals), ')'), {items}), ', ')"
 
 
 def number(key: str, expression: str, where: str) -> Query:
@@ -97,9 +84,6 @@ FROM gospulse.spike_health
 def queue() -> Query:
     """Open spikes: the most unusual first, then the more inhabitants, then the newer."""
     sql = f"""
-WITH
-  {_TOPIC_NAMES} AS topic_names,
-  {_PAGE_NAMES} AS page_names
 SELECT
   coalesce(name, series) AS "Территория",
   {LEVELS} AS "Уровень",
@@ -108,11 +92,7 @@ SELECT
   window_h AS {label("spike_window")},
   since AS "С какого времени",
   {DECISIONS} AS "Решение",
-  concat(
-    if(empty(topics), '', concat('Темы: ', {_carriers("topics", "topic_names", "topic")}, '. ')),
-    if(empty(pages), '', concat('Госпаблики: ', {_carriers("pages", "page_names", "page")}, '. ')),
-    'Разных авторов: ', toString(authors), '.'
-  ) AS "Что произошло",
+  reason AS "Что произошло",
   series AS "Код"
 FROM gospulse.spikes
 WHERE {_OPEN}

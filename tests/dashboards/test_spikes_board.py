@@ -116,8 +116,7 @@ def test_open_and_closed_episodes_are_shown(client: Client, ask: Any) -> None:
     assert [list(row.values()) for row in rows(ask, 1) + rows(ask, 2) + rows(ask, 3)] == [[1], [2], [1.0]]
     (queue,) = rows(ask, 6)
     assert (queue["Решение"], queue["Сообщений"], queue["Код"]) == ("Новый", 24, "57701000")
-    # The topic has a name, the page is not registered.
-    assert queue["Что произошло"] == "Темы: Отопление (22). Госпаблики: vk:1 (20). Разных авторов: 20."
+    assert queue["Что произошло"] == "Пермь: за 3 часа 24 сообщений, обычно 2,5."
     (past_one,) = rows(ask, 8)
     assert (past_one["Пик за час"], past_one["Промолчали"], past_one["Получили ответ"]) == (18, 1, 0.25)
     assert past_one["Решение"] == "Подтверждён"
