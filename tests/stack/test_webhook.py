@@ -62,6 +62,13 @@ def post(stack: Machine, raw: bytes, **headers: str) -> int:
         return error.code
 
 
+def called(stack: Machine, raw: bytes, **headers: str) -> int:
+    """The status that a call ends with. A network calls again after 503: one process may still lack the secret."""
+    statuses: list[int] = []
+    until(lambda: statuses.append(post(stack, raw, **headers)) or statuses[-1] != 503, "the call is taken or denied")
+    return statuses[-1]
+
+
 #: What a person is known by; each is unlike anything that may stay.
 MARKS = ("Маркова-Звездина", "Markova-Zvezdina", "9991234567", "mark@personal.example", "1234 567890", "555010000001",
          "777000000003", "ул. Тайная")  # fmt: skip
@@ -121,7 +128,7 @@ def places_with_marks(stack: Machine, said: Sequence[str]) -> dict[str, list[str
 
 @pytest.mark.timeout(180)
 def test_marks_of_people_stay_outside_and_a_leak_is_found(stack: Machine) -> None:
-    statuses = [post(stack, raw, **{"User-Agent": "Markova-Zvezdina"}) for raw in marked_calls(stack)]
+    statuses = [called(stack, raw, **{"User-Agent": "Markova-Zvezdina"}) for raw in marked_calls(stack)]
     assert {200, 400, 403} == set(statuses)
     held = len([record for record in raw_records(stack) if b"vk-callback" in record])
     assert held > 100
