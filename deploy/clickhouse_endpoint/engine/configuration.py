@@ -116,6 +116,7 @@ def _server(users: Path, scratch: Path, limits: EngineLimits) -> str:
 
 
 def _users(limits: EngineLimits, analyst: AnalystLimits, settings: Iterable[str]) -> str:
+    # The engine's own profilers interrupt its threads and write to a log that is not kept here.
     fixed = "".join(f"<{name}><readonly/></{name}>" for name in settings if not may_change(name))
     bounds = analyst.settings() | {"max_query_size": ANALYST_SQL}
     bounded = "".join(f"<{name}><min>1</min><max>{most}</max></{name}>" for name, most in bounds.items())
@@ -123,6 +124,9 @@ def _users(limits: EngineLimits, analyst: AnalystLimits, settings: Iterable[str]
   <profiles>
     <default>
       <async_insert>0</async_insert>
+      <query_profiler_real_time_period_ns>0</query_profiler_real_time_period_ns>
+      <query_profiler_cpu_time_period_ns>0</query_profiler_cpu_time_period_ns>
+      <memory_profiler_step>0</memory_profiler_step>
       <implicit_select>0</implicit_select>
       <allow_introspection_functions>0</allow_introspection_functions>
       <log_queries_cut_to_length>4000</log_queries_cut_to_length>
