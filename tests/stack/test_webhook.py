@@ -64,9 +64,15 @@ def post(stack: Machine, raw: bytes, **headers: str) -> int:
 
 def called(stack: Machine, raw: bytes, **headers: str) -> int:
     """The status that a call ends with. A network calls again after 503: one process may still lack the secret."""
-    statuses: list[int] = []
-    until(lambda: statuses.append(post(stack, raw, **headers)) or statuses[-1] != 503, "the call is taken or denied")
-    return statuses[-1]
+    status = 503
+
+    def is_decided() -> bool:
+        nonlocal status
+        status = post(stack, raw, **headers)
+        return status != 503
+
+    until(is_decided, "the call is taken or denied")
+    return status
 
 
 #: What a person is known by; each is unlike anything that may stay.
