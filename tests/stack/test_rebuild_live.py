@@ -70,7 +70,7 @@ def test_another_definition_and_then_a_cut(stack: Machine, tmp_path: Path) -> No
         *("--mapping", str(ROOT / "ingest" / "mappings" / "service-requests-311.toml")),
     )
     assert str(REQUESTS) in imported
-    stack.run("simulate", "--seed", "9", "--events", str(EVENTS // 2))
+    stack.run("simulate", "--seed", "9", "--events", str(EVENTS // 2), "--force")
     _await(lambda: stack.query(_COUNTS)[0][1] == REQUESTS and stack.is_folded())
     appeals = stack.query(_COUNTS)[0][0]
     page, of_page = stack.query(
