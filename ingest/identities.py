@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import secrets
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,9 @@ from typing import Final
 from ingest.secret_files import SecretFileError, read_secret_file, write_secret_file
 
 _KEY_BYTES: Final = 32
-_IDENTITY_BYTES: Final = 16
+#: The block of SHA-256.
+_BLOCK_BYTES: Final = 64
+_IDENTITY_DIGITS: Final = 32
 
 
 class IdentityKeyError(Exception):
@@ -23,12 +25,15 @@ class IdentityKey:
     It is not rotated: a fact that is sent again, years later, must get the identity it had.
     """
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_inner", "_outer")
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != _KEY_BYTES:
             raise IdentityKeyError(f"An identity key has {_KEY_BYTES} bytes.")
-        self._raw = raw
+        # RFC 2104: the key enters both hashes once, not with each message. That halves the time of an identity.
+        block = raw.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
     def __repr__(self) -> str:
         return "IdentityKey(***)"
@@ -38,7 +43,10 @@ class IdentityKey:
 
     def digest(self, message: bytes) -> str:
         """HMAC-SHA-256 (RFC 2104, FIPS 198-1) of ``message``, its first 128 bits as 32 lower-case hex digits."""
-        return hmac.digest(self._raw, message, "sha256")[:_IDENTITY_BYTES].hex()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()[:_IDENTITY_DIGITS]
 
 
 def identity(key: IdentityKey, *parts: str) -> str:
@@ -53,11 +61,12 @@ def identity(key: IdentityKey, *parts: str) -> str:
 
 def framed(*parts: str) -> bytes:
     """Parts with the length of each before it, as :func:`identity` hashes them; such texts may be joined."""
-    message = b""
+    pieces = []
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
-        message += len(encoded).to_bytes(4, "big") + encoded
-    return message
+        pieces.append(len(encoded).to_bytes(4, "big"))
+        pieces.append(encoded)
+    return b"".join(pieces)
 
 
 def load_identity_key(path: Path) -> IdentityKey:
