@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from schemas.clickhouse.expressions import zone_of_place
 from schemas.clickhouse.rollup_columns import COLUMNS
-from streams.refresh.rollups import DATA, DAY_S, ZoneTime
+from streams.refresh.rollups import DATA, DayVersions, day_numbers, listed_days
 
-#: A zone and the midnight of a local day's date (seconds UTC) -> the version of that day.
-DayVersions = Mapping[ZoneTime, int]
 #: When the register of pages was written last (ms UTC).
 REGISTER_WRITTEN: Final = f"SELECT toUnixTimestamp64Milli(max(toDateTime64(written_at, 3))) FROM {DATA}.pages"
 
@@ -35,9 +32,9 @@ def coverage_day(generation: int, versions: DayVersions, register_ms: int) -> st
     registered = (
         "SELECT p.day AS day, p.zone AS zone, place, page, d.version AS version, true AS registered, false AS heard "
         f"FROM (SELECT place, page, valid_from, valid_to, {zone_of_place()} AS zone, "
-        f"arrayJoin([{', '.join(f'toDate({number})' for number in _numbers(versions))}]) AS day "
+        f"arrayJoin([{', '.join(f'toDate({number})' for number in day_numbers(versions))}]) AS day "
         "FROM gospulse.page_history WHERE valid_from <= day AND (valid_to IS NULL OR valid_to > day)) AS p "
-        f"LEFT JOIN ({_days(versions)}) AS d ON p.zone = d.zone AND p.day = d.day"
+        f"LEFT JOIN ({listed_days(versions)}) AS d ON p.zone = d.zone AND p.day = d.day"
     )
     heard = (
         "SELECT day, zone, toString(place), page, wanted, false, true "
@@ -55,23 +52,11 @@ def coverage_day(generation: int, versions: DayVersions, register_ms: int) -> st
     )
 
 
-def _numbers(versions: DayVersions) -> list[int]:
-    """The days, since 1970-01-01."""
-    return sorted({midnight // DAY_S for _, midnight in versions})
-
-
-def _days(versions: DayVersions) -> str:
-    rows = ", ".join(f"({midnight // DAY_S}, '{zone}', {version})" for (zone, midnight), version in versions.items())
-    return (
-        f"SELECT toDate(number) AS day, zone, version FROM values('number UInt16, zone String, version UInt64', {rows})"
-    )
-
-
 def _page_days(generation: int, versions: DayVersions, columns: str) -> str:
     """Rows of ``page_day`` of these days, as they are or newer, with the version of their day (``wanted``)."""
-    numbers = ", ".join(map(str, _numbers(versions)))
+    numbers = ", ".join(map(str, day_numbers(versions)))
     return (
         f"SELECT p.*, d.version AS wanted FROM (SELECT {columns} FROM {DATA}.page_day_g{generation} FINAL "
-        f"WHERE day IN ({numbers})) AS p INNER JOIN ({_days(versions)}) AS d "
+        f"WHERE day IN ({numbers})) AS p INNER JOIN ({listed_days(versions)}) AS d "
         "ON p.day = d.day AND toString(p.zone) = d.zone WHERE p.version >= d.version"
     )

@@ -19,6 +19,8 @@ NO_DAY: Final = 1 << 20
 
 #: A time zone and a moment (seconds UTC), such as an hour or the midnight of a local day's date.
 ZoneTime = tuple[str, int]
+#: A zone and the midnight of a local day's date (seconds UTC) -> the version of that day.
+DayVersions = Mapping[ZoneTime, int]
 #: A time zone and an hour (seconds UTC) -> the local day (days since 1970) that the hour belongs to.
 DayOf = Mapping[ZoneTime, int]
 
@@ -79,6 +81,19 @@ def page_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
         f"INSERT INTO {DATA}.page_day_g{generation} (day, zone, place, page, version, {', '.join(COLUMNS)}, region) "
         f"SELECT *, ifNull({region_of_place()}, '') FROM "
         f"({_by_local_day(generation, source, 'place, page', day_of, heads)})"
+    )
+
+
+def day_numbers(versions: DayVersions) -> list[int]:
+    """The days, since 1970-01-01."""
+    return sorted({midnight // DAY_S for _, midnight in versions})
+
+
+def listed_days(versions: DayVersions) -> str:
+    """Days with their versions, as a question: day, zone, version."""
+    rows = ", ".join(f"({midnight // DAY_S}, '{zone}', {version})" for (zone, midnight), version in versions.items())
+    return (
+        f"SELECT toDate(number) AS day, zone, version FROM values('number UInt16, zone String, version UInt64', {rows})"
     )
 
 

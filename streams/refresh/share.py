@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from schemas.clickhouse.expressions import PRECEDENCE_OF_APPEALS, region_of_place, zone_of_place
-from streams.refresh.rollups import DATA, DAY_S, ZoneTime, among
+from streams.refresh.rollups import DATA, DayVersions, among, day_numbers, listed_days
 
 #: When the register of precedence was written last (ms UTC); 0 where it is empty.
 PRECEDENCE_WRITTEN: Final = f"SELECT toUnixTimestamp64Milli(max(toDateTime64(written_at, 3))) FROM {DATA}.precedence"
 _ENTRANCES: Final = "('public_page', 'social_other')"
-
-#: A zone and the midnight of a local day's date (seconds UTC) -> the version of that day.
-DayVersions = Mapping[ZoneTime, int]
 
 
 def share_day(generation: int, versions: DayVersions) -> str:
@@ -21,7 +18,7 @@ def share_day(generation: int, versions: DayVersions) -> str:
 
     Rows of both below their heads belong to older computations and are left out.
     """
-    days = ", ".join(map(str, _numbers(versions)))
+    days = ", ".join(map(str, day_numbers(versions)))
     facts = (
         "SELECT p.day AS day, toString(p.zone) AS zone, toString(p.place) AS place, "
         "tupleElement(entry, 1) AS entrance, 'facts' AS source, tupleElement(entry, 2) AS value, "
@@ -54,21 +51,21 @@ def share_day(generation: int, versions: DayVersions) -> str:
         f"{of('public_page', 1)}, {of('public_page', 2)}, {of('public_page', 4)}, "
         f"{of('social_other', 1)}, {of('social_other', 2)}, {of('social_other', 4)}, max(reported), "
         f"greatest({of('public_page', 3)}, {of('social_other', 3)}) "
-        f"FROM ({standing}) AS t INNER JOIN ({_days(versions)}) AS d ON t.day = d.day AND t.zone = d.zone "
+        f"FROM ({standing}) AS t INNER JOIN ({listed_days(versions)}) AS d ON t.day = d.day AND t.zone = d.zone "
         "GROUP BY t.day, t.zone, place"
     )
 
 
 def share_region_day(generation: int, versions: DayVersions) -> str:
     """Sum whole local days by region from ``share_day``, which holds them."""
-    days = ", ".join(map(str, _numbers(versions)))
+    days = ", ".join(map(str, day_numbers(versions)))
     return (
         f"INSERT INTO {DATA}.share_region_day_g{generation} (day, zone, region, version, numerator, denominator, "
         "heard, municipalities_heard) SELECT s.day, s.zone, s.region, any(d.version), sum(numerator), "
         "sum(numerator + social_other), countIf(social_other_rank > 0), "
         "countIf(social_other_rank > 0 AND toString(s.place) != toString(s.region)) FROM "
         f"(SELECT * FROM {DATA}.share_day_g{generation} FINAL WHERE day IN ({days})) AS s INNER JOIN "
-        f"({_days(versions)}) AS d ON s.day = d.day AND toString(s.zone) = d.zone WHERE s.version >= d.version "
+        f"({listed_days(versions)}) AS d ON s.day = d.day AND toString(s.zone) = d.zone WHERE s.version >= d.version "
         "GROUP BY s.day, s.zone, s.region"
     )
 
@@ -93,16 +90,4 @@ def _of_days(generation: int) -> str:
         "SELECT DISTINCT toString(place) AS place, toUInt32(day) AS number, "
         f"toUnixTimestamp(toStartOfHour(period_from)) AS hour FROM {DATA}.totals_g{generation} "
         f"WHERE day > toDate(0) AND entrance IN {_ENTRANCES}"
-    )
-
-
-def _numbers(versions: DayVersions) -> list[int]:
-    """The days, since 1970-01-01."""
-    return sorted({midnight // DAY_S for _, midnight in versions})
-
-
-def _days(versions: DayVersions) -> str:
-    rows = ", ".join(f"({midnight // DAY_S}, '{zone}', {version})" for (zone, midnight), version in versions.items())
-    return (
-        f"SELECT toDate(number) AS day, zone, version FROM values('number UInt16, zone String, version UInt64', {rows})"
     )
