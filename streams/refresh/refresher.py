@@ -71,7 +71,7 @@ class Refresher:
         clock: Callable[[], float] = time.monotonic,
         rows_a_step: int = step_size.ROWS_A_STEP,
     ) -> None:
-        """``client`` serves one statement at a time; ``clock`` gives seconds and only paces the days by page."""
+        """``client`` serves one statement at a time; ``clock`` gives seconds and paces pages, shares and months."""
         self._client = client
         self._lives = LifeWriter(client, generation)
         self._generation = generation
@@ -95,7 +95,7 @@ class Refresher:
         return await asyncio.to_thread(self.step)
 
     def step(self, *, hurry: bool = False) -> int:
-        """One step; ``hurry`` does not pace the days by page. Raises clickhouse-connect's errors; repeat it then."""
+        """One step; ``hurry`` paces nothing. Raises clickhouse-connect's errors; repeat it then."""
         if self._clock() >= self._scan_at:
             self._scan()
         stale = self._stale_hours()

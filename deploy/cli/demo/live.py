@@ -13,15 +13,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from deploy.cli.demo.course import DRAIN_PATIENCE_S, FEDERATION, DemoError, log_state, simulate
+from deploy.cli.demo.course import DRAIN_PATIENCE_S, FEDERATION, DemoError, await_rollups, log_state, simulate
 from deploy.cli.spikes.running import SETTLE_S, STEP_S
 from deploy.clickhouse.client import clickhouse
 from deploy.errors import FAILURE, INTERRUPTED, UserError
 from deploy.machine import stack, workers
 from deploy.settings import Settings
 from ingest.simulator.federation import Federation
-from schemas.clickhouse.generations import active_generation
-from streams.refresh.refresher import Refresher
 
 MAPPING: Final = Path(__file__).with_name("export.toml")
 _MOSCOW: Final = ZoneInfo("Europe/Moscow")
@@ -101,8 +99,7 @@ def await_counted(settings: Settings) -> None:
         if time.monotonic() > deadline:
             raise DemoError("the workers did not catch up; `gospulse status` and `gospulse logs` say more")
         time.sleep(0.3)
-    with clickhouse(settings.clickhouse) as client:
-        Refresher(client, active_generation(client)).drain()
+    await_rollups(settings)
 
 
 def now() -> str:
