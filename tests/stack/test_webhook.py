@@ -126,8 +126,7 @@ def places_with_marks(stack: Machine, said: Sequence[str]) -> dict[str, list[str
         **{name: metrics(stack, name) for name in ("worker-1", "webhook-1", "webhook-2")},
     }
     found = {name: [mark for mark in MARKS if mark in text] for name, text in texts.items()}
-    for path in raw_files(stack):
-        held = path.read_bytes()
+    for path, held in raw_files(stack).items():
         found[str(path.relative_to(stack.data))] = [mark for mark in MARKS if mark.encode() in held]
     return {name: marks for name, marks in found.items() if marks}
 

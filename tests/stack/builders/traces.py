@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
@@ -57,7 +59,21 @@ def traces(stack: Machine) -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
-def raw_files(stack: Machine) -> list[Path]:
-    """Every file of the data directory, Kafka's and ClickHouse's own included, but for keys, secrets and passwords."""
-    apart = {stack.data / name for name in ("keys", "sources", "passwords")}
-    return [path for path in stack.data.rglob("*") if path.is_file() and not apart & set(path.parents)]
+def raw_files(stack: Machine) -> dict[Path, bytes]:
+    """Contents of every file of the data directory, Kafka's and ClickHouse's own included.
+
+    Keys, secrets and passwords are left out. ClickHouse merges parts meanwhile: what a part held that is gone stands in
+    a later one, so the folder is listed again until every file of a listing was read.
+    """
+    held: dict[Path, bytes] = {}
+    while unread := _files(stack.data) - held.keys():
+        for path in unread:
+            with suppress(FileNotFoundError):
+                held[path] = path.read_bytes()
+    return held
+
+
+def _files(data: Path) -> set[Path]:
+    apart = {data / name for name in ("keys", "sources", "passwords")}
+    paths = (Path(folder) / name for folder, _, names in os.walk(data) for name in names)
+    return {path for path in paths if path.is_file() and not apart & set(path.parents)}
