@@ -18,7 +18,7 @@ from msgspec import Struct
 from deploy.clickhouse_endpoint.engine.cancellation import Queries, Running
 from deploy.clickhouse_endpoint.engine.configuration import ANALYST_SQL, DISPLAY_NAME, WRITER_SQL
 from deploy.clickhouse_endpoint.engine.engine import STREAMED, Engine, Outcome, Stream
-from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, check_writer, has_format
+from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, FormatClauses, check_writer
 from deploy.clickhouse_endpoint.engine.pipes import Pipe
 from deploy.clickhouse_endpoint.engine.sessions import Lease, Sessions
 from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, QUERY_WAS_CANCELLED, READONLY, ClickHouseError
@@ -56,6 +56,7 @@ class Services(Struct):
     queries: Queries
     sessions: Sessions
     guard: AnalystGuard
+    clauses: FormatClauses
     scratch: Path
 
 
@@ -203,7 +204,8 @@ class Execution:
             return self._kill_one(*killed)
         if analyst:
             guard.enter(lease.connection, settings)
-        if statement.format_at >= 0 and not has_format(lease.connection, statement.sql, wish.parameters):
+        clauses = self._services.clauses
+        if statement.format_at >= 0 and not clauses.has_format(lease.connection, statement, wish.parameters):
             statement.format, statement.format_at = None, -1
         output_format = statement.format or wish.default_format
         if not re.fullmatch(r"\w+", output_format):

@@ -20,7 +20,7 @@ from deploy.clickhouse_endpoint.engine.cancellation import Queries
 from deploy.clickhouse_endpoint.engine.configuration import AnalystLimits, EngineLimits, write_configuration
 from deploy.clickhouse_endpoint.engine.engine import Engine, setting_names
 from deploy.clickhouse_endpoint.engine.functions import FunctionLists, FunctionRules, read_lists
-from deploy.clickhouse_endpoint.engine.guard import AnalystGuard
+from deploy.clickhouse_endpoint.engine.guard import AnalystGuard, FormatClauses
 from deploy.clickhouse_endpoint.engine.sessions import Sessions
 from deploy.clickhouse_endpoint.execution import Services
 from deploy.clickhouse_endpoint.wire.connections import Handler
@@ -100,10 +100,11 @@ async def _serve(
 ) -> None:
     root = engine.connect()
     functions = FunctionRules(root, lists)
+    clauses = FormatClauses(root)
     root.close()
     queries = Queries(engine, {Login.GOSPULSE.value: _MOST_QUERIES, Login.ANALYST.value: options.analyst.queries})
     sessions = Sessions(engine)
-    services = Services(engine, queries, sessions, AnalystGuard(options.analyst, functions), scratch)
+    services = Services(engine, queries, sessions, AnalystGuard(options.analyst, functions), clauses, scratch)
     http: dict[str, Any] = {
         "access_log": None,
         "auto_decompress": False,

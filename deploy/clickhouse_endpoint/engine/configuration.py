@@ -24,6 +24,9 @@ _REVOKED_SOURCES = (
 #: The longest SQL of an analyst in bytes; of the login that writes, without the data of an INSERT.
 ANALYST_SQL: Final = 1 << 20
 WRITER_SQL: Final = 16 << 20
+#: Statements that take at least so many milliseconds are in `query_log`. To log every statement, and every part, takes
+#: much of the processor time of a small statement.
+LOGGED_MS: Final = 100
 # Settings that change how a query is computed or printed, and bounds. None that names a file, a dialect or an address.
 _OF_ANALYSTS: Final = re.compile(
     r"output_format_(?:arrow|binary|bson|csv|decimal|float|json|markdown|msgpack|native|orc|parquet|pretty|tsv|values|write)"
@@ -105,12 +108,6 @@ def _server(users: Path, scratch: Path, limits: EngineLimits) -> str:
     <flush_interval_milliseconds>5000</flush_interval_milliseconds>
     <ttl>event_date + INTERVAL 3 DAY DELETE</ttl>
   </query_log>
-  <part_log>
-    <database>system</database>
-    <table>part_log</table>
-    <flush_interval_milliseconds>5000</flush_interval_milliseconds>
-    <ttl>event_date + INTERVAL 3 DAY DELETE</ttl>
-  </part_log>
 </clickhouse>
 """
 
@@ -129,6 +126,7 @@ def _users(limits: EngineLimits, analyst: AnalystLimits, settings: Iterable[str]
       <memory_profiler_step>0</memory_profiler_step>
       <implicit_select>0</implicit_select>
       <allow_introspection_functions>0</allow_introspection_functions>
+      <log_queries_min_query_duration_ms>{LOGGED_MS}</log_queries_min_query_duration_ms>
       <log_queries_cut_to_length>4000</log_queries_cut_to_length>
       <max_memory_usage>{limits.memory * 3 // 4}</max_memory_usage>
       <max_bytes_before_external_group_by>{limits.memory // 4}</max_bytes_before_external_group_by>

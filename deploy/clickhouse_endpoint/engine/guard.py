@@ -18,6 +18,7 @@ from deploy.clickhouse_endpoint.engine.functions import FunctionRules
 from deploy.clickhouse_endpoint.engine.syntax_tree import Node, nodes_of, syntax_tree
 from deploy.clickhouse_endpoint.errors import ACCESS_DENIED, READONLY, SETTING_CONSTRAINT_VIOLATION, ClickHouseError
 from deploy.clickhouse_endpoint.sql.quoting import literal
+from deploy.clickhouse_endpoint.sql.statements import Statement
 
 _SYSTEM_TABLES: Final = re.compile(
     "tables|columns|databases|settings|functions|table_functions|aggregate_function_combinators|data_type_families"
@@ -44,6 +45,7 @@ _STRUCTURED: Final = frozenset(("values", "sqlstandardvalues", "null", "generate
 _DEFAULTS: Final = re.compile(r"\b(default|materialized|alias|ephemeral)\b", re.IGNORECASE)
 _STAR: Final = re.compile(r"(Qualified)?(Asterisk|ColumnsRegexpMatcher)")
 _MAYBE_FILE: Final = re.compile(rb"file|python|\\\\|identifier", re.IGNORECASE)
+_ENDS_EXPRESSION: Final = frozenset((")", "]", "number", "string", "quoted"))
 _WORD: Final = re.compile(r"\w+")
 
 # Drivers send these with every request. They do not affect reading.
@@ -206,12 +208,28 @@ def check_writer(connection: EngineConnection, sql: bytes, parameters: Mapping[s
             )
 
 
-def has_format(connection: EngineConnection, sql: bytes, parameters: Mapping[str, str]) -> bool:
-    """Whether the statement has the clause FORMAT, by the engine's parser. Blocks in the engine."""
-    try:
-        return any(line.startswith(" Identifier ") for line in syntax_tree(connection, sql, parameters).splitlines())
-    except ClickHouseError:
-        return True  # the statement itself will say what is wrong
+class FormatClauses:
+    """Tells the clause FORMAT from a column `format`."""
+
+    def __init__(self, connection: EngineConnection) -> None:
+        """Read the engine's keywords."""
+        keywords = connection.run("SELECT upper(keyword) FROM system.keywords", "TSVRaw").payload.decode()
+        self._keywords = frozenset(keywords.split())
+
+    def has_format(self, connection: EngineConnection, statement: Statement, parameters: Mapping[str, str]) -> bool:
+        """Whether the statement, which has the word FORMAT, has the clause. May block in the engine.
+
+        An expression cannot go on with two words. So `FORMAT Name` at the end is the clause behind a name, a literal or
+        a closing bracket. Behind a keyword or an operator `format` may be a column: the engine's parser decides.
+        """
+        after = statement.format_after
+        if after in _ENDS_EXPRESSION or (after.isidentifier() and after.isupper() and after not in self._keywords):
+            return True
+        try:
+            tree = syntax_tree(connection, statement.sql, parameters)
+        except ClickHouseError:
+            return True  # the statement itself will say what is wrong
+        return any(line.startswith(" Identifier ") for line in tree.splitlines())
 
 
 def _check_table(database: str, table: str) -> None:

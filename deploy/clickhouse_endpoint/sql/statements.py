@@ -33,6 +33,8 @@ class Statement(Struct, kw_only=True):
         infile_at: offset in the head of an ``insert`` at which FROM INFILE may stand.
         format_at: offset of the word FORMAT of a query or rows, or -1. A column may bear the name `format`, so only
             the engine's parser can say whether this is the clause.
+        format_after: what stands before the word FORMAT, where nothing but the name of the format follows: a word in
+            capitals, or the kind or the mark of another token. Empty where more follows.
     """
 
     kind: Literal["query", "rows", "command", "insert", "insert_input"]
@@ -42,6 +44,7 @@ class Statement(Struct, kw_only=True):
     data: int = 0
     infile_at: int = 0
     format_at: int = -1
+    format_after: str = ""
 
     def writing_into(self, path: str, default_format: str) -> bytes:
         """The SQL of a query that writes its result into a file."""
@@ -89,7 +92,8 @@ def read_statement(text: bytes, complete: bool) -> Statement | None:
 
 def _read_whole(text: bytes, opening: Token) -> Statement:
     end, outfile = len(text), False
-    found: list[Token] = []  # the last four on the level of the statement
+    found: list[Token] = []  # the last two on the level of the statement
+    after = ""
     candidate: tuple[Token, Token] | None = None  # FORMAT and its name, with nothing but SETTINGS behind
     ended = False
     before: Token | None = None
@@ -109,6 +113,7 @@ def _read_whole(text: bytes, opening: Token) -> Statement:
         before = token
         if token.depth == 0:
             candidate = _format_clause(candidate, found, token)
+            after = _kind_or_word(found[0]) if candidate is not None and candidate[1] is token else ""
             found = [*found[-1:], token]
     if outfile:
         raise ClickHouseError(INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
@@ -117,7 +122,13 @@ def _read_whole(text: bytes, opening: Token) -> Statement:
     kind = "query" if first in _QUERY or first == "(" else "rows" if first in _ROWS else "command"
     if candidate is None:
         return Statement(kind=kind, sql=sql, first=first)
-    return Statement(kind=kind, sql=sql, first=first, format=candidate[1].name, format_at=candidate[0].start)
+    return Statement(
+        kind=kind, sql=sql, first=first, format=candidate[1].name, format_at=candidate[0].start, format_after=after
+    )
+
+
+def _kind_or_word(token: Token) -> str:
+    return token.keyword or (token.text.decode("latin-1") if token.kind == "mark" else token.kind)
 
 
 def _format_clause(

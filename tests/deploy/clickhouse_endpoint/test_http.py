@@ -156,6 +156,11 @@ def test_a_column_may_bear_the_name_format(query: Query) -> None:
         ("SELECT format FROM t ORDER BY format FORMAT CSV SETTINGS max_threads = 1", '"x"\n"y"\n'),
         ("SELECT a FROM t ORDER BY format DESC FORMAT CSV", "2\n1\n"),
         ("SELECT 'FORMAT JSON' FROM t WHERE format = 'x' -- FORMAT JSON", "FORMAT JSON\n"),
+        # FROM first: what ends the statement is a column and its alias, or the clause.
+        ("FROM t SELECT format CSV", "x\ny\n"),
+        ("FROM t SELECT a, format CSV", "1\tx\n2\ty\n"),
+        ("FROM t SELECT a + 1, t.format CSV", "2\tx\n3\ty\n"),
+        ("FROM t SELECT DISTINCT format CSV", "x\ny\n"),
     ):
         answer = query(sql)
         assert (answer.status, answer.text) == (200, text), sql
@@ -163,6 +168,19 @@ def test_a_column_may_bear_the_name_format(query: Query) -> None:
             sql.rpartition("FORMAT ")[2].split()[0] if "FORMAT JSONE" in sql or "FORMAT CSV" in sql else "TabSeparated"
         )
         assert answer.headers["x-clickhouse-format"] == written
+
+
+@pytest.mark.parametrize(
+    "end", ["a", "'x'", "1", "(1)", "[1]", "`a`", "a AS b", "a FROM t", "a FROM t ORDER BY a DESC"]
+)
+def test_the_clause_format_follows_any_expression(query: Query, end: str) -> None:
+    assert query("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a").status == 200
+    assert query("INSERT INTO t (a) VALUES (1)").status == 200
+    source = "" if "FROM" in end else "FROM t "
+    answer = query(f"{source}SELECT {end} FORMAT JSONEachRow")
+    assert answer.status == 200
+    assert answer.text.startswith("{")
+    assert answer.headers["x-clickhouse-format"] == "JSONEachRow"
 
 
 def test_a_slow_result_streams_from_its_first_block(writer: ClickHouseConnection) -> None:
