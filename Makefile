@@ -11,7 +11,7 @@ PACKAGES := schemas ingest streams dashboards deploy tests
 # Tests and checks see no settings of the person at the keyboard; `make demo` does.
 CLEAN_ENV := env $(foreach name,$(filter GOSPULSE_%,$(.VARIABLES)),-u $(name))
 
-.PHONY: help demo test check mutants chaos bench bench-spikes endpoint lock clean distclean ready
+.PHONY: help demo test long check mutants chaos bench bench-spikes endpoint lock clean distclean ready
 .DEFAULT_GOAL := help
 
 # Options of what is run: make chaos ARGS="--seed 7", make test ARGS="tests/streams".
@@ -26,8 +26,11 @@ demo: ready ## everything on this machine: boards, history, a killed worker, liv
 # Two processes: tests compute as much as they wait for servers.
 PARALLEL ?= 2
 
-test: check ready ## lint, types and all tests, on real parts
+test: check ready ## lint, types and tests, on real parts (minutes)
 	$(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder $(ARGS)
+
+long: ready ## the tests that take longest, which `make test` leaves out
+	$(CLEAN_ENV) $(BIN)/python -m pytest -m long -n $(PARALLEL) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
 	$(BIN)/ruff format --check .

@@ -55,6 +55,7 @@ def test_every_query_runs_on_a_filled_database(ask: Ask) -> None:
     assert not [each for each in problems(found) if each.board == COUNTRY.uid]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_every_query_runs_on_an_empty_database(clickhouse_server: ClickHouseServer) -> None:
     clickhouse_server.prepare()

@@ -106,6 +106,8 @@ def _run_pytest(folder: str, log: str, tests: list[str]) -> None:
     os.environ.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=folder, CI="1")
     # Hypothesis is loaded before pytest could rewrite its part that is a plugin: nothing asserts there.
     quiet = ["-q", "--tb=line", "-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
+    # Long tests count here, too.
+    quiet += ["-m", "not endpoint and not chaos and not bench"]
     # The time limit is the runner's own.
     sys.exit(pytest.main([*quiet, "-x", "--timeout", "0", *tests]))
 

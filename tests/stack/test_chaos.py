@@ -25,6 +25,7 @@ SMALL = Course(
 QUICK = {"SESSION_TIMEOUT_S": "3"}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_every_number_is_right_after_kills_of_every_part(tmp_path: Path) -> None:
     with machine(tmp_path, QUICK | {"WORKERS": "3"}) as made:

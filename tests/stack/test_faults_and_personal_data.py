@@ -12,6 +12,8 @@ from tests.stack.builders.folding import until
 from tests.stack.builders.traces import everything_stored, metrics, raw_records, traces
 
 #: What a person is known by; each is unlike anything that may stay.
+pytestmark = pytest.mark.long
+
 MARKS = ("Markova-Zvezdina", "Маркова-Звездина", "+79991234567", "9991234567", "mark@personal.example", "1234 567890")
 STORY = "Меня зовут Маркова-Звездина, звоните +79991234567 или mark@personal.example, паспорт 1234 567890"
 

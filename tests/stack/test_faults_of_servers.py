@@ -16,6 +16,8 @@ from tests.servers.machine import Machine
 from tests.servers.ports import free_port
 from tests.stack.builders.folding import until
 
+pytestmark = pytest.mark.long
+
 HOST = "127.0.0.1"
 MAPPING = """
 shape = "appeals"

@@ -14,6 +14,8 @@ from deploy.errors import UserError
 from deploy.settings_sources import load
 from tests.servers.machine import Machine, machine
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "WORKERS": "1",
     "SPIKES": "false",

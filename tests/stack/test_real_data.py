@@ -23,9 +23,12 @@ MAPPINGS = ROOT / "ingest" / "mappings"
 #: unanswered appeals (``answer_times``, ``appeals_waiting``) grow by themselves.
 NOT_COMPARED = {"freshness", "coverage", "reconciliation", "sources", "rollups", "answer_times", "appeals_waiting"}
 
-pytestmark = pytest.mark.skipif(
-    not (REQUESTS.exists() and CALLS.exists()), reason="the real data sets are not beside this checkout"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not (REQUESTS.exists() and CALLS.exists()), reason="the real data sets are not beside this checkout"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

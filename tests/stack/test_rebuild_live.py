@@ -14,6 +14,8 @@ import pytest
 from tests.chaos.run import prepare
 from tests.servers.machine import ROOT, Machine, machine
 
+pytestmark = pytest.mark.long
+
 EVENTS = 6_000
 REQUESTS = 150
 #: Small chunks, so that a short log has some that a trim may delete.

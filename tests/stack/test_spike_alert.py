@@ -27,6 +27,8 @@ from tests.stack.builders.folding import until
 from tests.stack.test_webhook import is_folded, post
 from tests.streams.builders.records import event, hex32
 
+pytestmark = pytest.mark.long
+
 PLACE = "57701000"
 OTHERS = [f"57{m:03d}000" for m in (702, 703, 704)] + [f"22{m:03d}000" for m in (701, 702, 703)]
 HISTORY_DAYS = 45

@@ -203,6 +203,7 @@ def test_a_port_in_use_is_passed_over_aloud(stack: Stack, monkeypatch: pytest.Mo
     assert stack.settings.kafka.bootstrap != (f"127.0.0.1:{stack.settings.kafka_port}",)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_another_stack_on_the_chosen_ports_is_not_taken_for_this_one(
     stack: Stack, kafka_bootstrap: str, clickhouse_server: Any, monkeypatch: pytest.MonkeyPatch

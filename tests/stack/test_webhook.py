@@ -246,6 +246,7 @@ def test_every_acknowledged_appeal_is_there_once_whatever_dies(
     assert code == 0, report
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_synthetic_federation_comes_through_the_webhook(stack: Machine) -> None:
     # The stack holds calls of a page that is not synthetic.

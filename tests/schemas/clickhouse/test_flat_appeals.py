@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from streams.refresh.refresher import Refresher
 from tests.schemas.builders.shown_log import DAY, MINUTE, MOSCOW, YAKUTSK, Shown, moment, received, told
 from tests.streams.builders.records import HOUR, T0, hex32
@@ -65,6 +67,7 @@ def test_a_stale_refresher_hides_no_appeal_and_shows_none_twice(log: Shown) -> N
     assert log.rows(QUESTION) == now
 
 
+@pytest.mark.long
 def test_flat_rows_equal_facts_however_flushes_and_refreshers_alternate(log: Shown) -> None:
     rng = random.Random(7)
     refreshers = [Refresher(log.client, log.generation) for _ in range(2)]

@@ -81,6 +81,7 @@ class Mortal:
         return self._client.query(query)
 
 
+@pytest.mark.long
 def test_tables_sync_inserts_whatever_the_server_does(client: Client) -> None:
     migrate(client, Rendering(), DEFINITION)
     sentence = unsynced(client, 1)
@@ -151,6 +152,7 @@ ROLLUPS = (
 )
 
 
+@pytest.mark.long
 def test_retention_reaches_tables_that_exist_and_leaves_them_again(client: Client) -> None:
     migrate(client, Rendering(), DEFINITION)
     short = Rendering(retention=Retention(page_hour=30, rejected=None))

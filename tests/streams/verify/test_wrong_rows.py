@@ -126,6 +126,7 @@ def test_tables_for_reading_are_compared_with_what_they_are_made_of(bench: Bench
     assert set(bench.verify(folded).findings.differences) == set(tables)
 
 
+@pytest.mark.long
 def test_a_day_that_the_refresher_forgot_is_red(
     bench: Bench, folded: FoldedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +189,7 @@ def test_the_definition_is_honoured(bench: Bench) -> None:
     assert {"page_hour", "appeals", "people_day", "rejected", "readings"} <= set(bench.verify(log).findings.differences)
 
 
+@pytest.mark.long
 def test_processes_side_by_side_find_the_same(bench: Bench, folded: FoldedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     one = bench.verify(folded)
     monkeypatch.setattr("streams.verify.run.ONE_PROCESS_BELOW", 0)
