@@ -30,8 +30,12 @@ class MetricValues:
 
     def add(self, name: str, value: float, *labels: str) -> None:
         """Raise a counter."""
-        values = self._checked(name, labels)
-        values[labels] = values.get(labels, 0.0) + value
+        values = self._values[name]
+        before = values.get(labels)
+        if before is None:
+            self._checked(name, labels)
+            before = 0.0
+        values[labels] = before + value
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge, or a counter that is kept elsewhere."""

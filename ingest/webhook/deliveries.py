@@ -25,7 +25,7 @@ class Deliveries:
 
     def accepted(self, platform: str, page: str, kind: str, at_ms: int) -> None:
         """Note a request that was answered as the platform wants."""
-        delivery = self._known.setdefault((platform, page), Delivery())
+        delivery = self._known.get((platform, page)) or self._known.setdefault((platform, page), Delivery())
         if kind == "confirmation":
             delivery.confirmed_at = at_ms
             return

@@ -58,10 +58,10 @@ class BoundedServer(web.Server):
         super().connection_lost(handler, exc)
         self._speaks(handler)
 
-    async def _heard(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _heard(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         if request.protocol in self._silent:
             self._speaks(request.protocol)
-        return await self._answer(request)
+        return self._answer(request)
 
     def _speaks(self, handler: Any) -> None:
         timer = self._silent.pop(handler, None)

@@ -29,6 +29,8 @@ from schemas.contract.topics import EVENTS, REJECTED
 #: When a platform is asked to call again, in seconds. VK wants less than three hours.
 _AGAIN_S: Final = 10
 _NOT_CONFIGURED_S: Final = 300
+#: Of every answer. Without ``Server`` aiohttp would tell its version to everybody.
+_HEADERS: Final = {"Server": "gospulse", "Content-Type": "text/plain; charset=utf-8"}
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,8 @@ class WebhookService:
     async def _answer(self, platform: Platform, request: web.BaseRequest) -> web.Response:
         try:
             if request.content.is_eof():
-                body = await request.read()
+                # The body came with its headers: `request.read` would copy it, and ask for more.
+                body = request.content.read_nowait()
             else:
                 async with asyncio.timeout(READ_TIMEOUT_S):
                     body = await request.read()
@@ -154,7 +157,8 @@ class WebhookService:
 
     async def _publish(self, name: str, received: Accepted) -> None:
         records = [Outgoing(EVENTS, event_key(event), encode_event(event)) for event in received.events]
-        records += [Outgoing(REJECTED, each.source, encode_rejection(each)) for each in received.rejections]
+        if received.rejections:
+            records += [Outgoing(REJECTED, each.source, encode_rejection(each)) for each in received.rejections]
         began = self._monotonic()
         await self._gate.deliver(records)
         self._metrics.add("kafka_seconds_total", self._monotonic() - began)
@@ -189,5 +193,4 @@ def _closing(status: int, text: str) -> web.Response:
 
 
 def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    # Without the header aiohttp would tell its version to everybody.
-    return web.Response(status=status, text=text, headers={"Server": "gospulse", **(headers or {})})
+    return web.Response(status=status, body=text.encode(), headers=_HEADERS if headers is None else _HEADERS | headers)
