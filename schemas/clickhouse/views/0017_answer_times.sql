@@ -37,9 +37,10 @@ SELECT
     if(r.replied, greatest(0, toUnixTimestamp64Milli(r.ended_at) - toUnixTimestamp64Milli(r.received_at)) / 1000, inf) AS answer_s,
     nullIf(r.ended_at, toDateTime64(0, 3, 'UTC')) AS ended_at,
     toFloat64({answer_limit_h} * 3600) AS limit_s,
+    -- Whole milliseconds: they are compared several times faster than times to which hours are added.
     multiIf(
-        r.replied AND r.ended_at <= r.received_at + toIntervalHour({answer_limit_h}), true,
-        if(r.outcome = 'waiting', now64(3, 'UTC'), r.ended_at) >= r.received_at + toIntervalHour({answer_limit_h}), false,
+        r.replied AND (toUnixTimestamp64Milli(if(r.outcome = 'waiting', now64(3, 'UTC'), r.ended_at)) - toUnixTimestamp64Milli(r.received_at) AS lasted_ms) <= {answer_limit_h} * 3600000, true,
+        lasted_ms >= {answer_limit_h} * 3600000, false,
         NULL
     ) AS in_time
 FROM {shown_appeals} AS r
