@@ -12,7 +12,8 @@ from dashboards.builders.links import COUNTRY, MUNICIPALITY, POSTS, REGION, SHAR
 from dashboards.builders.panels import Place, row
 from dashboards.queries.filters import Filters
 
-_FILTERS: Final = Filters(one=("place",), many=("channel", "kind", "topic"))
+#: The region says nothing more than the municipality, but tables by page are in its order.
+_FILTERS: Final = Filters(one=("region", "place"), many=("channel", "kind", "topic"))
 _TO_POSTS: Final = [drill(POSTS, MUNICIPALITY, (*SHARED, "region", "place"), view=11)]
 
 MUNICIPALITY_BOARD: Final = Board(

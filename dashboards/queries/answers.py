@@ -21,7 +21,7 @@ EARLIER = " - toIntervalHour((SELECT answer_limit_h FROM gospulse.settings))"
 
 def in_time_ratio(condition: str = "1") -> str:
     """The share in time over the rows of `answer_times` that fulfil a condition."""
-    return f"countIf(in_time AND {condition}) / nullIf(countIf(in_time IS NOT NULL AND {condition}), 0)"
+    return f"avgIf(in_time, {condition})"
 
 
 def in_time(filters: Filters) -> Query:

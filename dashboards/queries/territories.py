@@ -41,26 +41,34 @@ def _territories(filters: Filters, by: str, title: str, names: str) -> Query:
         if population
         else ""
     )
+    # One reading for the messages of the period, for those whose limit ended in it, and for those that wait.
+    waits = f"(ended_at IS NULL OR ended_at >= {TO})"
     sql = f"""
 SELECT
   coalesce(n.name, m.code) AS "{title}",
   m.now AS {label("messages")},
   {per_head}
   s.share AS {label("share")},
-  a.in_time AS {label("in_time")},
-  coalesce(w.waiting, 0) AS {label("waiting")},
-  coalesce(w.overdue, 0) AS {label("overdue")},
+  m.in_time AS {label("in_time")},
+  m.waiting AS {label("waiting")},
+  m.overdue AS {label("overdue")},
   m.code AS "Код"
 FROM
 (
-  SELECT coalesce(key, '') AS code, now
+  SELECT coalesce(key, '') AS code, now, in_time, waiting, overdue
   FROM
   (
-    SELECT {by} AS key, count() AS now
-    FROM gospulse.appeals
-    WHERE received_at >= {FROM} AND received_at < {TO}
+    SELECT
+      {by} AS key,
+      countIf(received_at >= {FROM}) AS now,
+      {answers.in_time_ratio(f"received_at >= {FROM}{EARLIER} AND received_at < {TO}{EARLIER}")} AS in_time,
+      countIf({waits}) AS waiting,
+      countIf({waits} AND received_at < {TO}{EARLIER}) AS overdue
+    FROM gospulse.answer_times
+    WHERE received_at < {TO} AND (received_at >= {FROM}{EARLIER} OR {waits})
     {filters.where(BY_ALL)}
     GROUP BY key
+    HAVING now > 0
   )
 ) AS m
 LEFT JOIN ({names}) AS n ON m.code = n.code
@@ -72,30 +80,6 @@ LEFT JOIN
   {filters.where(BY_PLACE if population else BY_REGION)}
   GROUP BY code
 ) AS s ON m.code = s.code
-LEFT JOIN
-(
-  SELECT coalesce(key, '') AS code, in_time
-  FROM
-  (
-    SELECT {by} AS key, {answers.in_time_ratio()} AS in_time
-    FROM gospulse.answer_times
-    WHERE received_at >= {FROM}{EARLIER} AND received_at < {TO}{EARLIER}
-    {filters.where(BY_ALL)}
-    GROUP BY key
-  )
-) AS a ON m.code = a.code
-LEFT JOIN
-(
-  SELECT coalesce(key, '') AS code, waiting, overdue
-  FROM
-  (
-    SELECT {by} AS key, count() AS waiting, countIf(received_at < {TO}{EARLIER}) AS overdue
-    FROM gospulse.answer_times
-    WHERE received_at < {TO} AND (ended_at IS NULL OR ended_at >= {TO})
-    {filters.where(BY_ALL)}
-    GROUP BY key
-  )
-) AS w ON m.code = w.code
 ORDER BY m.now DESC, "{title}"
 LIMIT 500
 SETTINGS join_use_nulls = 1

@@ -32,6 +32,6 @@ SELECT
         '5 older'
     ) AS age,
     toBool(age_s > {answer_limit_h} * 3600) AS overdue
-FROM gospulse.appeals
-WHERE first_answer_at IS NULL AND state NOT IN ('withdrawn', 'closed')
+FROM gospulse.answer_times
+WHERE outcome = 'waiting'
 COMMENT 'Appeals that wait for a reply, with their age: also those that pages removed without one. Generation {generation}.';
