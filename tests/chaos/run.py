@@ -35,7 +35,7 @@ from tests.servers.ports import free_port
 Say = Callable[[str], None]
 
 #: After the last event everything must be folded within this time.
-DRAIN_PATIENCE_S = 240.0
+DRAIN_PATIENCE_S = 900.0
 
 
 class Course(Struct, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ def run(course: Course, machine: Machine, say: Say) -> Outcome:
         for worker in range(1, course.dose.workers + 1):
             machine.signal(f"worker-{worker}", signal.SIGCONT)
         for name, command in commands.items():
-            if command.wait(timeout=300) != 0:
+            if command.wait(timeout=900) != 0:
                 # A server was killed under it: an operator starts it again, and it goes on where it was.
                 said = machine.run(name, "--yes", *(["--resume"] if name == "rebuild" else []))
                 done.append(f"{name} was interrupted and started again")
@@ -161,7 +161,7 @@ def _await_folded(machine: Machine, at: int, feeder: subprocess.Popen[bytes]) ->
         time.sleep(0.2)
 
 
-def _await_holding(machine: Machine, worker: str, holds: bool, patience_s: float = 150.0) -> None:
+def _await_holding(machine: Machine, worker: str, holds: bool, patience_s: float = 600.0) -> None:
     """Waits until a worker that runs writes for some partition of the events, or for none any more."""
     deadline = time.monotonic() + patience_s
     while (worker in _holders(machine)) is not holds and worker in machine.processes():

@@ -38,7 +38,7 @@ def values(found: list[tuple[Any, ...]]) -> list[Any]:
     return [row[1] for row in found]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_query_runs_on_a_filled_database(ask: Ask) -> None:
     # Two weeks: panels of posts, topics and days have rows in each.
     window = Window(NOW - 14 * DAY, NOW)
@@ -56,7 +56,7 @@ def test_every_query_runs_on_a_filled_database(ask: Ask) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_query_runs_on_an_empty_database(clickhouse_server: ClickHouseServer) -> None:
     clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.analyst) as client:

@@ -23,7 +23,7 @@ def _run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProc
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -81,7 +81,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     assert (done.stdout, done.stderr) == ("line\n", "")
@@ -105,7 +105,7 @@ def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
             file.write("and another\n")
         assert process.stdout.readline() == "and another\n"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (130, "")
 
 

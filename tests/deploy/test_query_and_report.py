@@ -64,7 +64,7 @@ def gospulse(server: ClickHouseServer | None, folder: Path, *arguments: str, giv
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr

@@ -89,7 +89,7 @@ def address(client: Client, tmp_path: Path) -> Iterator[tuple[str, int]]:
 
 
 def ask(address: tuple[str, int], method: str, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*address, timeout=30)
+    connection = http.client.HTTPConnection(*address, timeout=120)
     connection.request(method, path)
     answer = connection.getresponse()
     text = answer.read().decode()

@@ -65,14 +65,14 @@ class Machine:
                 self.command(*arguments), cwd=self.folder, env=self.environ, stdout=sink, stderr=subprocess.STDOUT
             )
 
-    def run(self, *arguments: str, expect: int = 0, patience_s: float = 300) -> str:
+    def run(self, *arguments: str, expect: int = 0, patience_s: float = 600) -> str:
         """Runs ``gospulse ARGUMENTS`` to its end and gives what it printed. Raises CommandFailedError."""
         code, said = self.outcome(*arguments, patience_s=patience_s)
         if code != expect:
             raise CommandFailedError(f"gospulse {' '.join(arguments)}: exit code {code}, not {expect}\n{said}")
         return said
 
-    def outcome(self, *arguments: str, patience_s: float = 300) -> tuple[int, str]:
+    def outcome(self, *arguments: str, patience_s: float = 600) -> tuple[int, str]:
         """Runs ``gospulse ARGUMENTS`` to its end; exit code and what it printed."""
         done = subprocess.run(
             self.command(*arguments),
@@ -151,7 +151,7 @@ class Machine:
         rows = self.partitions()
         return bool(rows) and all(row["lag"] == 0 for row in rows)
 
-    def verified(self, patience_s: float = 60) -> str:
+    def verified(self, patience_s: float = 600) -> str:
         """The report of one ``gospulse verify``, green, after everything in the log is folded.
 
         It asks once: a report that is red for a moment only is red.

@@ -26,7 +26,7 @@ QUICK = {"SESSION_TIMEOUT_S": "3"}
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_every_number_is_right_after_kills_of_every_part(tmp_path: Path) -> None:
     with machine(tmp_path, QUICK | {"WORKERS": "3"}) as made:
         outcome = run(SMALL, made, print)

@@ -55,7 +55,6 @@ def files(folder: Path) -> list[Path]:
     return [table, lines]
 
 
-@pytest.mark.timeout(120)
 def test_marks_of_people_stay_outside(stack: Machine) -> None:
     said = ""
     before = stack.folded() or 0

@@ -48,7 +48,7 @@ def fill(disk: Path) -> Path:
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_disks_fill_up_and_are_freed(stack: Machine) -> None:
     def said() -> str:
         return (stack.data / "logs" / "worker-1.log").read_text()

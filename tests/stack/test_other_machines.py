@@ -48,7 +48,7 @@ def send(stack: Machine, seed: int) -> None:
     stack.verified()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_data_directory_is_moved_and_restored_from_a_copy(stack: Machine, tmp_path: Path) -> None:
     stack.run("up")
     send(stack, 1)
@@ -77,7 +77,7 @@ def test_a_data_directory_is_moved_and_restored_from_a_copy(stack: Machine, tmp_
     assert figures(stack)[0][0] > before[0][0]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_up_brings_in_a_new_password(stack: Machine) -> None:
     stack.run("up")
     send(stack, 1)

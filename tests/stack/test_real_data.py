@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield made
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_real_data_is_counted_exactly_and_a_second_import_changes_nothing(stack: Machine, tmp_path: Path) -> None:
     stack.run(
         "import", "appeals", str(REQUESTS), "--mapping", str(MAPPINGS / "service-requests-311.toml"), "--load", "la"
@@ -151,7 +151,7 @@ def figures(stack: Machine) -> dict[str, tuple[int, int]]:
     return found
 
 
-def await_drained(stack: Machine, patience_s: float = 60) -> None:
+def await_drained(stack: Machine, patience_s: float = 300) -> None:
     """Until everything in the log is folded and the roll-ups are made from it."""
     deadline = time.monotonic() + patience_s
     while True:

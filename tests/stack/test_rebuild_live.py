@@ -35,7 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield made
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_a_rebuild_under_load_that_is_killed_on_the_way(stack: Machine, tmp_path: Path) -> None:
     before = _shown(stack)
     number = before + 1
@@ -52,7 +52,7 @@ def test_a_rebuild_under_load_that_is_killed_on_the_way(stack: Machine, tmp_path
     assert "being built already" in stack.run("rebuild", "--yes", expect=1)
     said = stack.run("rebuild", "--resume", "--yes", "--workers", "1")
     assert f"the views read generation {number}" in said
-    assert feeder.wait(timeout=60) == 0
+    assert feeder.wait(timeout=300) == 0
     assert set(stack.processes()) == {"kafka", "clickhouse", "worker-1", "worker-2"}
     _await(lambda: (stack.folded(number) or 0) >= begun + EVENTS)
     assert _verified(stack, number)["findings"]["compared"]["page_hour"] > 100
@@ -62,7 +62,7 @@ def test_a_rebuild_under_load_that_is_killed_on_the_way(stack: Machine, tmp_path
     assert stack.query("SELECT count() FROM gospulse.appeals")[0][0] > 100
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.chaos  # Half a minute; tests/streams/rebuild/test_rebuild.py does the same without processes.
 def test_another_definition_and_then_a_cut(stack: Machine, tmp_path: Path) -> None:
     """A load is excluded and a page moved; then the log is trimmed and the next generation begins at a cut."""
@@ -131,7 +131,7 @@ def _verified(stack: Machine, generation: int) -> dict[str, Any]:
     return dict(report)
 
 
-def _await(condition: Callable[[], bool], patience_s: float = 60.0) -> None:
+def _await(condition: Callable[[], bool], patience_s: float = 300.0) -> None:
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline

@@ -91,7 +91,7 @@ def iso(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_extra_messages_fire_the_alert_within_an_evaluation_and_a_link_dismisses_it(stack: Machine) -> None:
     secret = read_sources(sources_file(stack.data / "sources", "vk"))[str(GROUP)].secrets[0]
     first = int(time.time())
@@ -117,10 +117,10 @@ def test_extra_messages_fire_the_alert_within_an_evaluation_and_a_link_dismisses
     assert "spike-links" in stack.processes() and "detector" in stack.processes()
     port = stack.environ["GOSPULSE_SPIKES_LINKS_PORT"]
     link = re.sub(f"^{PUBLIC}", f"http://127.0.0.1:{port}", alert["dismiss"])
-    with urllib.request.urlopen(link, timeout=20) as page:
+    with urllib.request.urlopen(link, timeout=120) as page:
         assert "Отклонить" in page.read().decode()
     assert firing(stack) == [alert], "opening a link decides nothing"
-    with urllib.request.urlopen(urllib.request.Request(link, method="POST"), timeout=20) as page:
+    with urllib.request.urlopen(urllib.request.Request(link, method="POST"), timeout=120) as page:
         assert page.status == 200
     assert firing(stack) == []
     stack.environ["GOSPULSE_SPIKES_LINKS_URL"] = ""

@@ -75,7 +75,6 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert not any(process.is_alive() for process in recorded(workers.run_directory(stack.settings.data)))
 
 
-@pytest.mark.timeout(120)
 def test_a_life_of_the_stack(stack: Stack) -> None:
     code, out, err = stack.run("up")
     assert (code, err) == (0, "")
@@ -150,7 +149,6 @@ def _change_retention(settings: Settings) -> None:
         admin.close()
 
 
-@pytest.mark.timeout(120)
 def test_an_existing_kafka_and_clickhouse_are_used_and_left_running(
     stack: Stack,
     kafka_broker: Process,
@@ -204,7 +202,6 @@ def test_a_port_in_use_is_passed_over_aloud(stack: Stack, monkeypatch: pytest.Mo
 
 
 @pytest.mark.long
-@pytest.mark.timeout(120)
 def test_another_stack_on_the_chosen_ports_is_not_taken_for_this_one(
     stack: Stack, kafka_bootstrap: str, clickhouse_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

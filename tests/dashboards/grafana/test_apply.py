@@ -49,7 +49,7 @@ def run(folder: Path, url: str, *arguments: str, token: str = TOKEN) -> tuple[in
         env=environ,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=240,
     )
     assert token not in done.stdout + done.stderr
     assert "hidden-password" not in done.stdout + done.stderr

@@ -24,7 +24,7 @@ from tests.dashboards.builders.small_country import MOSCOW, NOW
 BROWSER = browser_path()
 pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason=WITHOUT_BROWSER),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 PATIENCE_MS = 120_000
 

@@ -70,7 +70,7 @@ def canary(clickhouse_server: ClickHouseServer) -> Iterator[Canary]:
 
 def _try(server: ClickHouseServer, canary: Canary, names: list[str]) -> int:
     """Every name in every position, over one connection: a new one for each takes as long as the query."""
-    client = http.client.HTTPConnection(server.analyst.host, server.analyst.port, timeout=60)
+    client = http.client.HTTPConnection(server.analyst.host, server.analyst.port, timeout=240)
     headers, tried = authorization(server.analyst), 0
     for name in names:
         path = f"/?{urlencode({'param_f': name, 'max_execution_time': 5})}"

@@ -74,7 +74,7 @@ def _refused(*arguments: str) -> tuple[int, str]:
         [sys.executable, "-m", "deploy.clickhouse_endpoint", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return process.returncode, process.stderr

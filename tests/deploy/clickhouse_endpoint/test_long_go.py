@@ -16,7 +16,7 @@ from tests.deploy.clickhouse_endpoint.builders.figures import show
 
 
 @pytest.mark.endpoint
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_clickhouse_go(clickhouse_server: ClickHouseServer, capsys: pytest.CaptureFixture[str]) -> None:
     go = shutil.which("go")
     if go is None:

@@ -94,7 +94,7 @@ class _Writer(threading.Thread):
 
 
 @pytest.mark.endpoint
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_kills_under_writers(durable: _Durable, capsys: pytest.CaptureFixture[str]) -> None:
     seed = random.randrange(1_000_000)
     chance = random.Random(seed)

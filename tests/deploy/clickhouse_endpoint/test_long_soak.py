@@ -97,7 +97,7 @@ def _resident(pid: int) -> int:
 
 
 @pytest.mark.endpoint
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_minute_of_everything(
     clickhouse_factory: Callable[[], ClickHouseServer], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,7 +39,6 @@ def heartbeats(clickhouse_server: ClickHouseServer) -> int:
         return int(client.query("SELECT count() FROM gospulse_data.spike_evaluations").result_rows[0][0])
 
 
-@pytest.mark.timeout(120)
 def test_it_starts_beats_and_ends_on_sigterm(settings: Settings, clickhouse_server: ClickHouseServer) -> None:
     said: list[str] = []
     assert start_detector(settings, said.append) == [NAME]
@@ -56,7 +55,6 @@ def test_it_starts_beats_and_ends_on_sigterm(settings: Settings, clickhouse_serv
     assert "The detector has ended." in log and "Traceback" not in log
 
 
-@pytest.mark.timeout(120)
 def test_it_is_stopped_where_it_is_no_longer_wanted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     start_detector(settings, said.append)

@@ -183,7 +183,7 @@ def test_a_signal_stops_it_and_resume_goes_on(
             assert process.poll() is None
             time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == 130 and "Stopped. All rows up to line" in out and "--resume" in out
     sent = len(read_topic(EVENTS))
     assert 0 < sent < rows

@@ -20,9 +20,9 @@ from tests.servers.ports import free_port
 
 
 @asynccontextmanager
-async def connected(connection: KafkaConnection, timeout: float = 10.0) -> AsyncIterator[Producer]:
+async def connected(connection: KafkaConnection, timeout: float = 60.0) -> AsyncIterator[Producer]:
     producer = Producer(connection, timeout=timeout, client_id="test")
-    await producer.start(5)
+    await producer.start(60)
     try:
         yield producer
     finally:

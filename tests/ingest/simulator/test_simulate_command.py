@@ -163,7 +163,7 @@ def test_stopped_in_the_middle_the_truth_is_that_of_what_was_written(environment
     while process.poll() is None and not (file.exists() and file.stat().st_size > 20_000):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert "Stopped" in said
     assert "Traceback" not in said

@@ -299,7 +299,7 @@ def gospulse(clickhouse: ClickHouseConnection, tmp_path: Path) -> Callable[..., 
         }
         command = [sys.executable, "-m", "deploy.cli.main", "migrate", *arguments]
         return subprocess.run(
-            command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
         )
 
     return run

@@ -39,7 +39,7 @@ HOST = "127.0.0.1"
 PARTITIONS = 8
 #: Small enough that some hundred records cross chunks and leave the window.
 DEFINITION = replace(current_definition(FIRST), chunk=64, window_chunks=2)
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 _GOSPULSE = (sys.executable, "-P", "-m", "deploy.cli.main")
 
 

@@ -49,7 +49,7 @@ def everything_stored(stack: Machine) -> str:
 def metrics(stack: Machine, process: str = "worker-1") -> str:
     """What a process tells Prometheus."""
     address = stack.processes()[process].address
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as answer:
         return str(answer.read().decode())
 
 

@@ -103,7 +103,7 @@ class FoldedLog:
         sent = [producer.send(self.kafka.topic(topic), value=value, key=b"k", partition=part) for value in values]
         producer.flush()
         for future in sent:
-            future.get(timeout=10)
+            future.get(timeout=60)
         producer.close()
         self.read_again()
 

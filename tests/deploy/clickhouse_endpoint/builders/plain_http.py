@@ -48,7 +48,7 @@ def ask(
 ) -> Answer:
     """One request; the URL's parameters are keyword arguments."""
     body = sql.encode() if isinstance(sql, str) else sql
-    client = http.client.HTTPConnection(connection.host, connection.port, timeout=30)
+    client = http.client.HTTPConnection(connection.host, connection.port, timeout=120)
     try:
         all_headers = (authorization(connection) if login else {}) | dict(headers or {})
         client.request(method, f"{path}?{urlencode(parameters)}" if parameters else path, body or None, all_headers)
@@ -63,6 +63,6 @@ def begin(connection: ClickHouseConnection, sql: str, **parameters: str | int) -
     body = sql.encode()
     lines = [f"POST /?{urlencode(parameters)} HTTP/1.1", "Host: endpoint", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in authorization(connection).items()]
-    client = socket.create_connection((connection.host, connection.port), timeout=30)
+    client = socket.create_connection((connection.host, connection.port), timeout=120)
     client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
     return client
