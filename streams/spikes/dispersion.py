@@ -131,11 +131,12 @@ def _tails(count: Floats, mean: Floats, used: Bools, dispersion: Dispersion, win
     Maximum likelihood of a censored exponential distribution of -ln(p / 0.05) (Lawless 2003, 4.1). A count has a range
     of probabilities, from P(X > count) to P(X >= count): each enters by its mean over that range, not by a random draw.
     """
-    variance = dispersion.variance(mean, window)
-    above = upper_tail(count + 1, mean, variance, least_deviations=_TAIL_DEVIATIONS)
+    variance, effect = dispersion.variance(mean, window), dispersion.effect(mean)
+    above = upper_tail(count + 1, mean, variance, effect, least_deviations=_TAIL_DEVIATIONS)
     interesting = used & (above < _TAIL) & (mean > 0)
     low = above[interesting]
-    high = np.maximum(upper_tail(count[interesting], mean[interesting], variance[interesting]), low * (1 + 1e-9))
+    at_least = upper_tail(*(each[interesting] for each in (count, mean, variance, effect)))
+    high = np.maximum(at_least, low * (1 + 1e-9))
     inside = np.minimum(high, _TAIL)
     width = np.maximum(high - low, 1e-300)
     cap = -np.log(_CENSORED / _TAIL)

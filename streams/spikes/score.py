@@ -1,6 +1,8 @@
 """How unusual the last hours of each series are: negative-binomial tails as false alarms per series and day.
 
 The tail of a negative binomial distribution is a regularised incomplete beta function (Abramowitz and Stegun 26.5.26).
+That distribution is a Poisson one whose mean varies by a gamma distribution. Day effects multiply, so they are rather
+lognormal, and their tail is heavier: counts are carried from the one tail to the other.
 The factor that is common to a region follows the prior-weighted ratio of sums of observed to expected counts.
 """
 
@@ -20,6 +22,11 @@ LOOKS: Final = {60: (24.0, 20.0, 17.0, 7.5), 5: (130.0, 65.0, 37.0, 11.0)}
 #: Weight of "nothing is unusual everywhere" in the common factor, in units of squared mean over variance.
 PRIOR: Final = 50.0
 FACTOR_RANGE: Final = (0.3, 3.0)
+#: Day effects beyond this relative variance, and deviations beyond these, get no heavier tail: it would stop falling.
+_MOST_EFFECT: Final = 0.25
+_MOST_DEVIATIONS: Final = 6.0
+#: The deviation of an effect and what it does to the count hang on each other: three rounds leave a few hundredths.
+_ROUNDS: Final = 3
 
 
 class Dispersion(Struct, frozen=True):
@@ -40,6 +47,14 @@ class Dispersion(Struct, frozen=True):
             linear, square, own = linear[:, None], square[:, None], own[:, None]
         return np.asarray(np.maximum(own * (linear * mean + square * mean**2), 1.05 * mean))
 
+    def effect(self, mean: Floats) -> Floats:
+        """Variance of the day effects of counts with these means over the squared mean, (n,) or (n, hours).
+
+        It is that of the longest window. A shorter one also holds errors of the profile, which differ by hour.
+        """
+        day = self.own[:, -1] * self.square[:, -1]
+        return np.broadcast_to(day[:, None] if mean.ndim == 2 else day, mean.shape)
+
     def of(self, rows: Ints) -> Dispersion:
         """The dispersion of some series."""
         return Dispersion(self.linear[rows], self.square[rows], self.own[rows], self.tail[rows])
@@ -51,18 +66,44 @@ def plain_dispersion(n: int) -> Dispersion:
     return Dispersion(np.full(shape, 1.5), np.full(shape, 0.04), np.ones(shape), np.ones(shape))
 
 
-def upper_tail(count: Floats, mean: Floats, variance: Floats, *, least_deviations: float = 0.0) -> Floats:
-    """P(X >= count) for a negative binomial X of this mean and variance (> mean), elementwise; 1 up to the mean.
+def upper_tail(
+    count: Floats, mean: Floats, variance: Floats, effect: Floats | None = None, *, least_deviations: float = 0.0
+) -> Floats:
+    """P(X >= count) for counts of this mean and variance (> mean), elementwise; 1 up to the mean.
 
-    Counts that are not above their mean alarm nobody: their tail is not worth its computation. The same holds for
-    counts below ``least_deviations`` standard deviations above the mean, where a caller wants small tails only.
+    X is negative binomial. With an ``effect``, the part of the variance over the squared mean that comes from what
+    multiplies the mean, that part is lognormal. Counts that are not above their mean alarm nobody: their tail is not
+    worth its computation. The same holds for counts below ``least_deviations`` standard deviations above the mean,
+    where a caller wants small tails only.
     """
     tail = np.ones(np.broadcast(count, mean, variance).shape)
     above = count > (mean + least_deviations * np.sqrt(variance) if least_deviations else mean)
     n, m = count[above], np.maximum(mean[above], 1e-12)
     v = np.maximum(variance[above], 1.0001 * m)
+    if effect is not None:
+        n = n / _heavier(n, m, v, effect[above])
     tail[above] = betainc(n, m**2 / (v - m), 1 - m / v)
     return tail
+
+
+def _heavier(count: Floats, mean: Floats, variance: Floats, effect: Floats) -> Floats:
+    """How many times a count with a lognormal effect lies above the one that is as rare with a gamma effect.
+
+    A count ``z`` deviations up most likely has an effect ``z`` times the root of the effect's share of the variance
+    up. There the quantile of the lognormal distribution is divided by that of the gamma one, and both ``z`` and the
+    quantile of the gamma distribution are those of Wilson and Hilferty (1931).
+    """
+    effect = np.minimum(effect, _MOST_EFFECT)
+    spread = variance / mean**2
+    root, share = np.sqrt(effect), np.sqrt(np.minimum(effect / spread, 1.0))
+    log_variance = np.log1p(effect)
+    log_root = np.sqrt(log_variance)
+    times = np.ones_like(count)
+    for _ in range(_ROUNDS):
+        z = 3 / np.sqrt(spread) * (np.cbrt(count / times / mean) - 1 + spread / 9)
+        z = np.clip(z, 0, _MOST_DEVIATIONS) * share
+        times = np.maximum(np.exp(log_root * z - log_variance / 2) / (1 - effect / 9 + z * root / 3) ** 3, 1.0)
+    return np.asarray(times)
 
 
 def common_factor(count: Floats, mean: Floats, variance: Floats, region: Ints) -> Floats:
@@ -148,7 +189,8 @@ def window_tails(
     scaled = mean
     if region is not None:
         scaled = mean * common_factor(count, mean, dispersion.variance(mean, window), region)
-    p = upper_tail(count, scaled, dispersion.variance(scaled, window), least_deviations=least_deviations)
+    variance, effect = dispersion.variance(scaled, window), dispersion.effect(scaled)
+    p = upper_tail(count, scaled, variance, effect, least_deviations=least_deviations)
     tail = dispersion.tail[:, window] if count.ndim == 1 else dispersion.tail[:, window, None]
     heavy = 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail
     return np.where((p < 0.05) & (tail < 1), heavy, np.where(mean > 0, p, 1.0)), scaled

@@ -49,7 +49,8 @@ def _delay(found: Cell, planted: Spikes, row: int, counts: Floats, usual: Floats
     for w, window in enumerate(WINDOWS):
         count = so_far[moments] - so_far[moments - window * STEPS]
         mean = expected[moments] - expected[moments - window * STEPS]
-        p = upper_tail(count, mean, dispersion.of(np.full(len(mean), row)).variance(mean, w))
+        own = dispersion.of(np.full(len(mean), row))
+        p = upper_tail(count, mean, own.variance(mean, w), own.effect(mean))
         tail = dispersion.tail[row, w]
         p = np.where(p < 0.05, 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail, p)
         alarms = np.minimum(alarms, len(WINDOWS) * LOOKS[5][w] * p)

@@ -103,8 +103,8 @@ def hourly_alarms(counts: Floats, nightly: Nightly, *, base: Floats | None = Non
             dispersion = nightly.dispersions[d]
             variance = dispersion.variance(means[:, at], w)
             scaled = means[:, at] * common_factor(plain_sums[:, at], means[:, at], variance, region)
-            variance = dispersion.variance(scaled, w)
-            p = upper_tail(sums[:, at], scaled, variance, least_deviations=_LEAST_DEVIATIONS)
+            variance, effect = dispersion.variance(scaled, w), dispersion.effect(scaled)
+            p = upper_tail(sums[:, at], scaled, variance, effect, least_deviations=_LEAST_DEVIATIONS)
             tail = dispersion.tail[:, w, None]
             p = np.where(p < 0.05, 0.05 * (np.minimum(p, 0.05) / 0.05) ** tail, p)
             p = np.where(means[:, at] > 0, p, 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import nbinom
+from scipy.stats import nbinom, norm
 
 from streams.spikes.decision import SILENT_MINUTES, Watchers, alerts
 from streams.spikes.dispersion import JUDGED_DAYS, Forecasts, learn
@@ -44,6 +44,30 @@ def test_the_tail_is_that_of_the_negative_binomial_distribution(mean: float, var
     counts = np.arange(int(mean) + 1, int(mean) + 60, dtype=np.float64)
     found = upper_tail(counts, np.full(counts.shape, mean), np.full(counts.shape, variance))
     assert np.allclose(found, nbinom.sf(counts - 1, size, mean / variance), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mean", [12.0, 48.0, 240.0, 1200.0])
+@pytest.mark.parametrize("deviation", [0.1, 0.2, 0.3])
+def test_the_tail_is_that_of_lognormal_day_effects(mean: float, deviation: float) -> None:
+    """Against the sum over day effects, where a negative binomial tail is up to 200 times too small."""
+    at = np.linspace(-8, 8, 401)
+    means = mean * np.exp(deviation * at - deviation**2 / 2)
+    counts = np.unique(np.linspace(mean + 1, 5 * mean, 120).astype(np.int64)).astype(np.float64)[:, None]
+    exact = (nbinom.sf(counts - 1, 2 * means, 2 / 3) * norm.pdf(at)).sum(axis=1) * (at[1] - at[0])
+    effect = np.full(len(counts), np.expm1(deviation**2))
+    usual = np.full(len(counts), mean)
+    found = upper_tail(counts[:, 0], usual, 1.5 * usual + effect * usual**2, effect)
+    seen = (exact < 0.05) & (exact > 2e-6)
+    assert np.abs(np.log(found[seen] / exact[seen])).max() < np.log(1.4)
+
+
+@given(st.floats(-3, 4), st.floats(1.05, 20), st.floats(-4, 0.8))
+def test_a_higher_count_is_never_less_unusual(log_mean: float, linear: float, log_effect: float) -> None:
+    mean, effect = 10**log_mean, 10**log_effect
+    counts = np.unique(np.linspace(mean, 20 * mean + 100, 400).astype(np.int64)).astype(np.float64)
+    usual, effects = np.full(len(counts), mean), np.full(len(counts), effect)
+    tail = upper_tail(counts, usual, linear * usual + effect * usual**2, effects)
+    assert (np.diff(tail) <= 1e-12).all()
 
 
 def test_the_fit_finds_level_and_profile() -> None:
