@@ -53,8 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if scenario in ("day", "het"):
             _power(found, judge)
         if scenario == "day":
-            for level, extra, share, wanted in acceptance.concrete(found):
-                judge(f"{extra} extra messages at {level}/h found", share, share >= wanted, f">= {wanted}")
+            for each in acceptance.concrete(found):
+                what = f"{each.extra} extra messages at {each.level}/h found"
+                judge(what, each.found, each.found >= each.wanted, f">= {each.wanted}")
+                print(f"      {each.found * each.spikes:.0f} of {each.spikes} spikes; the oracle {each.oracle:.2f}")
         print(f"  ({time.process_time() - started:.0f} s of a processor)", flush=True)
     if not chosen.no_shocks:
         _shocks(chosen.seed, judge)
@@ -68,7 +70,7 @@ Judge = Callable[[str, float, bool, str], None]
 
 
 def _false_alarms(found: Cell, judge: Judge) -> None:
-    rates = acceptance.false_alarms(found, LIMIT)
+    rates = [each.per_1000 for each in acceptance.false_alarms(found, LIMIT)]
     mean = float(np.mean(rates))
     judge(f"{found.scenario}: false episodes per 1,000 series-days", mean, mean <= 1.5, "<= 1.5")
     judge(f"{found.scenario}: the same, worst level", max(rates), bool(max(rates) <= 3), "<= 3")
@@ -77,8 +79,13 @@ def _false_alarms(found: Cell, judge: Judge) -> None:
 def _calibration(found: Cell, judge: Judge) -> None:
     bound = 6.0 if found.scenario == "het" else 2.5
     for limit in (1e-2, LIMIT):
-        ratios = [rate / 1000 / limit for rate in acceptance.false_alarms(found, limit)]
+        levels = acceptance.false_alarms(found, limit)
+        ratios = [each.per_1000 / 1000 / limit for each in levels]
         print(f"      episodes over E at E < {limit:.1e}, by level: {' '.join(f'{each:.2f}' for each in ratios)}")
+        worst = levels[int(np.argmax(ratios))]
+        low, high = worst.interval(limit)
+        expected = worst.series_days * limit
+        print(f"      worst: {worst.episodes} where {expected:.1f} are expected, 95 % interval {low:.2f} to {high:.2f}")
         judge(
             f"{found.scenario}: calibration at {limit:.0e}, worst level",
             max(ratios),

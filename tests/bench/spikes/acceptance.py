@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from scipy.stats import chi2
 
 from streams.spikes.decision import Watchers, alerts
 from streams.spikes.series import Bools, Floats, HourlyCounts
@@ -43,11 +44,31 @@ def cell(scenario: str, seed: int, series: int = SERIES_A_LEVEL) -> Cell:
     return Cell(scenario, truth, nightly, hourly_alarms(truth.counts.counts, nightly), random)
 
 
-def false_alarms(found: Cell, limit: float) -> list[float]:
-    """False episodes per 1,000 series and days of each level, at scores below ``limit``."""
-    return [
-        float(episodes(found.alarms[found.of_level(i)] < limit).mean()) / TEST_DAYS * 1000 for i in range(len(LEVELS))
-    ]
+class Alarms(Struct, frozen=True):
+    """False alarms of one level: episodes, and the series and days in which they came."""
+
+    episodes: int
+    series_days: int
+
+    @property
+    def per_1000(self) -> float:
+        """Episodes per 1,000 series and days."""
+        return 1000 * self.episodes / self.series_days
+
+    def interval(self, limit: float) -> tuple[float, float]:
+        """95 % interval of episodes over expected ones at scores below ``limit``: exact for a Poisson count.
+
+        Garwood (1936). Episodes of one series hang together, so the true interval is somewhat wider.
+        """
+        expected = self.series_days * limit
+        low = chi2.ppf(0.025, 2 * self.episodes) / 2 if self.episodes else 0.0
+        return float(low) / expected, float(chi2.ppf(0.975, 2 * self.episodes + 2) / 2) / expected
+
+
+def false_alarms(found: Cell, limit: float) -> list[Alarms]:
+    """False alarms of each level at scores below ``limit``."""
+    levels = [found.alarms[found.of_level(i)] < limit for i in range(len(LEVELS))]
+    return [Alarms(int(episodes(fires).sum()), len(fires) * TEST_DAYS) for fires in levels]
 
 
 class Rule(Struct, frozen=True):
@@ -129,16 +150,34 @@ def detection(found: Cell, rule: Rule, planted: Spikes, quiet: Floats) -> list[D
 CONCRETE: Final = ((0.05, 14, 0.85), (0.5, 24, 0.85), (2.0, 64, 0.97), (10.0, 150, 0.95))
 
 
-def concrete(found: Cell) -> list[tuple[float, int, float, float]]:
-    """(level, extra messages, share found, share wanted) for spikes of a given number of messages within hours."""
+class Concrete(Struct, frozen=True):
+    """Spikes of a given number of messages within hours: the shares found and the share wanted."""
+
+    level: float
+    extra: int
+    wanted: float
+    found: float
+    #: Share that the oracle finds of the same spikes, one a series.
+    oracle: float
+    spikes: int
+
+
+def concrete(found: Cell) -> list[Concrete]:
+    """The spikes of ``CONCRETE``, as the detector and the oracle find them."""
     n = len(found.truth.level)
     extra = np.ones(n, np.int64)
     for level, many, _ in CONCRETE:
         extra[found.truth.level == level] = many
     begin = BEGIN + found.random.integers(24, (TEST_DAYS - 3) * 24, n)
     planted = spikes_at(extra, begin, 3.0, found.random)
-    shares = detection(found, RULES[0], planted, RULES[0].evidence(found, found.truth.counts.counts))
-    return [(level, many, shares[LEVELS.index(level)].found, wanted) for level, many, wanted in CONCRETE]
+    mine, best = (
+        detection(found, rule, planted, rule.evidence(found, found.truth.counts.counts)) for rule in RULES[:2]
+    )
+    results = []
+    for level, many, wanted in CONCRETE:
+        at = LEVELS.index(level)
+        results.append(Concrete(level, many, wanted, mine[at].found, best[at].found, int(found.of_level(at).sum())))
+    return results
 
 
 class Mix(Struct, frozen=True):
