@@ -55,6 +55,8 @@ class Producer:
         }
         self._producer: Any = None
         self._topics: dict[str, tuple[str, Partitioner]] = {}
+        #: Questions for topics that are under way: any number of senders wait for one answer.
+        self._asked: dict[str, asyncio.Task[tuple[str, Partitioner]]] = {}
         quiet_aiokafka()
 
     async def start(self, patience: float) -> None:
@@ -78,7 +80,7 @@ class Producer:
             DeliveryError: no broker answers, or a topic is not there.
         """
         for topic in topics:
-            await self._look_up(topic)
+            await self._find(topic)
 
     async def answers(self) -> bool:
         """Whether a broker answers now; the cluster's metadata are brought up to date."""
@@ -92,7 +94,7 @@ class Producer:
         Raises:
             DeliveryError: the record cannot be sent at all.
         """
-        topic, partitioner = self._topics.get(record.topic) or await self._look_up(record.topic)
+        topic, partitioner = self._topics.get(record.topic) or await self._find(record.topic)
         if self._producer is None:
             raise DeliveryError("the producer is not connected")
         key = record.key.encode()
@@ -131,6 +133,15 @@ class Producer:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+
+    async def _find(self, topic: str) -> tuple[str, Partitioner]:
+        asked = self._asked.get(topic)
+        if asked is None:
+            asked = self._asked[topic] = asyncio.create_task(self._look_up(topic))
+            asked.add_done_callback(_looked_at)
+            asked.add_done_callback(lambda _: self._asked.pop(topic))
+        # A sender whose time is up leaves; the others go on waiting.
+        return await asyncio.shield(asked)
 
     async def _look_up(self, topic: str) -> tuple[str, Partitioner]:
         if self._producer is None:
