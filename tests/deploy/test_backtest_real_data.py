@@ -13,6 +13,7 @@ from tests.bench.spikes.la311 import main as write_la311
 from tests.stack.test_real_data import REQUESTS
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_planted_spike_is_found_among_real_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

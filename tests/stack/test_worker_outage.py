@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
 from deploy.machine.processes import stop
 from schemas.connections import KafkaConnection
@@ -15,6 +17,7 @@ from tests.servers.ports import free_port
 from tests.stack.builders.folding import Folding, ended, small_chunks, until
 
 
+@pytest.mark.long
 def test_engine_and_broker_go_and_come_back(
     clickhouse_factory: Callable[[], ClickHouseServer], cache: Path, tmp_path: Path
 ) -> None:

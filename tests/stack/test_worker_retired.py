@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from schemas.clickhouse.generations import FIRST, record_state
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from tests.stack.builders.folding import Folding, ended, small_chunks, until
 
 
+@pytest.mark.long
 def test_a_worker_whose_generation_is_retired_ends_and_none_starts(
     kafka: KafkaConnection, tables: ClickHouseConnection, tmp_path: Path
 ) -> None:

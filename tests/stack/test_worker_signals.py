@@ -28,6 +28,7 @@ def end(worker: subprocess.Popen[bytes]) -> int:
     return worker.wait(15)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc to see handlers of signals")
 def test_it_ends_while_it_begins(folding: Folding) -> None:
     workers = []

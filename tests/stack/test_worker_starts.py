@@ -68,6 +68,7 @@ async def test_without_a_commit_it_goes_on_where_progress_stands(folding: Foldin
     assert folding.committed() == folding.published()
 
 
+@pytest.mark.long
 async def test_a_log_whose_start_is_gone_waits_for_a_decision(folding: Folding, admin: KafkaAdminClient) -> None:
     folding.publish(4000)
     gone = 200

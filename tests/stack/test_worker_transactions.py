@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.stack.builders.folding import Folding, soon
 from tests.streams.builders.plain_count import VOID
 from tests.streams.builders.records import event
 
 
+@pytest.mark.long
 async def test_markers_are_passed_over_and_aborted_records_do_not_count(folding: Folding) -> None:
     folding.publish(400)
     folding.transaction(0, 3, commit=True)

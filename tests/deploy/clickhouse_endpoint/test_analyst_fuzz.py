@@ -92,6 +92,7 @@ def test_the_canary_sings(clickhouse_server: ClickHouseServer, canary: Canary) -
     assert canary.uses()
 
 
+@pytest.mark.long
 def test_no_denied_function_reaches_a_file_or_the_network(clickhouse_server: ClickHouseServer, canary: Canary) -> None:
     # Of many functions of one kind a few stand for all.
     many = ("dictGet", "region", "ai", "address", "__", "transaction")

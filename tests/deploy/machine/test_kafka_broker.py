@@ -65,6 +65,7 @@ def test_a_port_that_is_taken_is_one_sentence(cache: Path, tmp_path: Path) -> No
             start_broker(tmp_path / "kafka", "127.0.0.1", port, cache=cache, run=tmp_path, log=tmp_path / "kafka.log")
 
 
+@pytest.mark.long
 def test_a_port_lost_to_another_server_is_not_the_broker(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,7 @@ def test_properties_are_read_back_as_java_reads_them(name: str) -> None:
     assert units.encode("utf-16", "surrogatepass").decode("utf-16") == f"/{name}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["Мои документы", "with space"])
 def test_data_in_any_directory_in_any_locale(
     name: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -132,6 +134,7 @@ def test_a_broker_that_cannot_write_its_data_says_so_in_its_own_words(cache: Pat
     assert any("meta.properties" in line for line in caught.value.lines)
 
 
+@pytest.mark.long
 def test_acknowledged_records_outlive_kill_9_and_topics_never_make_themselves(cache: Path, tmp_path: Path) -> None:
     port = free_port()
     kafka = KafkaConnection(bootstrap=(f"127.0.0.1:{port}",))

@@ -81,6 +81,7 @@ def own_broker(cache: Path, tmp_path: Path) -> Iterator[MortalBroker]:
         yield made
 
 
+@pytest.mark.long
 async def test_deliveries_fail_while_the_broker_is_dead_and_work_when_it_is_back(own_broker: MortalBroker) -> None:
     async with connected(own_broker.connection, timeout=30) as patient:
         await patient.deliver([record(1)])

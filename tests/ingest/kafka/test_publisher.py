@@ -98,6 +98,7 @@ def own_broker(broker: MortalBroker) -> MortalBroker:
     return broker
 
 
+@pytest.mark.long
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(own_broker: MortalBroker) -> None:
     tokens: list[object] = []
     with Publisher(own_broker.connection, timeout=30, on_delivered=lambda token, *_: tokens.append(token)) as publisher:

@@ -94,6 +94,7 @@ def test_tables_sync_inserts_whatever_the_server_does(client: Client) -> None:
     assert on_one_replica(client, 1, 0) is None
 
 
+@pytest.mark.long
 def test_a_run_that_was_interrupted_is_finished_by_the_next(client: Client) -> None:
     for statements_before_death in (1, 5, 30):
         with pytest.raises(InterruptedRunError):
@@ -169,6 +170,7 @@ def test_retention_reaches_tables_that_exist_and_leaves_them_again(client: Clien
     assert rows(client, with_ttl) == [("rejected_g1",)]
 
 
+@pytest.mark.long
 def test_views_show_the_generation_that_is_active(client: Client) -> None:
     migrate(client, Rendering(), DEFINITION)
     create_generation(client, 2, '{"generation":2}', Rendering())
@@ -228,6 +230,7 @@ def test_the_region_of_a_place_is_the_same_in_sql_and_in_the_code(client: Client
     assert found == {place: region.code if (region := region_of(place)) else None for place in places}
 
 
+@pytest.mark.long
 def test_a_register_keeps_what_was_in_force_before(client: Client) -> None:
     migrate(client, Rendering(), DEFINITION)
     columns = ("code", "parent", "name")

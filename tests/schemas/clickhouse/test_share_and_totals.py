@@ -162,6 +162,7 @@ def test_of_several_sources_one_stands(log: Shown) -> None:
     assert log.rows(question) == []
 
 
+@pytest.mark.long
 def test_a_total_of_a_month_stands_by_the_register_of_precedence(log: Shown) -> None:
     log.append(*(received(str(i), entrance="public_page") for i in range(3)))
     log.append(*(received(f"next {i}", T0 + DAY, entrance="public_page") for i in range(2)), appended=T0 + DAY + HOUR)

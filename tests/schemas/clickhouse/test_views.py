@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.clickhouse.sql_files import sql_files
@@ -82,6 +83,7 @@ def test_the_earliest_copy_stands_however_the_parts_were_written(log: Shown) -> 
     assert log.rows(f"{question} WHERE received_at > fromUnixTimestamp64Milli({T0 + 2 * MINUTE})") == log.rows(question)
 
 
+@pytest.mark.long
 def test_storing_everything_again_in_another_order_changes_no_view(log: Shown) -> None:
     records = [
         *(received(str(i), T0 + i * MINUTE, thread=hex32(i // 2)) for i in range(8)),

@@ -113,6 +113,7 @@ def test_a_rebuild_gives_the_same_numbers_and_is_shown(
     assert client.query("SELECT count() FROM system.tables WHERE name LIKE '%\\_g1'").result_rows[0][0] == 0
 
 
+@pytest.mark.long
 def test_a_cut_carries_over_what_the_log_no_longer_holds(
     log: FoldedLog, client: Client, rebuilder: Rebuilder, verified: Callable[[Definition], Report]
 ) -> None:
@@ -166,6 +167,7 @@ def test_a_change_that_would_reach_carried_rows_is_refused(
     assert rebuilder.begin(Wishes(from_cut=True, stamps=(elsewhere,))).new.generation == 2
 
 
+@pytest.mark.long
 def test_stamps_and_exclusions_change_what_they_say(
     log: FoldedLog, client: Client, rebuilder: Rebuilder, verified: Callable[[Definition], Report]
 ) -> None:

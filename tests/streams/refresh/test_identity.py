@@ -181,6 +181,7 @@ class Counting:
         return self._client.raw_insert(table, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("one_thread", [False, True])
 def test_two_thousand_appeals_under_one_post_cost_two_thousand_writes(log: StoredLog, one_thread: bool) -> None:
     """In four steps, whether each citizen has a thread or an importer gives them all one: formerly 5,000 writes."""

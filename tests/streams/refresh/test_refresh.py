@@ -170,6 +170,7 @@ def test_rollups_equal_a_plain_count_however_flushes_and_steps_alternate(log: St
     assert stored(log) == plain_count(records)
 
 
+@pytest.mark.long
 def test_lives_equal_those_of_a_refresher_that_saw_everything_at_once(log: StoredLog, client: Client) -> None:
     records = some_records(3, 400)
     at_once = StoredLog(client, next(_numbers))
@@ -293,6 +294,7 @@ def test_an_hour_without_a_row_of_a_zone_leaves_no_day_of_the_zone_behind(log: S
     assert Refresher(log.client, log.generation).pending().nothing
 
 
+@pytest.mark.long
 def test_sparse_history_of_a_thousand_hours_takes_one_step(log: StoredLog) -> None:
     # Eleven years, so more months than an insert may have partitions by default.
     records = [

@@ -6,6 +6,8 @@ import json
 import random
 import time
 
+import pytest
+
 from schemas.clickhouse.retention import retention_statements
 from schemas.clickhouse.sql_files import Rendering, Retention
 from schemas.connections import KafkaConnection
@@ -72,6 +74,7 @@ def test_a_log_that_lost_records_is_red(bench: Bench, kafka: KafkaConnection) ->
     assert "lost records" in next(d.stored for d in report.findings.kept if d.table == "log")
 
 
+@pytest.mark.long
 def test_rows_that_retention_deleted_are_no_difference(bench: Bench, kafka: KafkaConnection) -> None:
     """Rows older than their tables keep them are gone, and the report says so; a younger one that is gone is missed."""
     log = bench.other_log(kafka)

@@ -101,6 +101,7 @@ def test_rollups_are_compared_with_the_cells(bench: Bench, folded: FoldedLog) ->
     assert "+3 appeals" in tampered.findings.kept[0].stored
 
 
+@pytest.mark.long
 def test_tables_for_reading_are_compared_with_what_they_are_made_of(bench: Bench, folded: FoldedLog) -> None:
     Refresher(bench.client, folded.generation).drain()
     tables = {
