@@ -25,12 +25,13 @@ demo: ready ## everything on this machine: boards, history, a killed worker, liv
 
 # Two processes: tests compute as much as they wait for servers.
 PARALLEL ?= 2
+PYTEST = $(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder
 
 test: check ready ## lint, types and tests, on real parts (minutes)
-	$(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(ARGS)
 
 long: ready ## the tests that take longest, which `make test` leaves out
-	$(CLEAN_ENV) $(BIN)/python -m pytest -m "long and not chaos and not endpoint" -n $(PARALLEL) --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m "long and not chaos and not endpoint" $(ARGS)
 
 check: $(VENV)/.ready ## lint, format and types
 	$(BIN)/ruff format --check .

@@ -157,8 +157,7 @@ class WebhookService:
 
     async def _publish(self, name: str, received: Accepted) -> None:
         records = [Outgoing(EVENTS, event_key(event), encode_event(event)) for event in received.events]
-        if received.rejections:
-            records += [Outgoing(REJECTED, each.source, encode_rejection(each)) for each in received.rejections]
+        records += [Outgoing(REJECTED, each.source, encode_rejection(each)) for each in received.rejections]
         began = self._monotonic()
         await self._gate.deliver(records)
         self._metrics.add("kafka_seconds_total", self._monotonic() - began)

@@ -183,6 +183,17 @@ def test_the_clause_format_follows_any_expression(query: Query, end: str) -> Non
     assert answer.headers["x-clickhouse-format"] == "JSONEachRow"
 
 
+def test_the_log_of_queries_holds_the_slow_ones_and_those_that_ask(query: Query) -> None:
+    query("SELECT sleep(0.2) AS slow")
+    query("SELECT 1 AS quick")
+    query("SELECT 1 AS asks SETTINGS log_queries_min_query_duration_ms = 0")
+    query("SYSTEM FLUSH LOGS")
+    logged = query("SELECT query FROM system.query_log WHERE type = 'QueryFinish' FORMAT TSVRaw").text
+    assert "AS slow" in logged
+    assert "AS asks" in logged
+    assert "AS quick" not in logged
+
+
 def test_a_slow_result_streams_from_its_first_block(writer: ClickHouseConnection) -> None:
     sql = "SELECT number, sleepEachRow(0.5) FROM numbers(20) SETTINGS max_block_size = 1, "
     began = time.monotonic()
