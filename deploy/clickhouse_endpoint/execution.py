@@ -26,7 +26,7 @@ from deploy.clickhouse_endpoint.externals import ExternalTable, read_form
 from deploy.clickhouse_endpoint.inserts import Insert
 from deploy.clickhouse_endpoint.sql.completeness import check_complete
 from deploy.clickhouse_endpoint.sql.quoting import literal
-from deploy.clickhouse_endpoint.sql.statements import Statement, kill_condition, killed_query_id
+from deploy.clickhouse_endpoint.sql.statements import Statement, changes_functions, kill_condition, killed_query_id
 from deploy.clickhouse_endpoint.wire.bodies import Body, BodyLimits
 from deploy.clickhouse_endpoint.wire.compression import decoder, encoder
 from deploy.clickhouse_endpoint.wire.hello import hello_block, is_hello
@@ -81,6 +81,8 @@ class Execution:
         self._externals: list[ExternalTable] = []
         self._externals_made: list[ExternalTable] = []
         self._held = 0
+        #: Whether the engine has ended the statement, without an error, and what is held is in memory.
+        self._complete = False
 
     async def run(self) -> web.StreamResponse:
         """Execute it and answer.
@@ -100,10 +102,12 @@ class Execution:
             self._running = running
             running.begins(statement.sql)
             running.writes = statement.kind in ("insert", "insert_input", "command")
-            self._lease = self._open()
-            sql = await self._call(running, partial(self._begin, self._lease, statement))
+            self._lease = self._open(statement)
             try:
-                return await self._dispatch(running, self._lease, statement, sql)
+                if statement.kind == "query":
+                    return await self._stream(running, self._lease, statement)
+                outcome, output_format = await self._call(running, partial(self._run_whole, self._lease, statement))
+                return await self._answer(outcome, output_format)
             except ClickHouseError as error:
                 if self._reply is None or not self._reply.started:
                     raise self._explained(error, statement) from None
@@ -118,6 +122,10 @@ class Execution:
         """Stop what still runs, wait for it, give the connection back."""
         try:
             if self._running is None:
+                self._close()
+            elif self._complete and self._lease is not None and self._lease.reusable:
+                # Nothing of this blocks.
+                self._services.queries.leave(self._running)
                 self._close()
             else:
                 await self._services.queries.end(self._running, self._close, self._pipe, lambda: self._blocks)
@@ -179,14 +187,19 @@ class Execution:
                 "You should use method POST for modifying queries",
             )
 
-    def _open(self) -> Lease:
-        wish = self._wish
+    def _open(self, statement: Statement) -> Lease:
+        wish, sessions = self._wish, self._services.sessions
         # An analyst's connection becomes read-only for good, so it is never kept.
-        if wish.session_id and wish.login is Login.GOSPULSE:
-            return self._services.sessions.named(
+        if wish.login is not Login.GOSPULSE:
+            return sessions.fresh()
+        if wish.session_id:
+            return sessions.named(
                 wish.login.value, wish.session_id, wish.session_timeout, wish.session_check, wish.close_session
             )
-        return self._services.sessions.fresh()
+        # Such statements leave nothing behind in a connection.
+        if statement.kind in ("query", "insert") and not wish.parameters and not self._externals:
+            return sessions.plain(wish.database, wish.settings)
+        return sessions.fresh()
 
     def _begin(self, lease: Lease, statement: Statement) -> bytes:
         """Prepare the connection and check the statement. The SQL that is to run. Blocks in the engine."""
@@ -229,31 +242,32 @@ class Execution:
         condition = "0" if victim is None else f"Settings['log_comment'] = {literal(victim.tag)}"
         return f"KILL QUERY WHERE {condition} ".encode() + end
 
-    async def _dispatch(self, running: Running, lease: Lease, statement: Statement, sql: bytes) -> web.StreamResponse:
+    def _run_whole(self, lease: Lease, statement: Statement) -> tuple[Outcome, str]:
+        """Prepare and run a statement that does not stream: its outcome, and its format if it has rows. Blocks."""
+        sql = self._begin(lease, statement)
         connection, parameters = lease.connection, self._wish.parameters
-        output_format = statement.format or self._wish.default_format
-        if statement.kind == "query":
-            return await self._stream(running, lease, sql, output_format)
         if self._insert is not None:
-            work = partial(self._insert.run, connection, statement, parameters)
-            return await self._answer(await self._call(running, work), "")
+            outcome = self._insert.run(connection, statement, parameters)
+            self._complete = self._insert.in_memory
+            return outcome, ""
+        output_format = statement.format or self._wish.default_format
         if statement.first == "KILL" and (condition := kill_condition(sql)) is not None:
             chosen = b"SELECT Settings['log_comment'] FROM system.processes WHERE " + condition
-            tags = await self._call(running, lambda: connection.run(chosen, "TSVRaw", parameters))
+            tags = connection.run(chosen, "TSVRaw", parameters)
             self._services.queries.note_killed(tags.payload.decode("utf-8", "replace").splitlines())
-        outcome = await self._call(running, lambda: connection.run(sql, output_format, parameters))
-        if statement.kind == "command" and b"FUNCTION" in statement.sql.upper():
-            await self._call(running, lambda: self._services.guard.functions.learn(connection))
-        return await self._answer(outcome, output_format if statement.kind == "rows" or outcome.payload else "")
+        outcome = connection.run(sql, output_format, parameters)
+        if changes_functions(statement.sql):
+            self._services.guard.functions.learn(connection)
+        return outcome, output_format if statement.kind == "rows" or outcome.payload else ""
 
-    async def _stream(self, running: Running, lease: Lease, sql: bytes, output_format: str) -> web.StreamResponse:
-        running.begins(sql)
-        began = time.monotonic()
+    async def _stream(self, running: Running, lease: Lease, statement: Statement) -> web.StreamResponse:
+        sql, block, began = await self._call(running, partial(self._start, running, lease, statement))
+        output_format = statement.format or self._wish.default_format
         reply = self._begin_reply(output_format)
         if self._pipe is not None:
             outcome = await self._through_pipe(running, lease, sql, output_format, reply, self._pipe)
         else:
-            outcome = await self._by_blocks(running, lease, sql, output_format, reply)
+            outcome = await self._by_blocks(running, block, reply)
         seconds = time.monotonic() - began
         session_limit = await self._call(running, lease.time_limit) if self._wish.session_id else 0.0
         check = partial(check_complete, sql, self._settings, session_limit, seconds, running.killed)
@@ -262,7 +276,23 @@ class Execution:
             check()
         else:
             await asyncio.to_thread(check)
+        self._complete = reply.in_memory and not running.killed
         return await reply.finish(outcome, self._elapsed())
+
+    def _start(self, running: Running, lease: Lease, statement: Statement) -> tuple[bytes, bytes, float]:
+        """Prepare a query and, unless a pipe takes its result, read the first block.
+
+        Returns:
+            The SQL that runs, the block, and when the query began. Blocks in the engine.
+        """
+        sql = self._begin(lease, statement)
+        running.begins(sql)
+        began = time.monotonic()
+        if self._pipe is not None:
+            return sql, b"", began
+        output_format = statement.format or self._wish.default_format
+        self._blocks = lease.connection.stream(sql, output_format, self._wish.parameters)
+        return sql, self._blocks.next_block(), began
 
     async def _through_pipe(
         self, running: Running, lease: Lease, sql: bytes, output_format: str, reply: Reply, pipe: Pipe
@@ -273,26 +303,18 @@ class Execution:
             await reply.write(piece)
         return await asyncio.shield(writing)
 
-    async def _by_blocks(self, running: Running, lease: Lease, sql: bytes, output_format: str, reply: Reply) -> Outcome:
-        parameters = self._wish.parameters
-
-        def start() -> bytes:
-            self._blocks = lease.connection.stream(sql, output_format, parameters)
-            return self._blocks.next_block()
-
-        coming = self._services.queries.start(running, start)
-        while True:
+    async def _by_blocks(self, running: Running, block: bytes, reply: Reply) -> Outcome:
+        stream = self._blocks
+        assert stream is not None
+        while block:
+            await reply.write(block)
+            coming = self._services.queries.start(running, stream.next_block)
             # What came first waits a moment: a short result has its summary and its error in the head.
             await asyncio.wait([coming], timeout=reply.patience())
             if not coming.done():
                 await reply.start()
             block = await asyncio.shield(coming)
-            stream = self._blocks
-            assert stream is not None
-            if not block:
-                return stream.outcome
-            await reply.write(block)
-            coming = self._services.queries.start(running, stream.next_block)
+        return stream.outcome
 
     async def _answer(self, outcome: Outcome, output_format: str) -> web.StreamResponse:
         if self._running is not None and self._running.killed:
@@ -339,4 +361,4 @@ class Execution:
                     table.drop(self._lease.connection)
         finally:
             if self._lease is not None:
-                self._lease.give_back()
+                self._lease.give_back(reuse=self._complete)

@@ -26,10 +26,18 @@ class Insert:
         self._input: str | None = None
         self._connection: EngineConnection | None = None
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether ``close`` blocks nothing."""
+        return self._spool.stays_in_memory(0) and self._input is None
+
     async def take(self, body: Body) -> None:
         """Take the whole body. One that stops in the middle has no effect."""
         while (piece := await body.next_piece()) is not None:
-            await asyncio.to_thread(self._spool.write, piece)
+            if self._spool.stays_in_memory(len(piece)):
+                self._spool.write(piece)
+            else:
+                await asyncio.to_thread(self._spool.write, piece)
 
     def run(self, connection: EngineConnection, statement: Statement, parameters: Mapping[str, str]) -> Outcome:
         """Insert and wait until every row is written. Blocks in the engine.

@@ -127,6 +127,10 @@ class Queries:
         """Do blocking work of a request in a thread; when cancelled, ``end`` takes care of the thread."""
         return await asyncio.shield(self.start(running, work))
 
+    def leave(self, running: Running) -> None:
+        """The request is over, and none of its work is left in a thread."""
+        self._running.pop(running.query_id, None)
+
     async def end(
         self,
         running: Running,
@@ -147,8 +151,8 @@ class Queries:
         await asyncio.shield(task)
 
     def note_killed(self, tags: Collection[str]) -> None:
-        """Note that the queries with these tags are about to be killed."""
-        for running in self._running.values():
+        """Note that the queries with these tags are about to be killed. Threads may call it."""
+        for running in list(self._running.values()):
             running.killed = running.killed or running.tag in tags
 
     def hang_up_on_readers(self) -> None:
@@ -181,7 +185,7 @@ class Queries:
                 await self._stop(running, None)
             await loop.run_in_executor(self._threads, close)
         finally:
-            self._running.pop(running.query_id, None)
+            self.leave(running)
 
     async def _stop(self, running: Running, pipe: Pipe | None) -> None:
         future = running.future

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -24,16 +25,37 @@ class _Session(Struct):
     idle_since: float
 
 
+#: What a connection was prepared with: the database, the settings but for the tag of the request.
+_Prepared = tuple[str, frozenset[tuple[str, str]]]
+#: Connections that wait for a further request. Opening one, and its first query, take longer than a small query.
+_MOST_IDLE: Final = 8
+#: The setting that holds the tag of a request.
+_TAG: Final = "log_comment"
+
+
 class Lease:
-    """A connection for one request. Every method blocks in the engine: call them in a thread."""
+    """A connection for one request. Its methods block in the engine, so call them in a thread.
+
+    ``reusable``: the connection may serve a further request. Then ``give_back`` for reuse does not block, and belongs
+    into the event loop.
+    """
 
     def __init__(
-        self, connection: EngineConnection, session: _Session | None, close: bool, clock: Callable[[], float]
+        self,
+        connection: EngineConnection,
+        session: _Session | None,
+        close: bool,
+        clock: Callable[[], float],
+        keep: Callable[[EngineConnection], None] | None = None,
+        prepared: bool = False,
     ) -> None:
         self.connection = connection
+        self.reusable = keep is not None
         self._session = session
         self._close = close
         self._clock = clock
+        self._keep = keep
+        self._prepared = prepared
         self._restore: list[str] = []
 
     def prepare(self, settings: Mapping[str, str], database: str, leaves_database: bool) -> None:
@@ -45,6 +67,8 @@ class Lease:
         Raises:
             ClickHouseError: an unknown setting or database, a value out of bounds.
         """
+        if self._prepared:
+            settings = {name: value for name, value in settings.items() if name == _TAG}
         if self._session is not None and settings:
             names = list(settings)
             values = self.connection.run(
@@ -67,8 +91,15 @@ class Lease:
         """`max_execution_time` in force, in seconds; 0 for none."""
         return float(self.connection.run("SELECT toFloat64(getSetting('max_execution_time'))", "TSVRaw").payload)
 
-    def give_back(self) -> None:
-        """End the request: close a fresh connection, or restore and unlock the session."""
+    def give_back(self, reuse: bool = False) -> None:
+        """End the request: close the connection, or restore and unlock the session.
+
+        Args:
+            reuse: keep a reusable connection for a further request.
+        """
+        if reuse and self._keep is not None:
+            self._keep(self.connection)
+            return
         if self._session is None:
             self.connection.close()
             return
@@ -90,10 +121,29 @@ class Sessions:
         self._most = most
         self._clock = clock
         self._sessions: dict[tuple[str, str], _Session] = {}
+        self._idle: list[tuple[_Prepared, EngineConnection]] = []
 
     def fresh(self) -> Lease:
         """A lease on a connection of its own."""
         return Lease(self._engine.connect(), None, True, self._clock)
+
+    def plain(self, database: str, settings: Mapping[str, str]) -> Lease:
+        """A lease for a statement that leaves nothing behind: on a connection that had the same settings, if any waits.
+
+        For the login that writes.
+        """
+        key = database, frozenset((name, value) for name, value in settings.items() if name != _TAG)
+
+        def keep(connection: EngineConnection) -> None:
+            self._idle.append((key, connection))
+            if len(self._idle) > _MOST_IDLE:
+                self._idle.pop(0)[1].close()
+
+        for index in reversed(range(len(self._idle))):
+            if self._idle[index][0] == key:
+                connection = self._idle.pop(index)[1]
+                return Lease(connection, None, True, self._clock, keep, prepared=True)
+        return Lease(self._engine.connect(), None, True, self._clock, keep)
 
     def named(self, login: str, name: str, timeout: float, must_exist: bool, close: bool) -> Lease:
         """A lease on a named session, which is made if absent and lives ``timeout`` seconds after its last request.
@@ -124,6 +174,8 @@ class Sessions:
 
     def close(self) -> None:
         """Close all that are idle; the busy ones must have been given back before."""
+        while self._idle:
+            self._idle.pop()[1].close()
         for key in [key for key, session in self._sessions.items() if not session.busy]:
             self._end(key)
 

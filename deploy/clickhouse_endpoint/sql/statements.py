@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Literal
 
 from msgspec import Struct
@@ -207,6 +208,12 @@ def _with_data(
 def _opens_query(text: bytes, bracket: Token) -> bool:
     following = next(tokens(text, bracket.end), None)
     return following is not None and following.keyword in ("SELECT", "WITH", "FROM")
+
+
+def changes_functions(sql: bytes) -> bool:
+    """Whether the statement is CREATE FUNCTION or DROP FUNCTION."""
+    head = [token.keyword for token in islice(tokens(sql), 4)]
+    return head[:1] in (["CREATE"], ["DROP"]) and "FUNCTION" in head
 
 
 def killed_query_id(sql: bytes) -> tuple[str, bytes] | None:

@@ -80,6 +80,11 @@ class Reply:
         """Whether the client has been told that all is well."""
         return self._response is not None
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether nothing that is held back is in a file."""
+        return self._size <= _IN_MEMORY
+
     def patience(self) -> float | None:
         """How many seconds to wait for more before ``start``; None for as long as it takes."""
         return None if self.started or self._hold or not self._size else max(0.0, self._until - time.monotonic())

@@ -23,11 +23,15 @@ class Spool:
         self._file = os.memfd_create("insert")
         self._size = 0
 
+    def stays_in_memory(self, size: int) -> bool:
+        """Whether so many bytes more need no disk: then ``write`` does not block, nor does ``close`` after it."""
+        return self._in_memory and self._size + size <= _IN_MEMORY
+
     def write(self, data: bytes) -> None:
         """Add a fragment; it may end anywhere."""
-        self._size += len(data)
-        if self._in_memory and self._size > _IN_MEMORY:
+        if self._in_memory and not self.stays_in_memory(len(data)):
             self._move()
+        self._size += len(data)
         _write(self._file, data)
 
     @property

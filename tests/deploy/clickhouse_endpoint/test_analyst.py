@@ -286,3 +286,14 @@ def test_clickhouse_connect_works_for_analysts(analyst: Ask, reader: ClickHouseC
     with connect(reader, database="gospulse") as client:
         assert client.query("SELECT a, c FROM facts ORDER BY a").result_rows == [(1, "other"), (2, None)]
         assert client.query("SELECT a FROM picked(wanted = {w:UInt64})", parameters={"w": 2}).result_rows == [(2,)]
+
+
+def test_a_function_that_the_writer_makes_is_not_for_analysts(tables: ClickHouseServer, analyst: Ask) -> None:
+    assert analyst("SELECT 1 AS twice").text == "1\n"
+    assert ask(tables.connection, "CREATE OR REPLACE FUNCTION twice AS x -> x + x").status == 200
+    try:
+        assert analyst("SELECT twice(1)").code == 497
+        assert analyst("SELECT arrayMap(twice, [1])").code == 497
+    finally:
+        assert ask(tables.connection, "DROP FUNCTION twice").status == 200
+    assert analyst("SELECT 1 AS twice").text == "1\n"

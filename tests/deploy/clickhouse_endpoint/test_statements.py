@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.clickhouse_endpoint.errors import ClickHouseError, from_engine
-from deploy.clickhouse_endpoint.sql.statements import Statement, kill_condition, read_statement
+from deploy.clickhouse_endpoint.sql.statements import Statement, changes_functions, kill_condition, read_statement
 from deploy.clickhouse_endpoint.sql.tokens import tokens
 
 HEADS = st.sampled_from(
@@ -93,3 +93,17 @@ def test_an_error_of_the_engine_keeps_number_name_and_text() -> None:
     )
     strange = from_engine(RuntimeError("no number at all"))
     assert (strange.code, strange.status) == (1002, 500)
+
+
+@pytest.mark.parametrize(
+    ("sql", "changes"),
+    [
+        (b"CREATE FUNCTION f AS x -> x", True),
+        (b"/* mine */ create or replace function f AS x -> x", True),
+        (b"DROP FUNCTION IF EXISTS f", True),
+        (b"CREATE TABLE t (a SimpleAggregateFunction(min, UInt8)) ENGINE = AggregatingMergeTree ORDER BY a", False),
+        (b"SELECT 1 AS function", False),
+    ],
+)
+def test_what_changes_the_functions(sql: bytes, changes: bool) -> None:
+    assert changes_functions(sql) is changes
