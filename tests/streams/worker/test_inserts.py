@@ -16,6 +16,7 @@ from streams.fold.events import EventFold
 from streams.fold.rows import TABLES, frame
 from streams.worker.inserts import CELLS, MAX_PARTITIONS, inserts
 from streams.worker.sink import Sink, StoppedError
+from tests.servers.ports import free_port
 from tests.stack.builders.folding import until
 from tests.streams.builders.records import batch, definition, event
 
@@ -118,8 +119,8 @@ async def test_a_table_that_is_missing_is_refused_once_in_the_log_and_tried_unti
     sink.close()
 
 
-async def test_a_worker_that_ends_gives_up_what_nobody_takes(unused_tcp_port: int) -> None:
-    nowhere = ClickHouseConnection(host="127.0.0.1", port=unused_tcp_port, username="nobody", password=Secret("x"))
+async def test_a_worker_that_ends_gives_up_what_nobody_takes() -> None:
+    nowhere = ClickHouseConnection(host="127.0.0.1", port=free_port(), username="nobody", password=Secret("x"))
     sink = Sink(nowhere)
     rows = [Progress(log=1, part=0, folded=1, complete=0, heartbeat=0, end=1, worker="a")]
     writing = asyncio.ensure_future(sink.write(list(inserts("progress", progress_frame(rows), 1))))
