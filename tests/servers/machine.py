@@ -95,11 +95,13 @@ class Machine:
         return {process.name: process for process in recorded(self.data / "run") if process.is_alive()}
 
     def signal(self, name: str, number: signal.Signals) -> bool:
-        """Sends a signal to a process of the stack by name; False where it does not run."""
+        """Sends a signal to a process of the stack by name; False where it does not run. A kill waits for its end."""
         process = self.processes().get(name)
         if process is None:
             return False
         os.kill(process.pid, number)
+        while number == signal.SIGKILL and process.is_alive():
+            time.sleep(0.01)
         return True
 
     def query(self, sql: str) -> Sequence[Sequence[Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.machine.kafka_broker.process import STOP_PATIENCE_S, start_broker
-from deploy.machine.processes import stop
+from deploy.machine.processes import Process, stop
 from schemas.connections import KafkaConnection
 from tests.conftest import HOST, ClickHouseServer
 from tests.servers.ports import free_port
@@ -26,31 +26,31 @@ def test_engine_and_broker_go_and_come_back(
     small_chunks(engine.connection)
     port = free_port()
 
-    def broker() -> int:
+    def broker() -> Process:
         process = start_broker(
             tmp_path / "kafka", HOST, port, cache=cache, run=tmp_path / "run", log=tmp_path / "kafka.log", heap_mb=384
         )
         brokers.append(process)
-        return process.pid
+        return process
 
-    brokers: list[object] = []
+    brokers: list[Process] = []
     running = broker()
     folding = Folding(KafkaConnection(bootstrap=(f"{HOST}:{port}",)), engine.connection, tmp_path)
     folding.publish(1500)
-    os.kill(engine.process.pid, signal.SIGKILL)
+    _kill(engine.process)
     worker = folding.spawn("w")
     try:
         until(lambda: "does not answer; waiting for it" in folding.said("w"), "the worker waits for ClickHouse")
         engine.start()
         until(lambda: folding.folded() == folding.published(), "folded")
 
-        os.kill(engine.process.pid, signal.SIGKILL)
+        _kill(engine.process)
         folding.publish(1500)
         until(lambda: "does not take rows" in folding.said("w"), "the worker says that ClickHouse is away")
         engine.start()
         until(lambda: folding.folded() == folding.published(), "folded after the engine's return")
 
-        os.kill(running, signal.SIGKILL)
+        _kill(running)
         until(lambda: "Is it running?" in folding.said("w"), "the worker says that Kafka is away")
         running = broker()
         folding.publish(1500)
@@ -66,4 +66,10 @@ def test_engine_and_broker_go_and_come_back(
     finally:
         ended([worker])
         folding.close()
-        stop(brokers, STOP_PATIENCE_S)  # type: ignore[arg-type]
+        stop(brokers, STOP_PATIENCE_S)
+
+
+def _kill(process: Process) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    # Until then it may still hold its port.
+    until(lambda: not process.is_alive(), "the process is gone")
