@@ -34,6 +34,8 @@ _SCOPES: Final = 0b11  # abstract sockets of others, signals to others
 
 # What the engine reads of the system: memory, processors, time zones. /proc holds the environment of processes, so of
 # it only single files.
+# It also looks for statistics of its threads (/proc/thread-self/schedstat) at each query, and goes on without them. A
+# rule for threads that begin later would have to hold for /proc/self/task, where environment and memory stand as well.
 _SYSTEM_FILES: Final = (
     "/etc/ld.so.cache",
     "/etc/localtime",
