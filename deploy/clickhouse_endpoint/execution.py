@@ -196,8 +196,11 @@ class Execution:
             return sessions.named(
                 wish.login.value, wish.session_id, wish.session_timeout, wish.session_check, wish.close_session
             )
-        # Such statements leave nothing behind in a connection.
-        if statement.kind in ("query", "insert") and not wish.parameters and not self._externals:
+        # Queries and INSERTs leave nothing behind in a connection.
+        harmless = statement.kind in ("query", "insert") or (
+            statement.kind == "command" and statement.first == "INSERT"
+        )
+        if harmless and not wish.parameters and not self._externals:
             return sessions.plain(wish.database, wish.settings)
         return sessions.fresh()
 
@@ -256,6 +259,7 @@ class Execution:
             tags = connection.run(chosen, "TSVRaw", parameters)
             self._services.queries.note_killed(tags.payload.decode("utf-8", "replace").splitlines())
         outcome = connection.run(sql, output_format, parameters)
+        self._complete = True
         if changes_functions(statement.sql):
             self._services.guard.functions.learn(connection)
         return outcome, output_format if statement.kind == "rows" or outcome.payload else ""

@@ -374,6 +374,11 @@ def test_nothing_of_a_request_reaches_the_next_one(query: Query) -> None:
     assert query("SELECT a FROM settled").text == "7\n"
     assert query("INSERT INTO settled SETTINGS max_threads = 7 VALUES ('x')").status == 200
     assert query(threads).text == usual
+    for _ in range(2):
+        assert query("INSERT INTO settled SELECT getSetting('max_threads')", max_threads="3").status == 200
+        assert query("SELECT getSetting('max_threads')", profile="analyst", max_threads="2").text == "2\n"
+    assert query("SELECT count() FROM settled WHERE a = '3'").text == "2\n"
+    assert query("INSERT INTO settled VALUES ('y')").status == 200
     assert query("SELECT {a:String}", param_a="x").text == "x\n"
     assert query("SELECT {a:String}").code == 456
     assert query("SELECT currentDatabase()", database="system").text == "system\n"
