@@ -86,38 +86,50 @@ def flat(appeals: str, lives: str, among: str) -> str:
     )
 
 
+def _each(array: str) -> str:
+    """A set of an array's elements for IN.
+
+    Without a name of its own the column is named by its place: the engine takes equal texts for different ones then,
+    and computes the scalars around it once for each.
+    """
+    return f"(SELECT arrayJoin({array}) AS one)"
+
+
 def shown_appeals() -> str:
     """A subquery of all appeals of a generation in their flat form, each once, for the views.
 
     An appeal with a copy that the refresher has not read yet is taken from the facts, and its rows are passed over: in
-    the hours that any copy of it names, where there are several.
+    every hour that a copy of it names. Facts stand first: the scalars are computed with them, and the rows are as they
+    are after that. So a refresher that ends an hour meanwhile takes no appeal away and shows none twice.
     """
-    # Scalars are computed once a query, however often they stand in it, and fold away where they are empty.
+    # A scalar is computed once a query, however often its text stands there, and folds away where it is empty.
     late = (
         "(SELECT groupArray(m.hour) FROM (SELECT hour, sum(t.high) AS marks "
         "FROM gospulse_data.touched_g{generation} AS t FINAL GROUP BY hour) AS m "
         "LEFT JOIN (SELECT period, max(version) AS head FROM gospulse_data.refreshed_g{generation} "
         "WHERE rollup = 'place_hour' GROUP BY period) AS h ON m.hour = h.period WHERE m.marks > h.head)"
     )
-    late_hours = f"(SELECT arrayJoin({late}))"
-    news = (
+    late_hours = _each(late)
+    fresh = (
         "(SELECT groupUniqArray(key) FROM gospulse_data.fact_hours_g{generation} "
         f"WHERE fact = 'appeals' AND hour IN {late_hours} AND tupleElement(first, 'log') < 65535 "
         "AND (hour, key) NOT IN (SELECT toDateTime(toStartOfHour(received_at), 'UTC'), appeal "
         f"FROM gospulse_data.appeal_rows_g{{generation}} WHERE toStartOfHour(received_at) IN {late_hours}))"
     )
-    fresh = f"(SELECT arrayJoin({news}))"
     # Rows of such an appeal in any hour that a copy names: they are passed over, the facts stand for them.
     hidden = (
-        "(SELECT groupArray((toDateTime(hour, 'UTC'), appeal)) FROM "
+        "(SELECT arraySort(groupArray((toDateTime(hour, 'UTC'), appeal))) FROM "
         "(SELECT appeal, groupUniqArrayArray(hours) AS of_all "
-        f"FROM gospulse_data.appeals_g{{generation}} WHERE appeal IN {fresh} GROUP BY appeal "
-        "HAVING length(of_all) > 1) ARRAY JOIN of_all AS hour)"
+        f"FROM gospulse_data.appeals_g{{generation}} WHERE appeal IN {_each(fresh)} GROUP BY appeal) "
+        "ARRAY JOIN of_all AS hour)"
     )
     columns = ", ".join(FLAT)
-    facts = flat("gospulse_data.appeals_g{generation}", "gospulse_data.lives_g{generation}", fresh)
+    facts = flat("gospulse_data.appeals_g{generation}", "gospulse_data.lives_g{generation}", _each(fresh))
+    rows = f"SELECT {columns} FROM gospulse_data.appeal_rows_g{{generation}} FINAL"
+    # Most rows lie before the first of these hours: they are read without a look at their identities.
+    since = f"tupleElement({hidden}[1], 1)"
     return (
-        f"(SELECT {columns} FROM gospulse_data.appeal_rows_g{{generation}} FINAL WHERE empty({hidden}) "
-        f"OR (toDateTime(toStartOfHour(received_at), 'UTC'), appeal) NOT IN (SELECT arrayJoin({hidden})) "
-        f"UNION ALL SELECT {columns} FROM ({facts}))"
+        f"(SELECT {columns} FROM ({facts}) UNION ALL {rows} WHERE empty({hidden}) OR received_at < {since} "
+        f"UNION ALL {rows} WHERE notEmpty({hidden}) AND received_at >= {since} "
+        f"AND (toDateTime(toStartOfHour(received_at), 'UTC'), appeal) NOT IN {_each(hidden)})"
     )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from clickhouse_connect.driver.client import Client
 
+from deploy.clickhouse.client import clickhouse as open_clickhouse
 from streams.refresh.refresher import Refresher
+from tests.conftest import ClickHouseServer
 from tests.schemas.builders.shown_log import DAY, MINUTE, MOSCOW, YAKUTSK, Shown, moment, received, told
 from tests.streams.builders.records import HOUR, T0, hex32
 from tests.streams.builders.stalled import Stalled
@@ -48,6 +53,42 @@ def test_an_appeal_that_changes_its_hour_is_shown_once_at_any_moment(log: Shown)
     assert log.rows(QUESTION) == sorted(now)
     log.refresh()
     assert log.rows(QUESTION) == sorted(now)
+
+
+def test_a_question_counts_each_appeal_once_while_a_refresher_writes(
+    log: Shown, clickhouse_server: ClickHouseServer
+) -> None:
+    """The engine waits before each snapshot of a table, so that a refresher ends hours within one question."""
+    sent = stored = 0
+    answers: list[tuple[int, int, int]] = []
+    over = threading.Event()
+
+    def ask(client: Client) -> None:
+        while not over.is_set():
+            least = stored
+            ((appeals,),) = client.query(
+                "SELECT count() FROM gospulse.appeals", settings={"merge_tree_storage_snapshot_sleep_ms": 40}
+            ).result_rows
+            answers.append((least, appeals, sent))
+
+    with (
+        ThreadPoolExecutor() as threads,
+        open_clickhouse(clickhouse_server.connection) as one,
+        open_clickhouse(clickhouse_server.connection) as other,
+    ):
+        readers = [threads.submit(ask, client) for client in (one, other)]
+        try:
+            for step in range(3):
+                sent += 50
+                log.append(*[received(f"{step} {number}", T0 - number % 10 * HOUR) for number in range(50)])
+                stored = sent
+                log.refresh()
+        finally:
+            over.set()
+        for reader in readers:
+            reader.result()
+    assert len(answers) > 6
+    assert [each for each in answers if not each[0] <= each[1] <= each[2]] == []
 
 
 def test_a_stale_refresher_hides_no_appeal_and_shows_none_twice(log: Shown) -> None:
