@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.deploy.clickhouse_endpoint.builders.canary import Canary
 from tests.deploy.clickhouse_endpoint.builders.plain_http import ask
 
 _PROGRAM = """
-import pathlib, socket, subprocess, sys, threading
+import os, pathlib, socket, subprocess, sys, threading
 from deploy.clickhouse_endpoint.confinement import confine
 writable, secret, port = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
 listening = socket.create_server(("127.0.0.1", 0))
@@ -29,6 +30,11 @@ def all_of_it():
     says("read", secret.read_text)
     says("list", lambda: list(secret.parent.iterdir()))
     says("environment", pathlib.Path("/proc/self/environ").read_bytes)
+    own_thread = pathlib.Path(f"/proc/self/task/{threading.get_native_id()}")
+    says("statistics", (own_thread / "schedstat").read_text)
+    says("memory", (own_thread / "mem").read_bytes)
+    says("other folders", lambda: list((own_thread / "root").iterdir()))
+    print("kept", os.environ["SECRET"], "seen", b"secret" in (own_thread / "environ").read_bytes())
     says("write", lambda: (secret.parent / "new").write_text("x"))
     says("run", lambda: subprocess.run(["/bin/true"]))
     says("connect", lambda: socket.create_connection(("127.0.0.1", port)))
@@ -47,7 +53,8 @@ def test_a_confined_process_reaches_only_its_data(tmp_path: Path) -> None:
     canary = Canary(other / "secret")
     port = canary.url.rsplit(":", 1)[1].rstrip("/")
     command = [sys.executable, "-c", _PROGRAM, str(own), str(canary.path), port]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
+    env = os.environ | {"SECRET": "a secret"}
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3], env=env)
     confined, *lines = ran.stdout.splitlines()
     if confined != "None":
         pytest.skip(f"{confined}: nothing to see here")
@@ -55,6 +62,10 @@ def test_a_confined_process_reaches_only_its_data(tmp_path: Path) -> None:
         "read PermissionError",
         "list PermissionError",
         "environment PermissionError",
+        "statistics done",
+        "memory OSError",
+        "other folders PermissionError",
+        "kept a secret seen False",
         "write PermissionError",
         "run PermissionError",
         "connect PermissionError",
@@ -80,6 +91,14 @@ def test_the_process_alone_keeps_files_from_sql(clickhouse_server: ClickHouseSer
     inside.close()
     outside.close()
     assert ask(writer, "DROP DATABASE confined").status == 200
+
+
+def test_queries_raise_no_error_for_the_statistics_of_their_threads(clickhouse_server: ClickHouseServer) -> None:
+    errors = "SELECT sum(value) FROM system.errors WHERE name = 'CANNOT_OPEN_FILE'"
+    before = ask(clickhouse_server.connection, errors).body
+    for _ in range(3):
+        assert ask(clickhouse_server.connection, "SELECT sum(number) FROM numbers_mt(1000000)").status == 200
+    assert ask(clickhouse_server.connection, errors).body == before
 
 
 def test_no_login_makes_the_endpoint_open_a_file_of_the_machine(
