@@ -16,9 +16,9 @@ def network_day(generation: int, versions: DayVersions) -> str:
     """Sum whole local days from ``page_day`` by place and network. ``versions``: those of the days, as recorded."""
     return (
         f"INSERT INTO {DATA}.network_day_g{generation} (day, zone, place, network, version, pages, "
-        f"{', '.join(COLUMNS)}) SELECT day, zone, place, splitByChar(':', page)[1] AS network, any(wanted), "
+        f"{', '.join(COLUMNS)}) SELECT p.day, p.zone, place, splitByChar(':', page)[1] AS network, any(d.version), "
         f"countIf(page != ''), {', '.join(f'sum({column})' for column in COLUMNS)} "
-        f"FROM ({_page_days(generation, versions, '*')}) GROUP BY day, zone, place, network"
+        f"{_page_days(generation, versions, '*')} GROUP BY p.day, p.zone, place, network"
     )
 
 
@@ -37,8 +37,8 @@ def coverage_day(generation: int, versions: DayVersions, register_ms: int) -> st
         f"LEFT JOIN ({listed_days(versions)}) AS d ON p.zone = d.zone AND p.day = d.day"
     )
     heard = (
-        "SELECT day, zone, toString(place), page, wanted, false, true "
-        f"FROM ({_page_days(generation, versions, 'day, zone, place, page, version')}) WHERE page != ''"
+        "SELECT p.day, toString(p.zone), toString(place), page, d.version, false, true "
+        f"{_page_days(generation, versions, 'day, zone, place, page, version')} AND page != ''"
     )
     by_page = (
         "SELECT day, zone, place, page, max(version) AS version, max(registered) AS registered, max(heard) AS heard "
@@ -53,10 +53,10 @@ def coverage_day(generation: int, versions: DayVersions, register_ms: int) -> st
 
 
 def _page_days(generation: int, versions: DayVersions, columns: str) -> str:
-    """Rows of ``page_day`` of these days, as they are or newer, with the version of their day (``wanted``)."""
+    """FROM and WHERE: rows ``p`` of ``page_day`` of these days, as they are or newer; ``d`` has their day's version."""
     numbers = ", ".join(map(str, day_numbers(versions)))
     return (
-        f"SELECT p.*, d.version AS wanted FROM (SELECT {columns} FROM {DATA}.page_day_g{generation} FINAL "
-        f"WHERE day IN ({numbers})) AS p INNER JOIN ({listed_days(versions)}) AS d "
-        "ON p.day = d.day AND toString(p.zone) = d.zone WHERE p.version >= d.version"
+        f"FROM (SELECT {columns} FROM {DATA}.page_day_g{generation} FINAL WHERE day IN ({numbers})) AS p "
+        f"INNER JOIN ({listed_days(versions)}) AS d ON p.day = d.day AND toString(p.zone) = d.zone "
+        "WHERE p.version >= d.version"
     )

@@ -30,8 +30,8 @@ def place_hour(generation: int, versions: Mapping[int, int]) -> str:
     hours = sorted(versions)
     return (
         f"INSERT INTO {DATA}.place_hour_g{generation} (hour, place, version, {', '.join(COLUMNS)}) "
-        f"SELECT hour, place, {mapped('toUInt32(hour)', versions)}, {_sums()} FROM ({_both(generation, hours)}) "
-        "GROUP BY hour, place"
+        f"SELECT hour, place, {mapped('toUInt32(hour)', versions)}, {_counted()} "
+        f"FROM ({_cells_and_facts(generation, hours)}) GROUP BY hour, place"
     )
 
 
@@ -70,17 +70,17 @@ def place_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     )
     return (
         f"INSERT INTO {DATA}.place_day_g{generation} (day, zone, place, version, {', '.join(COLUMNS)}) "
-        f"{_by_local_day(generation, source, 'place', day_of, heads)}"
+        f"{_by_local_day(generation, source, 'place', _sums(), day_of, heads)}"
     )
 
 
 def page_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     """Recompute whole local days by page, from cells and facts; arguments as for :func:`place_day`."""
-    source = _both(generation, sorted({hour for _, hour in day_of}))
+    source = _cells_and_facts(generation, sorted({hour for _, hour in day_of}))
+    columns = f"{_counted()}, ifNull({region_of_place()}, '')"
     return (
         f"INSERT INTO {DATA}.page_day_g{generation} (day, zone, place, page, version, {', '.join(COLUMNS)}, region) "
-        f"SELECT *, ifNull({region_of_place()}, '') FROM "
-        f"({_by_local_day(generation, source, 'place, page', day_of, heads)})"
+        f"{_by_local_day(generation, source, 'place, page', columns, day_of, heads)}"
     )
 
 
@@ -155,8 +155,10 @@ class Earliest:
         return f"tupleElement(fact, {self._columns.index(column) + 1})"
 
 
-def _by_local_day(generation: int, source: str, keys: str, day_of: DayOf, heads: Mapping[int, int]) -> str:
-    """Sums of ``source`` (columns hour, place, ``keys``) by day of the place, with zone and version."""
+def _by_local_day(
+    generation: int, source: str, keys: str, columns: str, day_of: DayOf, heads: Mapping[int, int]
+) -> str:
+    """``columns`` over ``source`` (hour, place, ``keys``) by day of the place, behind day, zone, keys and version."""
     number_of = {zone: number for number, zone in enumerate(sorted({zone for zone, _ in day_of}))}
 
     def numbered(values: Mapping[ZoneTime, int]) -> dict[int, int]:
@@ -168,24 +170,24 @@ def _by_local_day(generation: int, source: str, keys: str, day_of: DayOf, heads:
     day = mapped(f"{zone_number} + toUInt32(r.hour)", numbered(day_of), NO_DAY)
     version = mapped(f"{zone_number} + day * {DAY_S}", numbered(day_versions(day_of, heads)))
     return (
-        f"SELECT toDate({day} AS day), z.zone, {keys}, {version}, {_sums()} FROM ({source}) AS r INNER JOIN "
+        f"SELECT toDate({day} AS day), z.zone, {keys}, {version}, {columns} FROM ({source}) AS r INNER JOIN "
         f"(SELECT place AS home, any(p.zone) AS zone FROM {DATA}.place_zones_g{generation} AS p GROUP BY place) AS z "
         f"ON toString(r.place) = z.home WHERE day != {NO_DAY} GROUP BY day, z.zone, {keys}"
     )
 
 
-def _both(generation: int, hours: list[int]) -> str:
-    """Counters and facts of some hours by hour, place and page, each with zeros in the other's columns."""
-    no_facts = ", ".join(f"toUInt64(0) AS {column}" for column in FACTS)
-    no_counters = ", ".join(f"toUInt64(0) AS {column}" for column in COUNTERS)
-    facts = ", ".join(f"countIf({condition}) AS {column}" for column, condition in FACTS.items())
+def _cells_and_facts(generation: int, hours: list[int]) -> str:
+    """Cells and facts of some hours, a row each: hour, place, page, the kind and entrance of a fact, the counters.
+
+    A statement over a few rows costs what its text does, so each level names only the columns that it needs.
+    """
     return (
-        f"SELECT hour, toString(place) AS place, page, {no_facts}, {', '.join(f'sum({c}) AS {c}' for c in COUNTERS)} "
-        f"FROM (SELECT hour, place, page, {', '.join(f'max({c}) AS {c}' for c in COUNTERS)} "
+        "SELECT hour, toString(place) AS place, page, '' AS kind, '' AS entrance, "
+        f"{', '.join(f'max({column}) AS {column}' for column in COUNTERS)} "
         f"FROM {DATA}.page_hour_g{generation} WHERE {among('hour', hours)} "
-        "GROUP BY hour, place, page, log, part, chunk) GROUP BY hour, place, page "
-        f"UNION ALL SELECT hour, place, page, {facts}, {no_counters} FROM ({_facts(generation, hours)}) "
-        f"WHERE {among('hour', hours)} GROUP BY hour, place, page"
+        "GROUP BY hour, place, page, log, part, chunk "
+        f"UNION ALL SELECT hour, place, page, kind, entrance, {', '.join('0' for _ in COUNTERS)} "
+        f"FROM ({_facts(generation, hours)})"
     )
 
 
@@ -200,7 +202,14 @@ def _facts(generation: int, hours: Iterable[int]) -> str:
     )
 
 
+def _counted() -> str:
+    """The columns of a roll-up over rows of :func:`_cells_and_facts`."""
+    facts = (f"countIf({condition})" for condition in FACTS.values())
+    return ", ".join((*facts, *(f"sum({column})" for column in COUNTERS)))
+
+
 def _sums() -> str:
+    """The columns of a roll-up over rows of another one."""
     return ", ".join(f"sum({column})" for column in COLUMNS)
 
 
