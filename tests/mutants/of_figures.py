@@ -78,10 +78,20 @@ MUTANTS: Final = (
     ),
     Mutant(
         "streams/refresh/rollups.py",
-        """{', '.join(f'max({c}) AS {c}' for c in COUNTERS)} \"""",
-        """{', '.join(f'sum({c}) AS {c}' for c in COUNTERS)} \"""",
+        "f'max({column}) AS {column}'",
+        "f'sum({column}) AS {column}'",
         "rows that are written twice count twice",
         (f"{REFRESH}::test_cells_without_marks_are_counted_once_the_next_worker_has_marked_them",),
+    ),
+    Mutant(
+        "schemas/clickhouse/flat_appeals.py",
+        "(SELECT arrayJoin({array}) AS one)",
+        "(SELECT arrayJoin({array}))",
+        "parts of a query see different moments: appeals vanish while a refresher writes",
+        (
+            "tests/schemas/clickhouse/test_flat_appeals.py"
+            "::test_a_question_counts_each_appeal_once_while_a_refresher_writes",
+        ),
     ),
     Mutant(
         "streams/refresh/refresher.py",
