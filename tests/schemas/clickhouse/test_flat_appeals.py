@@ -78,16 +78,15 @@ def test_a_question_counts_each_appeal_once_while_a_refresher_writes(
     ):
         readers = [threads.submit(ask, client) for client in (one, other)]
         try:
-            for step in range(3):
+            while (sent < 150 or len(answers) < 10) and not any(reader.done() for reader in readers):
                 sent += 50
-                log.append(*[received(f"{step} {number}", T0 - number % 10 * HOUR) for number in range(50)])
+                log.append(*[received(f"{sent - number}", T0 - number % 10 * HOUR) for number in range(50)])
                 stored = sent
                 log.refresh()
         finally:
             over.set()
         for reader in readers:
             reader.result()
-    assert len(answers) > 6
     assert [each for each in answers if not each[0] <= each[1] <= each[2]] == []
 
 
