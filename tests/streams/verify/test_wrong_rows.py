@@ -195,7 +195,8 @@ def test_processes_side_by_side_find_the_same(bench: Bench, folded: FoldedLog, m
     one = bench.verify(folded)
     monkeypatch.setattr("streams.verify.run.ONE_PROCESS_BELOW", 0)
     two = bench.verify(folded, processes=2)
-    assert two == one
+    # Limits of age go by the clock, and a minute may end between the two.
+    assert replace(two, kept_from=one.kept_from) == one
 
 
 def test_an_appeal_with_a_corrected_date_is_one_appeal(bench: Bench, kafka: KafkaConnection) -> None:
