@@ -59,9 +59,9 @@ _SYSTEM_FILES: Final = (
     "/etc/nsswitch.conf",
 )
 # A query has dozens of threads, and the engine reads the statistics of each (/proc/thread-self/schedstat). Without them
-# it raises and catches an error for each: a fifth of the processor time of small queries. Threads that begin later have
-# no file yet, so the rule is for this folder. The environment stands there as well, so it is overwritten before. The
-# memory is readable only from its first mapped byte, and no function of the engine begins there.
+# it raises and catches an error for each, which costs small queries much. Threads that begin later have no file yet, so
+# the rule is for this folder. The environment stands there as well, so it is overwritten before. The memory stands
+# there, too, but a read from its start fails, and the engine reads files from their start.
 _THREADS: Final = "/proc/self/task"
 _SYSTEM_FOLDERS: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/sys/fs/cgroup")
 

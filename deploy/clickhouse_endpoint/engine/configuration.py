@@ -113,8 +113,8 @@ def _server(users: Path, scratch: Path, limits: EngineLimits) -> str:
 
 
 def _users(limits: EngineLimits, analyst: AnalystLimits, settings: Iterable[str]) -> str:
-    # The engine's own profilers interrupt its threads and write to a log that is not kept here. Looking for chains of
-    # comparisons took a third of the planning of roll-ups, and finds nothing in the views.
+    # The engine's own profilers interrupt its threads and write to a log that is not kept here. The search for chains
+    # of comparisons makes planning roll-ups slow, and no query here needs it.
     fixed = "".join(f"<{name}><readonly/></{name}>" for name in settings if not may_change(name))
     bounds = analyst.settings() | {"max_query_size": ANALYST_SQL}
     bounded = "".join(f"<{name}><min>1</min><max>{most}</max></{name}>" for name, most in bounds.items())
