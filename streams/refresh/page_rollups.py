@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.clickhouse.expressions import zone_of_place
 from schemas.clickhouse.rollup_columns import COLUMNS
-from streams.refresh.rollups import DATA, DayVersions, day_numbers, listed_days
+from streams.refresh.rollups import DATA, DayVersions, day_numbers, listed_days, sums
 
 #: When the register of pages was written last (ms UTC).
 REGISTER_WRITTEN: Final = f"SELECT toUnixTimestamp64Milli(max(toDateTime64(written_at, 3))) FROM {DATA}.pages"
@@ -17,7 +17,7 @@ def network_day(generation: int, versions: DayVersions) -> str:
     return (
         f"INSERT INTO {DATA}.network_day_g{generation} (day, zone, place, network, version, pages, "
         f"{', '.join(COLUMNS)}) SELECT p.day, p.zone, place, splitByChar(':', page)[1] AS network, any(d.version), "
-        f"countIf(page != ''), {', '.join(f'sum({column})' for column in COLUMNS)} "
+        f"countIf(page != ''), {sums()} "
         f"{_page_days(generation, versions, '*')} GROUP BY p.day, p.zone, place, network"
     )
 

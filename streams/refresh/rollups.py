@@ -40,7 +40,7 @@ def region_hour(generation: int, versions: Mapping[int, int]) -> str:
     version = mapped("toUInt32(hour)", versions)
     return (
         f"INSERT INTO {DATA}.region_hour_g{generation} (hour, region, version, {', '.join(COLUMNS)}) "
-        f"SELECT hour, ifNull({region_of_place()}, '') AS region, {version}, {_sums()} "
+        f"SELECT hour, ifNull({region_of_place()}, '') AS region, {version}, {sums()} "
         f"FROM (SELECT * FROM {DATA}.place_hour_g{generation} FINAL "
         f"WHERE {among('hour', sorted(versions))} AND version >= {version}) GROUP BY hour, region"
     )
@@ -70,7 +70,7 @@ def place_day(generation: int, day_of: DayOf, heads: Mapping[int, int]) -> str:
     )
     return (
         f"INSERT INTO {DATA}.place_day_g{generation} (day, zone, place, version, {', '.join(COLUMNS)}) "
-        f"{_by_local_day(generation, source, 'place', _sums(), day_of, heads)}"
+        f"{_by_local_day(generation, source, 'place', sums(), day_of, heads)}"
     )
 
 
@@ -208,7 +208,7 @@ def _counted() -> str:
     return ", ".join((*facts, *(f"sum({column})" for column in COUNTERS)))
 
 
-def _sums() -> str:
+def sums() -> str:
     """The columns of a roll-up over rows of another one."""
     return ", ".join(f"sum({column})" for column in COLUMNS)
 
