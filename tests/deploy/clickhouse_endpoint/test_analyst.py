@@ -238,8 +238,8 @@ def test_other_ways_to_say_it(analyst: Ask) -> None:
         assert analyst("SELECT 1", **{setting: value}).code == 452
     assert analyst("SELECT 1", profile="default").code == 452
     # A session of an analyst keeps nothing, so nothing can be prepared in it.
-    assert analyst("CREATE TEMPORARY TABLE x (a UInt8)", session_id="s").code == 164
-    assert analyst("SELECT 1", session_id="s").text == "1\n"
+    assert analyst("CREATE TEMPORARY TABLE x (a UInt8)", session_id="forbidden").code == 164
+    assert analyst("SELECT 1", session_id="forbidden").text == "1\n"
 
 
 @pytest.mark.parametrize(

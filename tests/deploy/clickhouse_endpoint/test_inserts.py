@@ -126,6 +126,6 @@ def test_a_body_that_stops_in_the_middle_is_not_inserted(writer: ClickHouseConne
 def test_an_insert_in_a_session_leaves_the_session_usable(writer: ClickHouseConnection, query: Query) -> None:
     assert query("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a").status == 200
     for _ in range(3):
-        assert ask(writer, "INSERT INTO t FORMAT TSV\nwrong\n", session_id="s", database=DATABASE).code == 27
-        assert ask(writer, "INSERT INTO t FORMAT TSV\n1\n", session_id="s", database=DATABASE).status == 200
-    assert query("SELECT count() FROM t", session_id="s").text == "3\n"
+        assert ask(writer, "INSERT INTO t FORMAT TSV\nwrong\n", session_id="failing", database=DATABASE).code == 27
+        assert ask(writer, "INSERT INTO t FORMAT TSV\n1\n", session_id="failing", database=DATABASE).status == 200
+    assert query("SELECT count() FROM t", session_id="failing").text == "3\n"

@@ -10,14 +10,14 @@ Query = Callable[..., Answer]
 
 
 def test_sessions(query: Query) -> None:
-    assert query("SELECT 1", session_id="s", session_check=1).code == 372
-    assert query("CREATE TEMPORARY TABLE x (a UInt8)", session_id="s").status == 200
-    assert query("SELECT count() FROM x", session_id="s").text == "0\n"
+    assert query("SELECT 1", session_id="kept", session_check=1).code == 372
+    assert query("CREATE TEMPORARY TABLE x (a UInt8)", session_id="kept").status == 200
+    assert query("SELECT count() FROM x", session_id="kept").text == "0\n"
     assert query("SELECT count() FROM x").code == 60
-    assert query("SELECT 1", session_id="s", close_session=1).text == "1\n"
-    assert query("SELECT count() FROM x", session_id="s").code == 60
-    assert query("SELECT 1", session_id="s", session_timeout="long").code == 36
-    assert query("SELECT 1", session_id="s", session_timeout=100000).code == 374
+    assert query("SELECT 1", session_id="kept", close_session=1).text == "1\n"
+    assert query("SELECT count() FROM x", session_id="kept").code == 60
+    assert query("SELECT 1", session_id="kept", session_timeout="long").code == 36
+    assert query("SELECT 1", session_id="kept", session_timeout=100000).code == 374
 
 
 def test_nothing_of_a_request_reaches_the_next_one(query: Query) -> None:
