@@ -23,8 +23,8 @@ help: ## this list
 demo: ready ## everything on this machine: boards, history, a killed worker, live messages, a spike, all verified
 	@$(BIN)/gospulse demo $(ARGS)
 
-# Two processes: tests compute as much as they wait for servers.
-PARALLEL ?= 2
+# Three processes on two cores: tests wait for servers a fifth of their time.
+PARALLEL ?= 3
 PYTEST = $(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder
 
 test: check ready ## lint, types and tests, on real parts (minutes)

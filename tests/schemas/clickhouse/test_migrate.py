@@ -40,6 +40,13 @@ def client(clickhouse: ClickHouseConnection) -> Iterator[Client]:
         yield opened
 
 
+@pytest.fixture
+def migrated(tables: ClickHouseConnection) -> Iterator[Client]:
+    """A server as the first run leaves it."""
+    with open_clickhouse(tables) as opened:
+        yield opened
+
+
 def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in client.query(sql).result_rows]
 
@@ -105,24 +112,22 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next(client: Client) -> N
     assert rows(client, "SELECT count(), uniqExact(code) FROM gospulse_data.regions FINAL") == [(89, 89)]
 
 
-def test_a_changed_file_stops_the_run_before_anything_is_touched(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
-    client.command(
+def test_a_changed_file_stops_the_run_before_anything_is_touched(migrated: Client) -> None:
+    migrated.command(
         "INSERT INTO gospulse_data.migrations SELECT 'base', 0, '0003_generations.sql', 'another', now64(3) + 1"
     )
-    client.command("DROP VIEW gospulse.topics")
+    migrated.command("DROP VIEW gospulse.topics")
     with pytest.raises(ChangedFileError, match=r"base/0003_generations\.sql"):
-        migrate(client, Rendering(), DEFINITION)
-    assert rows(client, "EXISTS gospulse.topics") == [(0,)]
+        migrate(migrated, Rendering(), DEFINITION)
+    assert rows(migrated, "EXISTS gospulse.topics") == [(0,)]
 
 
-def test_the_check_finds_what_was_done_by_hand(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
-    client.command("ALTER TABLE gospulse_data.logs ADD COLUMN extra String")
-    client.command("ALTER TABLE gospulse_data.rejected_g1 COMMENT COLUMN off 'something else'")
-    client.command("DROP TABLE gospulse_data.touched_g1")
-    client.command("CREATE OR REPLACE VIEW gospulse.topics (topic String) AS SELECT 'x' AS topic")
-    found = {(each.table, each.part) for each in schema_differences(client, Rendering(), "check_differs")}
+def test_the_check_finds_what_was_done_by_hand(migrated: Client) -> None:
+    migrated.command("ALTER TABLE gospulse_data.logs ADD COLUMN extra String")
+    migrated.command("ALTER TABLE gospulse_data.rejected_g1 COMMENT COLUMN off 'something else'")
+    migrated.command("DROP TABLE gospulse_data.touched_g1")
+    migrated.command("CREATE OR REPLACE VIEW gospulse.topics (topic String) AS SELECT 'x' AS topic")
+    found = {(each.table, each.part) for each in schema_differences(migrated, Rendering(), "check_differs")}
     assert found >= {
         ("gospulse_data.logs", "column extra"),
         ("gospulse_data.rejected_g1", "column off"),
@@ -136,7 +141,7 @@ def test_the_check_finds_what_was_done_by_hand(client: Client) -> None:
         "gospulse_data.touched_g1",
         "gospulse.topics",
     }
-    assert rows(client, "SELECT count() FROM system.databases WHERE name LIKE 'check_differs%'") == [(0,)]
+    assert rows(migrated, "SELECT count() FROM system.databases WHERE name LIKE 'check_differs%'") == [(0,)]
 
 
 #: Roll-ups that go with their cells.
@@ -154,63 +159,59 @@ ROLLUPS = (
 
 
 @pytest.mark.long
-def test_retention_reaches_tables_that_exist_and_leaves_them_again(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
+def test_retention_reaches_tables_that_exist_and_leaves_them_again(migrated: Client) -> None:
     short = Rendering(retention=Retention(page_hour=30, rejected=None))
-    assert {each.table for each in schema_differences(client, short, "check_short")} == {
+    assert {each.table for each in schema_differences(migrated, short, "check_short")} == {
         f"gospulse_data.{table}_g1" for table in (*ROLLUPS, "page_hour", "fact_hours", "touched", "rejected")
     }
-    migrate(client, short, DEFINITION)
+    migrate(migrated, short, DEFINITION)
     with_ttl = (
         "SELECT name FROM system.tables WHERE database = 'gospulse_data' AND engine_full LIKE '% TTL %' "
         "AND endsWith(name, '_g1') ORDER BY 1"
     )
-    assert len(rows(client, with_ttl)) == len(ROLLUPS) + 3
-    migrate(client, Rendering(), DEFINITION)
-    assert rows(client, with_ttl) == [("rejected_g1",)]
+    assert len(rows(migrated, with_ttl)) == len(ROLLUPS) + 3
+    migrate(migrated, Rendering(), DEFINITION)
+    assert rows(migrated, with_ttl) == [("rejected_g1",)]
 
 
 @pytest.mark.long
-def test_views_show_the_generation_that_is_active(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
-    create_generation(client, 2, '{"generation":2}', Rendering())
-    assert active_generation(client) == 1
-    assert rows(client, "SELECT generation, shown FROM gospulse.generation ORDER BY generation") == [
+def test_views_show_the_generation_that_is_active(migrated: Client) -> None:
+    create_generation(migrated, 2, '{"generation":2}', Rendering())
+    assert active_generation(migrated) == 1
+    assert rows(migrated, "SELECT generation, shown FROM gospulse.generation ORDER BY generation") == [
         (1, True),
         (2, False),
     ]
-    record_state(client, 2, "active")
-    record_state(client, 1, "retired")
-    assert show_generation(client, active_generation(client), Rendering())
-    assert rows(client, "SELECT generation, shown FROM gospulse.generation ORDER BY generation") == [
+    record_state(migrated, 2, "active")
+    record_state(migrated, 1, "retired")
+    assert show_generation(migrated, active_generation(migrated), Rendering())
+    assert rows(migrated, "SELECT generation, shown FROM gospulse.generation ORDER BY generation") == [
         (1, False),
         (2, True),
     ]
     comments = (
         "SELECT DISTINCT extract(comment, 'Generation [0-9]+[.]$') FROM system.tables WHERE database = 'gospulse'"
     )
-    assert rows(client, comments) == [("Generation 2.",)]
-    assert schema_differences(client, Rendering(), "check_second") == ()
-    assert migrate(client, Rendering(), DEFINITION) == ()
+    assert rows(migrated, comments) == [("Generation 2.",)]
+    assert schema_differences(migrated, Rendering(), "check_second") == ()
+    assert migrate(migrated, Rendering(), DEFINITION) == ()
 
 
-def test_a_view_that_no_file_makes_any_more_is_dropped(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
-    client.command("CREATE VIEW gospulse.former AS SELECT 1")
-    client.command("CREATE VIEW gospulse.somebodys_own AS SELECT 1")
-    client.command("INSERT INTO gospulse_data.migrations SELECT 'views', 0, '0099_former.sql', 'sum', now64(3)")
-    migrate(client, Rendering(), DEFINITION)
-    assert rows(client, "EXISTS gospulse.former") == [(0,)]
-    assert rows(client, "EXISTS gospulse.somebodys_own") == [(1,)]
+def test_a_view_that_no_file_makes_any_more_is_dropped(migrated: Client) -> None:
+    migrated.command("CREATE VIEW gospulse.former AS SELECT 1")
+    migrated.command("CREATE VIEW gospulse.somebodys_own AS SELECT 1")
+    migrated.command("INSERT INTO gospulse_data.migrations SELECT 'views', 0, '0099_former.sql', 'sum', now64(3)")
+    migrate(migrated, Rendering(), DEFINITION)
+    assert rows(migrated, "EXISTS gospulse.former") == [(0,)]
+    assert rows(migrated, "EXISTS gospulse.somebodys_own") == [(1,)]
 
 
-def test_every_table_and_column_has_a_comment(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
+def test_every_table_and_column_has_a_comment(migrated: Client) -> None:
     ours = "database IN ('gospulse', 'gospulse_data')"
-    assert rows(client, f"SELECT name FROM system.tables WHERE {ours} AND comment = ''") == []
+    assert rows(migrated, f"SELECT name FROM system.tables WHERE {ours} AND comment = ''") == []
     # The columns of a materialized view are those of the table that it fills.
     own = f"{ours} AND table NOT IN (SELECT name FROM system.tables WHERE engine = 'MaterializedView')"
-    assert rows(client, f"SELECT table, name FROM system.columns WHERE {own} AND comment = ''") == []
+    assert rows(migrated, f"SELECT table, name FROM system.columns WHERE {own} AND comment = ''") == []
 
 
 def test_statements_for_a_cluster_are_understood_by_the_engine(client: Client) -> None:
@@ -231,12 +232,11 @@ def test_the_region_of_a_place_is_the_same_in_sql_and_in_the_code(client: Client
 
 
 @pytest.mark.long
-def test_a_register_keeps_what_was_in_force_before(client: Client) -> None:
-    migrate(client, Rendering(), DEFINITION)
+def test_a_register_keeps_what_was_in_force_before(migrated: Client) -> None:
     columns = ("code", "parent", "name")
     in_force = {
         row[1]: (row[0], tuple(row[1:]))
-        for row in rows(client, "SELECT toString(valid_from), code, parent, name FROM gospulse_data.topics FINAL")
+        for row in rows(migrated, "SELECT toString(valid_from), code, parent, name FROM gospulse_data.topics FINAL")
     }
     renamed = tuple(
         (code, parent, "Теплоснабжение" if code == "housing.heating" else name)
@@ -244,9 +244,9 @@ def test_a_register_keeps_what_was_in_force_before(client: Client) -> None:
         if code != "housing.water"
     )
     for statement in changes(Register("topics", columns, renamed), in_force, first=False):
-        client.command(statement)
+        migrated.command(statement)
     history = rows(
-        client,
+        migrated,
         "SELECT code, name, valid_from = '1970-01-01', valid_to IS NULL FROM gospulse_data.topics FINAL "
         "WHERE code IN ('housing.heating', 'housing.water') ORDER BY code, valid_from",
     )
@@ -255,11 +255,11 @@ def test_a_register_keeps_what_was_in_force_before(client: Client) -> None:
         ("housing.heating", "Теплоснабжение", 0, 1),
         ("housing.water", "Водоснабжение", 1, 0),
     ]
-    assert rows(client, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Теплоснабжение",)]
+    assert rows(migrated, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Теплоснабжение",)]
     # The files say otherwise: the next run brings the register back, on the same day.
-    migrate(client, Rendering(), DEFINITION)
-    assert rows(client, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Отопление",)]
-    assert rows(client, "SELECT count() FROM gospulse.topics WHERE topic = 'housing.water'") == [(1,)]
+    migrate(migrated, Rendering(), DEFINITION)
+    assert rows(migrated, "SELECT name FROM gospulse.topics WHERE topic = 'housing.heating'") == [("Отопление",)]
+    assert rows(migrated, "SELECT count() FROM gospulse.topics WHERE topic = 'housing.water'") == [(1,)]
 
 
 REGISTERS = {
@@ -271,21 +271,17 @@ REGISTERS = {
 
 
 @pytest.mark.parametrize("table", REGISTERS)
-def test_a_row_of_a_register_is_in_force_from_its_day_to_its_end(client: Client, table: str) -> None:
+def test_a_row_of_a_register_is_in_force_from_its_day_to_its_end(migrated: Client, table: str) -> None:
     """A row that begins tomorrow is not there yet, and the one that ends tomorrow still is."""
-    migrate(client, Rendering(), DEFINITION)
     view, key, columns, values = REGISTERS[table]
     today = "toDate(now('Europe/Moscow'))"
-    client.command(
+    migrated.command(
         f"INSERT INTO gospulse_data.{table} (code, valid_from, valid_to, written_at, {columns}) "
         f"SELECT 'zz', toDate('2020-01-01'), {today} + 1, now64(3), {values.format('now')} "
         f"UNION ALL SELECT 'zz', {today} + 1, NULL, now64(3), {values.format('tomorrow')} "
         f"UNION ALL SELECT 'zz-past', toDate('2020-01-01'), {today}, now64(3), {values.format('past')}"
     )
-    try:
-        assert rows(client, f"SELECT name FROM gospulse.{view} WHERE {key} LIKE 'zz%'") == [("now",)]
-    finally:
-        client.command(f"DELETE FROM gospulse_data.{table} WHERE code LIKE 'zz%'")
+    assert rows(migrated, f"SELECT name FROM gospulse.{view} WHERE {key} LIKE 'zz%'") == [("now",)]
 
 
 @pytest.fixture

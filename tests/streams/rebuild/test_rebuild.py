@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from deploy.cli.rebuild.handover import drain
 from deploy.clickhouse.client import clickhouse as open_clickhouse
 from schemas.clickhouse.generations import active_generation, generations, record_state
-from schemas.clickhouse.migrate import migrate
 from schemas.clickhouse.sql_files import Rendering
 from schemas.connections import ClickHouseConnection, KafkaConnection
 from streams.bookkeeping.offsets import KafkaOffsets, PartitionRange
@@ -42,9 +41,8 @@ def _today(number: int) -> Definition:
 
 
 @pytest.fixture
-def client(clickhouse: ClickHouseConnection) -> Iterator[Client]:
-    with open_clickhouse(clickhouse) as client:
-        migrate(client, Rendering(), encode_definition(current_definition(1)))
+def client(tables: ClickHouseConnection) -> Iterator[Client]:
+    with open_clickhouse(tables) as client:
         yield client
 
 
@@ -68,13 +66,13 @@ def rebuilder(log: FoldedLog, kafka: KafkaConnection, client: Client) -> Rebuild
 
 
 @pytest.fixture
-def verified(log: FoldedLog, clickhouse: ClickHouseConnection, tmp_path: Path) -> Callable[[Definition], Report]:
+def verified(log: FoldedLog, tables: ClickHouseConnection, tmp_path: Path) -> Callable[[Definition], Report]:
     def check(definition: Definition) -> Report:
         scratch = tmp_path / f"verify-{len(list(tmp_path.iterdir()))}"
         scratch.mkdir()
         rules = parse_rules(encode_definition(definition))
         config = VerifyConfig(
-            kafka=log.kafka, clickhouse=clickhouse, rules=rules, scratch=scratch, processes=1, rollup_patience_s=0
+            kafka=log.kafka, clickhouse=tables, rules=rules, scratch=scratch, processes=1, rollup_patience_s=0
         )
         return verify(config)
 

@@ -11,9 +11,6 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
-from schemas.clickhouse.migrate import migrate
-from schemas.clickhouse.sql_files import Rendering
-from streams.definition import current_definition, encode_definition
 from streams.refresh.conversations import LifeWriter
 from streams.refresh.refresher import Refresher
 from tests.conftest import ClickHouseServer
@@ -29,7 +26,6 @@ _numbers = count(400)
 def client(clickhouse_server: ClickHouseServer) -> Iterator[Client]:
     clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.connection) as opened:
-        migrate(opened, Rendering(), encode_definition(current_definition(1)))
         yield opened
 
 

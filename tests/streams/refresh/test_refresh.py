@@ -15,12 +15,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
-from schemas.clickhouse.migrate import migrate
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS
-from schemas.clickhouse.sql_files import Rendering
 from schemas.contract.events import FACT_KINDS, POST_KINDS
 from schemas.reference.places import load_zone, zone_of
-from streams.definition import current_definition, encode_definition
 from streams.refresh.refresher import Refresher
 from streams.refresh.step_size import FACT_WEIGHT, LEAST_HOURS
 from tests.conftest import ClickHouseServer
@@ -42,10 +39,8 @@ _numbers = count(100)
 
 @pytest.fixture(scope="module")
 def client(clickhouse_server: ClickHouseServer) -> Iterator[Client]:
+    clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.connection) as opened:
-        for database in ("gospulse", "gospulse_data"):
-            opened.command(f"DROP DATABASE IF EXISTS {database} SYNC")
-        migrate(opened, Rendering(), encode_definition(current_definition(1)))
         yield opened
 
 
