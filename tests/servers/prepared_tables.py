@@ -61,11 +61,12 @@ class PreparedTables:
             client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
         now = _statements(client)
         for (database, name), statement in now.items():
-            if self._statements.get((database, name)) != statement:
+            wanted = self._statements.get((database, name))
+            if wanted is None or (database == DATA and wanted != statement):
                 client.command(f"DROP TABLE {database}.{name} SYNC")
         for key, statement in self._statements.items():
             if now.get(key) != statement:
-                client.command(statement)
+                client.command(statement.replace("CREATE VIEW ", "CREATE OR REPLACE VIEW ", 1))
         self._identities = _identities(client)
 
 
