@@ -26,19 +26,22 @@ def country(clickhouse_factory: Callable[[], ClickHouseServer]) -> Iterator[Clic
     yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ask(country: ClickHouseServer) -> Iterator[Ask]:
-    """Asks as the login that only reads; from several threads, too."""
+    """Asks as the login that only reads; from several threads, too. The same question is asked of the server once."""
+    known: dict[str, Answer] = {}
     with ExitStack() as stack:
         free: queue.SimpleQueue[Ask] = queue.SimpleQueue()
         for _ in range(4):
             free.put(asking(stack.enter_context(clickhouse(country.analyst))))
 
         def question(sql: str) -> Answer:
-            one = free.get()
-            try:
-                return one(sql)
-            finally:
-                free.put(one)
+            if sql not in known:
+                one = free.get()
+                try:
+                    known[sql] = one(sql)
+                finally:
+                    free.put(one)
+            return known[sql]
 
         yield question
