@@ -1,10 +1,11 @@
-"""Signals of a command that sends records: the first one stops it cleanly, the second one at once."""
+"""Signals of commands that take time: the first one stops a command cleanly, the second one at once."""
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,12 +14,15 @@ from types import FrameType
 def stop_on_signal() -> Iterator[threading.Event]:
     """Sets the event at SIGINT or SIGTERM. Raises KeyboardInterrupt at the second signal."""
     stopped = threading.Event()
+    heard = False
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if stopped.is_set():
+        nonlocal heard
+        if heard:
             raise KeyboardInterrupt
-        stopped.set()
+        heard = True
+        beside_main_thread(stopped.set)
 
     try:
         for number in before:
@@ -27,3 +31,12 @@ def stop_on_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def beside_main_thread(act: Callable[[], object]) -> None:
+    """Calls ``act`` in a thread of its own, for handlers of signals.
+
+    A handler interrupts the main thread between two instructions. The main thread may hold the lock that ``act`` needs,
+    as it does around ``Event.wait``; a handler that waits for that lock never returns. This call takes no lock.
+    """
+    _thread.start_new_thread(act, ())

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.cli.signals import beside_main_thread
 from deploy.cli.spikes.decide import exists, record
 from deploy.clickhouse.client import clickhouse
 from deploy.errors import FAILURE, GOOD, WRONG_USE, UserError
@@ -76,7 +77,7 @@ def answer(settings: Settings, host: str, port: int) -> int:
             f"{host}:{port} cannot be listened on: {reason}; choose another port (setting spikes_links_port)", FAILURE
         ) from error
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+        signal.signal(number, lambda *_: beside_main_thread(server.shutdown))
     print(f"Links are answered at http://{host}:{server.server_address[1]}/spikes/. Ctrl-C ends it.", flush=True)
     with server:
         server.serve_forever(poll_interval=0.2)

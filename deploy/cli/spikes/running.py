@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
+from deploy.cli.signals import beside_main_thread
 from deploy.cli.spikes.links import link_key
 from deploy.clickhouse.client import clickhouse
 from deploy.errors import FAILURE, GOOD, UserError
@@ -47,7 +48,7 @@ def run(settings: Settings, *, once: bool, at: datetime | None) -> int:
         return GOOD
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: beside_main_thread(stop.set))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     troubled = False
     while not stop.is_set():
