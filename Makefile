@@ -23,7 +23,7 @@ help: ## this list
 demo: ready ## everything on this machine: boards, history, a killed worker, live messages, a spike, all verified
 	@$(BIN)/gospulse demo $(ARGS)
 
-# Three processes on two cores: tests wait for servers a fifth of their time.
+# One process more than two cores: tests also wait for servers.
 PARALLEL ?= 3
 PYTEST = $(CLEAN_ENV) $(BIN)/python -m pytest -n $(PARALLEL) --dist loadscope --no-loadscope-reorder
 

@@ -86,7 +86,7 @@ def _statements(client: Client) -> dict[_Name, str]:
 
 
 def _identities(client: Client) -> object:
-    """What differs after any change of a table; None while a change could bear the second of the last one."""
+    """What differs after a change of any table; None where a change could bear the time of the former one."""
     rows = client.query(
         "SELECT database, name, uuid, metadata_modification_time, metadata_modification_time < now() - 1 "
         f"FROM system.tables WHERE database IN {_OURS} ORDER BY ALL"
