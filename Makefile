@@ -11,6 +11,9 @@ PACKAGES := schemas ingest streams dashboards deploy tests
 # Tests and checks see no settings of the person at the keyboard; `make demo` does.
 CLEAN_ENV := env $(foreach name,$(filter GOSPULSE_%,$(.VARIABLES)),-u $(name))
 
+# Modules and the rewritten assertions of tests are compiled once, not in every process and every run.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test long check mutants chaos bench bench-spikes endpoint lock clean distclean ready
 .DEFAULT_GOAL := help
 

@@ -70,43 +70,57 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: _weight(item, parallel=parallel))
 
 
+#: Files that share what takes long to make: the stack of tests/stack/conftest.py, the country of tests/dashboards.
+SHARING = {
+    "tests/stack/test_faults_of_servers.py": "stack",
+    "tests/stack/test_faults_and_personal_data.py": "stack",
+    "tests/dashboards/preview/test_browser.py": "country",
+    "tests/dashboards/test_figures.py": "country",
+}
+
+
 class ByServers(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives whole files to processes: the tests of a file share servers, and those of some files a whole stack."""
+    """Gives whole files to processes: the tests of a file share servers, and some files share theirs."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "shared stack" if file in SHARING else file
-
-
-#: Files whose tests take the stack of tests/stack/conftest.py.
-SHARING = ("tests/stack/test_faults_of_servers.py", "tests/stack/test_faults_and_personal_data.py")
+        return SHARING.get(file, file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers:
     return ByServers(config, log)
 
 
-#: Files of tests/stack that take longest, the longest first: side by side they begin before all that needs servers, so
-#: that no process is left alone with one of them at the end.
+#: Files that take longest, and all of tests/stack: side by side they begin before all else that needs servers, in this
+#: order, so that no process is left alone with one of them at the end.
 LONGEST = (
-    "test_chaos",
-    "test_webhook",
-    "test_real_data",
-    "test_faults_of_servers",
-    "test_worker_starts",
-    "test_rebuild_live",
+    "stack/test_chaos.py",
+    "stack/test_webhook.py",
+    "streams/spikes/test_service.py",
+    "streams/refresh/test_refresh.py",
+    "dashboards/preview/test_browser.py",
+    "streams/refresh/test_identity.py",
+    "stack/test_up_and_down.py",
+    "stack/",
+    "schemas/clickhouse/test_share_and_totals.py",
+    "schemas/clickhouse/test_flat_appeals.py",
+    "streams/verify/",
 )
+TESTS = Path(__file__).parent
 
 
 def _weight(item: pytest.Item, *, parallel: bool) -> int:
     fixtures = getattr(item, "fixturenames", ())
-    path = Path(item.path)
-    if "stack" in path.parts:
-        order = LONGEST.index(path.stem) if path.stem in LONGEST else len(LONGEST)
-        return (10 if parallel else 100) + order
+    file = Path(item.path).relative_to(TESTS).as_posix()
+    if parallel:
+        for order, longest in enumerate(LONGEST):
+            if file.startswith(longest):
+                return 10 + order
+    elif file.startswith("stack/"):
+        return 100
     if "clickhouse_server" in fixtures or "clickhouse_factory" in fixtures:
-        return 30
-    return 20 if "kafka_bootstrap" in fixtures else 0
+        return 40
+    return 30 if "kafka_bootstrap" in fixtures else 0
 
 
 class ClickHouseServer:

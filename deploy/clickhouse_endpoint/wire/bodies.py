@@ -54,22 +54,25 @@ class Body:
         text = self._prefix
         if text and not text.endswith(b"\n"):
             text += b"\n"
-        statement = read_statement(text, complete=False) if text else None
-        tried, ended = len(text), False
+        tried, ended = len(text), self._is_at_end()
+        statement = read_statement(text, complete=ended) if text or ended else None
         while statement is None:
             piece = await self._next()
             text += piece or b""
-            ended = piece is None
+            ended = piece is None or self._is_at_end()
             if not ended and len(text) < min(2 * tried, self._limits.sql):
                 continue  # the text is read anew each time: not for every packet
             tried = len(text)
-            if len(text) <= self._limits.sql or not ended:
-                statement = await self._statement(text, ended)
+            statement = await self._statement(text, ended and len(text) <= self._limits.sql)
             if len(text) > self._limits.sql and (statement is None or not _takes_data(statement)):
                 problem = f"Syntax error: Max query size exceeded: the SQL is longer than {self._limits.sql} bytes"
                 raise ClickHouseError(SYNTAX_ERROR, problem)
         self._pending = text[statement.data :] if _takes_data(statement) else b""
         return statement
+
+    def _is_at_end(self) -> bool:
+        """Whether it is known that nothing follows: the text need not be read once more then."""
+        return isinstance(self._decoder, Plain) and (self._content is None or self._content.at_eof())
 
     async def _statement(self, text: bytes, complete: bool) -> Statement | None:
         if len(text) > _PIECE:
