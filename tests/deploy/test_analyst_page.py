@@ -10,8 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
-from schemas.clickhouse.migrate import show_generation
-from schemas.clickhouse.sql_files import Rendering
+from schemas.clickhouse.generations import FIRST
 from streams.refresh.refresher import Refresher
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.records import event, hex32
@@ -19,7 +18,6 @@ from tests.streams.builders.stored_log import StoredLog
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "analyst.md"
 QUERIES = re.findall(r"\*\*(\d+)\. .*?```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-GENERATION = 78
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +39,13 @@ def test_a_query_runs_on_an_empty_system(analyst: Client, number: str, sql: str)
 def test_appeals_of_today_are_in_the_answers(analyst: Client, clickhouse_server: ClickHouseServer) -> None:
     with open_clickhouse(clickhouse_server.connection) as client:
         now = int(client.query("SELECT toUnixTimestamp(now())").result_rows[0][0]) * 1000
-        log = StoredLog(client, GENERATION)
+        log = StoredLog(client, FIRST)
         records = [
             event(n, "appeal_received", appeal=hex32(n), at=now - 3_600_000, place="57701000", topic="housing.heating")
             for n in range(3)
         ]
         log.append(*records, event("answer", "appeal_answered", appeal=hex32(0), at=now - 60_000), appended=now)
-        Refresher(client, GENERATION).drain()
-        show_generation(client, GENERATION, Rendering())
+        Refresher(client, FIRST).drain()
     sql = dict(QUERIES)
     assert [tuple(row)[1:] for row in analyst.query(sql["1"]).result_rows] == [("public_page", 3)]
     assert [tuple(row) for row in analyst.query(sql["4"]).result_rows] == [("housing.heating", 3, 0)]

@@ -15,15 +15,13 @@ import pytest
 
 from deploy.clickhouse.answers import sentence
 from deploy.clickhouse.client import clickhouse as open_clickhouse
-from schemas.clickhouse.migrate import show_generation
-from schemas.clickhouse.sql_files import Rendering
+from schemas.clickhouse.generations import FIRST
 from streams.refresh.refresher import Refresher
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.records import HOUR, T0, event, hex32
 from tests.streams.builders.stored_log import StoredLog
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATION = 77
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def filled(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseServer]:
     """A server with a small log: three appeals on two days, one of them by phone, and some engagement."""
     clickhouse_server.prepare()
     with open_clickhouse(clickhouse_server.connection) as client:
-        log = StoredLog(client, GENERATION)
+        log = StoredLog(client, FIRST)
         log.append(
             event("a", "appeal_received", appeal=hex32("a"), topic="housing.heating"),
             event("b", "appeal_received", appeal=hex32("b"), at=T0 - 24 * HOUR, entrance="social_other"),
@@ -42,8 +40,7 @@ def filled(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseServer]:
             event("e", "reaction_removed", amount=2),
             b"no record",
         )
-        Refresher(client, GENERATION).drain()
-        show_generation(client, GENERATION, Rendering())
+        Refresher(client, FIRST).drain()
     yield clickhouse_server
 
 
@@ -129,7 +126,7 @@ def test_an_error_is_one_sentence(filled: ClickHouseServer, tmp_path: Path, sql:
 
 
 def test_the_writing_login_sees_the_tables_behind_the_views(filled: ClickHouseServer, tmp_path: Path) -> None:
-    sql = f"SELECT count() > 0 AS some FROM gospulse_data.appeals_g{GENERATION}"
+    sql = f"SELECT count() > 0 AS some FROM gospulse_data.appeals_g{FIRST}"
     assert gospulse(filled, tmp_path, "query", sql, "--login", "gospulse", "--csv")[:2] == (0, "some\n1\n")
 
 

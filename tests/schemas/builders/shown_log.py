@@ -8,17 +8,18 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from schemas.clickhouse.generations import FIRST
 from schemas.clickhouse.migrate import show_generation
 from schemas.clickhouse.sql_files import Rendering
 from streams.bookkeeping.progress import Progress
 from streams.refresh.refresher import Refresher
 from tests.streams.builders.records import HOUR, T0, event, hex32
-from tests.streams.builders.stored_log import StoredLog
+from tests.streams.builders.stored_log import StoredLog, clear
 
 MINUTE = HOUR // 60
 DAY = 24 * HOUR
 MOSCOW, YAKUTSK, LOS_ANGELES = "45382000", "98701000", "la:cd-4"
-GENERATION = 200
+GENERATION = FIRST
 #: Two due appeals are enough for a rank.
 RENDERING = Rendering(minimum_sample=2)
 
@@ -27,12 +28,7 @@ class Shown(StoredLog):
     """The generation that the views read, without any row of an earlier test."""
 
     def __init__(self, client: Client, **definition: object) -> None:
-        tables = client.query(
-            "SELECT name FROM system.tables WHERE database = 'gospulse_data' "
-            f"AND endsWith(name, '_g{GENERATION}') AND total_rows > 0"
-        ).result_rows
-        for (table,) in tables:
-            client.command(f"TRUNCATE TABLE gospulse_data.{table}")
+        clear(client, GENERATION)
         super().__init__(client, GENERATION, **definition)
         show_generation(client, GENERATION, RENDERING)
 

@@ -19,6 +19,16 @@ from streams.worker.sink import DURABLE
 from tests.streams.builders.records import APPENDED
 
 
+def clear(client: Client, generation: int) -> None:
+    """Removes every row of a generation: much faster than to make its tables anew."""
+    tables = client.query(
+        "SELECT name FROM system.tables WHERE database = 'gospulse_data' "
+        f"AND endsWith(name, '_g{generation}') AND total_rows > 0"
+    ).result_rows
+    for (table,) in tables:
+        client.command(f"TRUNCATE TABLE gospulse_data.{table}")
+
+
 class StoredLog:
     """Partitions of a log that grow; each ``append`` is one flush. Log 1 holds events, log 2 readings."""
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.generations import FIRST
 from streams.refresh.conversations import LifeWriter
 from streams.refresh.refresher import Refresher
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.records import HOUR, T0, event, hex32
-from tests.streams.builders.stored_log import StoredLog
+from tests.streams.builders.stored_log import StoredLog, clear
 
 DAY = 24 * HOUR
 LATER = T0 + 400 * HOUR
-_numbers = count(400)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +30,9 @@ def client(clickhouse_server: ClickHouseServer) -> Iterator[Client]:
 
 @pytest.fixture
 def log(client: Client) -> StoredLog:
-    """A generation of this test's own."""
-    return StoredLog(client, next(_numbers))
+    """A generation without any row of an earlier test."""
+    clear(client, FIRST)
+    return StoredLog(client, FIRST)
 
 
 def received(name: str, at: int, **fields: Any) -> bytes:

@@ -8,13 +8,13 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.clickhouse.client import clickhouse as open_clickhouse
+from schemas.clickhouse.generations import FIRST
 from schemas.clickhouse.rollup_columns import COLUMNS, COUNTERS
 from schemas.contract.events import FACT_KINDS, POST_KINDS
 from schemas.reference.places import load_zone, zone_of
@@ -23,7 +23,7 @@ from streams.refresh.step_size import FACT_WEIGHT, LEAST_HOURS
 from tests.conftest import ClickHouseServer
 from tests.streams.builders.records import HOUR, T0, event, hex32
 from tests.streams.builders.stalled import Stalled
-from tests.streams.builders.stored_log import StoredLog
+from tests.streams.builders.stored_log import StoredLog, clear
 
 PLACES = ("45382000", "98701000", "la:cd-4", "00000000")
 LATER = T0 + 400 * HOUR
@@ -34,7 +34,6 @@ _FACT_COLUMNS = {
     "appeal_reopened": "reopenings",
     "appeal_withdrawn": "withdrawals",
 }
-_numbers = count(100)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +45,9 @@ def client(clickhouse_server: ClickHouseServer) -> Iterator[Client]:
 
 @pytest.fixture
 def log(client: Client) -> StoredLog:
-    """A generation of this test's own."""
-    return StoredLog(client, next(_numbers))
+    """A generation without any row of an earlier test."""
+    clear(client, FIRST)
+    return StoredLog(client, FIRST)
 
 
 def moment(at: int) -> datetime:
@@ -168,7 +168,7 @@ def test_rollups_equal_a_plain_count_however_flushes_and_steps_alternate(log: St
 @pytest.mark.long
 def test_lives_equal_those_of_a_refresher_that_saw_everything_at_once(log: StoredLog, client: Client) -> None:
     records = some_records(3, 400)
-    at_once = StoredLog(client, next(_numbers))
+    at_once = StoredLog(client, FIRST + 1)
     flush(at_once, records)
     Refresher(client, at_once.generation).drain()
     refresher = Refresher(client, log.generation)
