@@ -121,7 +121,7 @@ STRANGE: dict[str, Callable[[Floats], Floats]] = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 def test_an_ordinary_day_after_a_strange_history_alerts_nobody(name: str, seed: int) -> None:
     counts = STRANGE[name](ordinary(seed))
     first = counts.sum(axis=0) > 0
