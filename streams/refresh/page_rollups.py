@@ -1,12 +1,12 @@
-"""Roll-ups that are made from days by page, in SQL: networks, and the coverage of the register."""
+"""Roll-ups that are made with days by page, in SQL: networks, audiences, and the coverage of the register."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from schemas.clickhouse.expressions import zone_of_place
+from schemas.clickhouse.expressions import region_of_place, zone_of_place
 from schemas.clickhouse.rollup_columns import COLUMNS
-from streams.refresh.rollups import DATA, DayVersions, day_numbers, listed_days, sums
+from streams.refresh.rollups import DATA, DayVersions, among, day_numbers, listed_days, sums
 
 #: When the register of pages was written last (ms UTC).
 REGISTER_WRITTEN: Final = f"SELECT toUnixTimestamp64Milli(max(toDateTime64(written_at, 3))) FROM {DATA}.pages"
@@ -19,6 +19,30 @@ def network_day(generation: int, versions: DayVersions) -> str:
         f"{', '.join(COLUMNS)}) SELECT p.day, p.zone, place, splitByChar(':', page)[1] AS network, any(d.version), "
         f"countIf(page != ''), {sums()} "
         f"{_page_days(generation, versions, '*')} GROUP BY p.day, p.zone, place, network"
+    )
+
+
+def people_unions(generation: int, versions: DayVersions) -> str:
+    """Unite the sketches of accounts of whole local days: by place, region and country, by day and month.
+
+    A union is a join: it has no version, and written late or again it changes nothing.
+    """
+    # Pages of a place first: the larger unions are then made of few sketches.
+    places = (
+        f"SELECT day, toString(p.place) AS place, ifNull({region_of_place()}, '') AS region, "
+        "splitByChar(':', page)[1] AS network, uniqCombined64MergeState(p.people) AS of_place "
+        f"FROM {DATA}.people_day_g{generation} AS p WHERE page != '' AND {among('day', day_numbers(versions))} "
+        "GROUP BY day, p.place, network"
+    )
+    areas = (
+        "SELECT day, level, multiIf(level = 'place', place, level = 'region', region, '') AS area, network, "
+        f"uniqCombined64MergeState(of_place) AS of_area FROM ({places}) "
+        "ARRAY JOIN ['place', 'region', 'country'] AS level GROUP BY day, level, area, network"
+    )
+    return (
+        f"INSERT INTO {DATA}.people_unions_g{generation} (period, level, area, network, begin, people) "
+        "SELECT tupleElement(span, 1), level, area, network, tupleElement(span, 2), of_area "
+        f"FROM ({areas}) ARRAY JOIN [('day', day), ('month', toStartOfMonth(day))] AS span"
     )
 
 

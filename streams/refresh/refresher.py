@@ -240,6 +240,7 @@ class Refresher:
         written = self._write_days(rollups.page_day, days, heads)
         if written:
             self._command(page_rollups.network_day(self._generation, written))
+            self._command(page_rollups.people_unions(self._generation, written))
             self._refresh_coverage(written)
         self._write_heads({"page_day": written})
         self._page_days = (self._page_days - days) | self._outrun(written)

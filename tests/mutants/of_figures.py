@@ -63,6 +63,13 @@ MUTANTS: Final = (
         (f"{IDENTITY}::test_a_late_write_loses_also_where_the_life_came_back_to_what_it_was",),
     ),
     Mutant(
+        "streams/refresh/page_rollups.py",
+        "[('day', day), ('month', toStartOfMonth(day))]",
+        "[('day', day), ('month', day)]",
+        "a month of the audience holds the accounts of one day",
+        ("tests/schemas/clickhouse/test_views.py::test_an_account_counts_once_at_every_level",),
+    ),
+    Mutant(
         "streams/refresh/rollups.py",
         "AND (f.log, f.part, f.off) <= s",
         "",

@@ -12,7 +12,7 @@ ORDER BY (day, place, page)
 {ttl_people_day}
 COMMENT 'Distinct active accounts by page and local day, as sketches';
 
--- Audience of larger areas and of months: unions of the sketches. A union is a join, so that this may be a materialized view.
+-- Audience of larger areas and of months: unions of the sketches, by the refresher. A union is a join, so no row has a version.
 CREATE TABLE IF NOT EXISTS gospulse_data.people_unions_g{generation} {on_cluster}
 (
     period LowCardinality(String) COMMENT 'day or month',
@@ -27,26 +27,3 @@ PARTITION BY toYear(begin)
 ORDER BY (period, level, area, network, begin)
 {ttl_people_unions}
 COMMENT 'Distinct active accounts by place, region and country, by network, local day and month, as sketches';
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS gospulse_data.people_unions_from_people_day_g{generation} {on_cluster}
-TO gospulse_data.people_unions_g{generation}
-AS
-SELECT tupleElement(span, 1) AS period, level, area, network, tupleElement(span, 2) AS begin, of_area AS people
-FROM
-(
-    SELECT day, level, multiIf(level = 'place', place, level = 'region', region, '') AS area, network,
-        uniqCombined64MergeState(of_place) AS of_area
-    FROM
-    (
-        -- Pages of a place first: the larger unions are then made of few sketches.
-        SELECT day, toString(p.place) AS place, ifNull({region_of_place}, '') AS region,
-            splitByChar(':', page)[1] AS network, uniqCombined64MergeState(p.people) AS of_place
-        FROM gospulse_data.people_day_g{generation} AS p
-        WHERE page != ''
-        GROUP BY day, p.place, network
-    )
-    ARRAY JOIN ['place', 'region', 'country'] AS level
-    GROUP BY day, level, area, network
-)
-ARRAY JOIN [('day', day), ('month', toStartOfMonth(day))] AS span
-COMMENT 'Fills people_unions';

@@ -12,9 +12,9 @@ from streams.verify.stored.tables import ON_DISK, StoredRows
 
 #: Tables that stand beside those of hours, and those that stand beside days by page.
 OF_HOURS: Final = ("region_hour", "place_5min", "totals")
-OF_PAGE_DAYS: Final = ("network_day", "page_spans")
+OF_PAGE_DAYS: Final = ("network_day", "page_spans", "people_unions")
 OF_SHARES: Final = ("share_region_day",)
-OF_SKETCHES_AND_READINGS: Final = ("people_unions", "page_levels")
+OF_READINGS: Final = ("page_levels",)
 OF_FLAT_ROWS: Final = ("answer_month",)
 
 

@@ -15,8 +15,8 @@ from streams.verify.compare.behind import LateDay, late_days, late_hours, late_s
 from streams.verify.compare.made_of import (
     OF_HOURS,
     OF_PAGE_DAYS,
+    OF_READINGS,
     OF_SHARES,
-    OF_SKETCHES_AND_READINGS,
     compare_made_of,
 )
 from streams.verify.compare.share import compare_share
@@ -66,7 +66,7 @@ def compare_rollups(findings: Findings, stored: StoredRows, kept: Limits, patien
     day = f"multiIf({by_zone}, toDate(hour))"
     _compare(findings, stored, "place_hour", ("hour", "place"), "toString(hour)", since.hour)
     compare_made_of(findings, stored, OF_HOURS, since.hour)
-    compare_made_of(findings, stored, OF_SKETCHES_AND_READINGS, since.day)
+    compare_made_of(findings, stored, OF_READINGS, since.day)
     for rollup, key in DAYS.items():
         report_forgotten(findings, rollup, late.get(rollup, []))
         if rollup not in late and zones:

@@ -172,6 +172,7 @@ def test_an_account_counts_once_at_every_level(log: Shown) -> None:
         event(4, page="ok:1", **somebody),
         event(5, page="vk:1", author=hex32("another")),
     )
+    log.refresh()
     assert sum(row[0] for row in log.rows("SELECT accounts FROM gospulse.people_day")) == 5  # type: ignore[misc]
     place = "SELECT network, accounts FROM gospulse.people_place_day WHERE place = '45382000' ORDER BY network"
     assert log.rows(place) == [("ok", 1), ("vk", 2)]
@@ -181,6 +182,14 @@ def test_an_account_counts_once_at_every_level(log: Shown) -> None:
         ("ok", 1),
         ("vk", 2),
     ]
+    # An account of another day of the month joins the day and the month, and those of the first stay.
+    log.append(
+        event(6, page="vk:1", at=T0 - 30 * HOUR, author=hex32("a third")), event(7, at=T0 - 30 * HOUR, **somebody)
+    )
+    log.refresh()
+    days = "SELECT day, accounts FROM gospulse.people_country_day WHERE network = 'vk' ORDER BY day"
+    assert log.rows(days) == [(date(2026, 3, 1), 2), (date(2026, 3, 2), 2)]
+    assert log.rows("SELECT accounts FROM gospulse.people_country_month WHERE network = 'vk'") == [(3,)]
 
 
 def test_places_without_any_event_have_the_zone_of_the_register(log: Shown) -> None:
