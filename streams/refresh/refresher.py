@@ -60,6 +60,27 @@ class Pending(Struct, frozen=True):
         return not (self.hours or self.place_days or self.page_days or self.share_days or self.months)
 
 
+class Turns:
+    """Keeps a piece of work to a share of the time: it rests after each turn for as long as that takes."""
+
+    def __init__(self, share: float, clock: Callable[[], float]) -> None:
+        """``clock`` gives seconds."""
+        self._share = share
+        self._clock = clock
+        self._rests_until = 0.0
+
+    def take(self, work: Callable[[], bool], *, hurry: bool) -> bool:
+        """Do ``work``, which tells whether there was any, unless it rests; ``hurry`` never rests."""
+        begin = self._clock()
+        if not hurry and begin < self._rests_until:
+            return False
+        if not work():
+            return False
+        end = self._clock()
+        self._rests_until = end + (end - begin) * (1 / self._share - 1)
+        return True
+
+
 class Refresher:
     """Recomputes the roll-ups of one generation. Any number may run: the one that has seen more wins."""
 
@@ -84,11 +105,11 @@ class Refresher:
         #: Whether the coverage of all days was computed with the register of pages as it was at the last scan.
         self._register_followed = False
         self._scan_at = clock()
-        self._page_days_rest_until = 0.0
+        self._page_day_turns = Turns(PAGE_DAY_SHARE, clock)
         self._share = ShareDays(generation, self._rows, self._command)
-        self._share_rests_until = 0.0
+        self._share_turns = Turns(PAGE_DAY_SHARE, clock)
         self._months = AnswerMonths(generation, self._rows, self._command)
-        self._months_rest_until = 0.0
+        self._month_turns = Turns(MONTH_SHARE, clock)
 
     async def refresh_once(self) -> int:
         """One step in a thread: some touched hours (the latest first), their days. Returns the hours recomputed."""
@@ -100,34 +121,15 @@ class Refresher:
             self._scan()
         stale = self._stale_hours()
         self._refresh_hours(stale)
-        begin = self._clock()
-        if (hurry or begin >= self._page_days_rest_until) and self._refresh_page_days():
-            end = self._clock()
-            self._page_days_rest_until = end + (end - begin) * (1 / PAGE_DAY_SHARE - 1)
-        elif not self._register_followed:
+        if not self._page_day_turns.take(self._refresh_page_days, hurry=hurry) and not self._register_followed:
             self._follow_register()
-        self._refresh_shares(hurry=hurry)
-        self._refresh_months(hurry=hurry, live=len(stale) <= LIVE_HOURS)
+        while self._share_turns.take(lambda: self._share.step(self._place_days), hurry=hurry) and hurry:
+            pass
+        # While hours of a long history are computed, their months would be computed again and again.
+        if len(stale) <= LIVE_HOURS or not hurry:
+            while self._month_turns.take(self._months.step, hurry=hurry) and hurry:
+                pass
         return len(stale)
-
-    def _refresh_shares(self, *, hurry: bool) -> None:
-        begin = self._clock()
-        if hurry:
-            while self._share.step(self._place_days):
-                pass
-        elif begin >= self._share_rests_until and self._share.step(self._place_days):
-            end = self._clock()
-            self._share_rests_until = end + (end - begin) * (1 / PAGE_DAY_SHARE - 1)
-
-    def _refresh_months(self, *, hurry: bool, live: bool) -> None:
-        """While hours of a long history are computed (not ``live``), its months would be computed again and again."""
-        begin = self._clock()
-        if hurry:
-            while live and self._months.step():
-                pass
-        elif begin >= self._months_rest_until and self._months.step():
-            end = self._clock()
-            self._months_rest_until = end + (end - begin) * (1 / MONTH_SHARE - 1)
 
     def pending(self) -> Pending:
         """The hours and days to recompute, by the marks as they are now."""
