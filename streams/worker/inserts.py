@@ -13,6 +13,7 @@ from typing import Final, Literal
 import polars as pl
 from msgspec import Struct
 
+from schemas.contract.events import KINDS
 from streams.bookkeeping.progress import SCHEMA as PROGRESS
 from streams.fold.rows import TABLES
 
@@ -69,11 +70,23 @@ def inserts(table: str, frame: pl.DataFrame, generation: int) -> Iterator[Insert
 
 
 def _shaped(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    if table == "page_hour":
+        return _small(frame)
     if table not in _TUPLES:
         return frame
     column, flat = _TUPLES[table]
     members = [name for name in _schema(table) if name not in flat]
     return frame.select(*flat, pl.struct(members).alias(column))
+
+
+def _small(cells: pl.DataFrame) -> pl.DataFrame:
+    """Cells without counters that are all zero, the others as the smallest numbers that hold them.
+
+    Most counters of most cells are zero. As they are, their bytes cost the worker and the engine more than the rest.
+    """
+    counters = [cells[kind] for kind in KINDS]
+    small = [counter.shrink_dtype() for counter in counters if counter.max()]
+    return cells.drop(KINDS).with_columns(small)
 
 
 def _schema(table: str) -> pl.Schema:

@@ -45,6 +45,18 @@ def test_a_flush_of_one_month_is_one_insert() -> None:
     assert [insert.rows for insert in made] == [500]
 
 
+async def test_counters_of_any_size_arrive(tables: ClickHouseConnection) -> None:
+    cells = _cells([MIDNIGHT + timedelta(hours=hour) for hour in range(3)])
+    counted = {"comment_added": [0, 0, 0], "vote_added": [1, 0, 255], "reaction_added": [0, 300, 2**33]}
+    sink = Sink(tables)
+    columns = [pl.Series(kind, numbers, pl.UInt64) for kind, numbers in counted.items()]
+    await sink.write(list(inserts("page_hour", cells.with_columns(columns), 1)))
+    sql = f"SELECT {', '.join(counted)}, service_used FROM gospulse_data.page_hour_g1 ORDER BY hour"
+    found = await sink.ask(lambda client: client.query(sql).result_rows)
+    sink.close()
+    assert found == [(0, 1, 0, 1), (0, 0, 300, 1), (0, 255, 2**33, 1)]
+
+
 async def test_rows_of_every_table_arrive_as_they_were_folded(tables: ClickHouseConnection) -> None:
     fold = EventFold(7, 2, 0, definition())
     kinds = ("appeal_received", "appeal_answered", "appeal_closed", "reaction_added")
