@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from schemas.contract.events import ANSWER_KINDS, CHANGE_KINDS, FACT_KINDS, Event
 from streams.fold.columns import Times
@@ -36,14 +36,15 @@ FACT_TABLES: Final = {
 _KEPT: Final = {
     table: np.array([kind in facts.kinds for kind in FACT_KINDS], np.bool_) for table, facts in FACT_TABLES.items()
 }
-#: Members of an event that several tables keep: they become columns once.
-_SHARED: Final = ("id", "kind", "page", "place", "channel", "entrance", "source", "load")
-_EVERY: Final = pl.Schema(
-    {name: pl.String() for name in _SHARED}
-    | {name: TABLES["appeals"][name] for name in ("log", "part", "off", "at", "appended")}
-)
-#: The members of an event that one or two tables keep, by table.
-_OWN: Final = {table: [name for name in TABLES[table] if name not in _EVERY] for table in FACT_TABLES}
+#: All columns that a table takes from an event itself, and their types: a column has the same in every table.
+_POSITION: Final = ("log", "part", "off", "appended")
+_MEMBERS: Final = {
+    name: dtype
+    for table in FACT_TABLES
+    for name, dtype in TABLES[table].items()
+    if name not in _POSITION and name in Event.__struct_fields__
+}
+_EVERY: Final = pl.Schema(_MEMBERS | {name: TABLES["appeals"][name] for name in _POSITION})
 _TABLE_NAMES: Final = pl.Series(list(FACT_TABLES), dtype=pl.String)
 _TABLE_NUMBERS: Final = {table: number for number, table in enumerate(FACT_TABLES)}
 _ABSENT: Final = pl.Series([None], dtype=pl.Null)
@@ -78,13 +79,13 @@ class FactRows:
         every = self._every(events, offsets, appended)
         frames: dict[str, pl.DataFrame] = {}
         by_hour: list[tuple[str, npt.NDArray[np.intp]]] = []
+        has_message = every["message"].is_not_null().to_numpy()
         for table, facts in FACT_TABLES.items():
-            rows = np.flatnonzero(_KEPT[table][kinds])
-            if table == "messages":
-                rows = rows[[events[row].message is not None for row in rows.tolist()]]
+            kept = _KEPT[table][kinds]
+            rows = np.flatnonzero(kept & has_message if table == "messages" else kept)
             if not len(rows):
                 continue
-            frames[table] = _rows_of(table, every[rows], [events[row] for row in rows.tolist()])
+            frames[table] = every.select(TABLES[table].names())[rows]
             if facts.by_hour:
                 by_hour.append((table, rows))
         if by_hour:
@@ -94,24 +95,19 @@ class FactRows:
         return frames, dict(zip(hours.tolist(), (offsets + 1).tolist(), strict=True))
 
     def _every(self, events: list[Event], offsets: Times, appended: Times) -> pl.DataFrame:
-        """What the tables share, of all events."""
+        """All events with all columns that any table keeps."""
         log, part = self._position
         count = len(events)
-        columns: dict[str, object] = {name: _member(events, name) for name in _SHARED}
+        # Every event is read once: to fetch its members one by one costs several times as much.
+        members = dict(zip(Event.__struct_fields__, zip(*map(astuple, events), strict=True), strict=True))
+        columns: dict[str, object] = {name: _column(members[name]) for name in _MEMBERS}
         columns |= {
             "log": np.full(count, log, np.uint16),
             "part": np.full(count, part, np.uint16),
             "off": offsets,
-            "at": np.fromiter([event.at for event in events], np.int64, count),
             "appended": appended,
         }
         return pl.DataFrame(columns, schema=_EVERY)
-
-
-def _rows_of(table: str, shared: pl.DataFrame, events: list[Event]) -> pl.DataFrame:
-    own = {name: _member(events, name) for name in _OWN[table]}
-    columns = {name: own[name] if name in own else shared[name] for name in TABLES[table]}
-    return pl.DataFrame(columns, schema=TABLES[table])
 
 
 def _hour_rows(
@@ -131,7 +127,6 @@ def _hour_rows(
     return pl.DataFrame(columns, schema=TABLES["fact_hours"])
 
 
-def _member(events: list[Event], member: str) -> list[Any] | pl.Series:
+def _column(values: tuple[Any, ...]) -> tuple[Any, ...] | pl.Series:
     """A member of all events; a column without values is made at once."""
-    values = list(map(attrgetter(member), events))
     return _ABSENT.new_from_index(0, len(values)) if values.count(None) == len(values) else values
