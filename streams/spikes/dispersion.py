@@ -29,6 +29,12 @@ _ROUNDS: Final = 3
 _MOST_LINEAR: Final = 20.0
 _MOST_SQUARE: Final = 1.0
 _QUIET_HOURS: Final = 12
+#: Bounds of the faith in a variance that is that of all series, in observations.
+_LEAST_FAITH: Final = 40.0
+_MOST_FAITH: Final = 4_000.0
+#: Series with so many observations are compared in halves, if there are so many of them.
+_LEAST_INDEPENDENT: Final = 8.0
+_LEAST_SERIES: Final = 50
 #: The tail is watched below this probability; beyond the second one its length is censored.
 _TAIL: Final = 0.05
 _CENSORED: Final = 1e-5
@@ -119,10 +125,33 @@ def _own(count: Floats, mean: Floats, used: Bools, linear: float, square: float,
     variance = np.maximum(linear * mean + square * mean**2, 1e-12)
     # A window of which little is expected says little.
     weight = np.where(used, np.minimum(mean, 1.0), 0.0)
+    squares = weight * (count - mean) ** 2 / variance
     total = weight.sum(axis=1)
-    average = (weight * (count - mean) ** 2 / variance).sum(axis=1) / np.maximum(total, 1e-9)
+    average = squares.sum(axis=1) / np.maximum(total, 1e-9)
     independent = 2 * total / (1 + window)
-    return np.asarray(np.clip((40 + independent * average) / (40 + independent), 0.9, 6.0))
+    faith = _faith(weight, squares, independent, window)
+    return np.asarray(np.clip((faith + independent * average) / (faith + independent), 0.9, 6.0))
+
+
+def _faith(weight: Floats, squares: Floats, independent: Floats, window: int) -> float:
+    """How many observations the factor 1 counts for: the fewer, the better both halves of the days agree.
+
+    The spread of the factors is chance where series that strayed in the first half did not in the second. What remains
+    of it is the reliability of the whole, from the correlation of the halves (Spearman 1910, Brown 1910).
+    """
+    enough = independent >= _LEAST_INDEPENDENT
+    if enough.sum() < _LEAST_SERIES:
+        return _LEAST_FAITH
+    half = weight.shape[1] // 2
+    first, second = (
+        np.log(np.clip(squares[enough, part].sum(axis=1) / np.maximum(weight[enough, part].sum(axis=1), 1e-9), 0.1, 10))
+        for part in (slice(half), slice(half + window, None))
+    )
+    spread = float(first.std() * second.std())
+    agreement = float(((first - first.mean()) * (second - second.mean())).mean()) / spread if spread > 0 else 0.0
+    reliability = max(2 * agreement / (1 + agreement), 1e-3) if agreement > 0 else 1e-3
+    typical = float(np.median(independent[enough]))
+    return float(np.clip(typical * (1 - reliability) / reliability, _LEAST_FAITH, _MOST_FAITH))
 
 
 def _tails(count: Floats, mean: Floats, used: Bools, dispersion: Dispersion, window: int, level: Floats) -> Floats:

@@ -27,7 +27,7 @@ LEAST_DAYS: Final = 14
 _HALF_LIFE_DAYS: Final = 7.0
 _RECENT_DAYS: Final = 14
 #: Weight of the level of all eight weeks where nothing drifts, in units of squared mean over variance.
-_MOST_FAITH: Final = 20.0
+_MOST_FAITH: Final = 100.0
 
 
 class Expectation(Struct, frozen=True):

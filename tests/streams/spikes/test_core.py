@@ -177,6 +177,24 @@ def test_dispersion_is_learnt_from_forecasts() -> None:
     assert learnt.square[0, 0] < 0.01
 
 
+def test_a_series_has_a_variance_of_its_own_only_where_it_lasts() -> None:
+    random = np.random.default_rng(5)
+    mean = np.full((120, JUDGED_DAYS * 24), 6.0)
+
+    def own(over: Floats) -> Floats:
+        counts = random.negative_binomial(mean / (over - 1), 1 / over).astype(np.float64)
+        found = learn(Forecasts(counts, mean, np.ones(mean.shape, np.bool_), None))
+        return found.own[:, WINDOWS.index(3)]
+
+    assert own(np.full((120, 1), 1.5)).std() < 0.03, "what is alike strays by chance"
+    wild = np.arange(120) % 2 == 0
+    lasting = own(np.where(wild, 4.0, 1.2)[:, None])
+    assert lasting[wild].min() > 1.3 * lasting[~wild].max()
+    first_half = np.arange(mean.shape[1]) < mean.shape[1] // 2
+    passing = own(np.where(wild[:, None] == first_half, 3.0, 1.2))
+    assert passing.std() < 0.03, "what strayed once need not stray again"
+
+
 def test_benjamini_and_hochberg() -> None:
     alarms = np.array([0.0001, 0.0019, 0.5, 1.0, 2.0] + [5.0] * 195)
     assert alerts(alarms, 0.2).tolist()[:3] == [True, True, False]
