@@ -54,8 +54,8 @@ class Body:
         text = self._prefix
         if text and not text.endswith(b"\n"):
             text += b"\n"
-        tried, ended = len(text), self._is_at_end()
-        statement = read_statement(text, complete=ended) if text or ended else None
+        statement = read_statement(text, complete=False) if text else None
+        tried, ended = len(text), False
         while statement is None:
             piece = await self._next()
             text += piece or b""

@@ -76,6 +76,10 @@ def test_the_length_of_sql_is_bounded_by_login(clickhouse_server: ClickHouseServ
         assert "Max query size exceeded" in answer.text
         bomb = gzip.compress(b"SELECT length('" + b"x" * (200 << 20) + b"')")
         assert ask(connection, bomb, headers={"Content-Encoding": "gzip"}).code == 62
+        field = 'Content-Disposition: form-data; name="query"'
+        form = f"--b\r\n{field}\r\n\r\nSELECT length('{'x' * size}')\r\n--b--\r\n"
+        answer = ask(connection, form, headers={"Content-Type": "multipart/form-data; boundary=b"})
+        assert answer.code == 62 and f"the SQL is longer than {size} bytes" in answer.text
     # Data of an INSERT are no SQL.
     assert query("CREATE TABLE t (a String) ENGINE = Memory").status == 200
     assert query(b"INSERT INTO t FORMAT TSV\n" + b"x" * (20 << 20)).status == 200
