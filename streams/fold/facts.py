@@ -39,10 +39,7 @@ _KEPT: Final = {
 #: All columns that a table takes from an event itself, and their types: a column has the same in every table.
 _POSITION: Final = ("log", "part", "off", "appended")
 _MEMBERS: Final = {
-    name: dtype
-    for table in FACT_TABLES
-    for name, dtype in TABLES[table].items()
-    if name not in _POSITION and name in Event.__struct_fields__
+    name: dtype for table in FACT_TABLES for name, dtype in TABLES[table].items() if name in Event.__struct_fields__
 }
 _EVERY: Final = pl.Schema(_MEMBERS | {name: TABLES["appeals"][name] for name in _POSITION})
 _TABLE_NAMES: Final = pl.Series(list(FACT_TABLES), dtype=pl.String)

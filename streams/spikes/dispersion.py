@@ -147,11 +147,12 @@ def _faith(weight: Floats, squares: Floats, independent: Floats, window: int) ->
         np.log(np.clip(squares[enough, part].sum(axis=1) / np.maximum(weight[enough, part].sum(axis=1), 1e-9), 0.1, 10))
         for part in (slice(half), slice(half + window, None))
     )
-    spread = float(first.std() * second.std())
-    agreement = float(((first - first.mean()) * (second - second.mean())).mean()) / spread if spread > 0 else 0.0
-    reliability = max(2 * agreement / (1 + agreement), 1e-3) if agreement > 0 else 1e-3
+    agreement = float(np.corrcoef(first, second)[0, 1]) if first.std() * second.std() > 0 else 0.0
+    if agreement <= 0:
+        return _MOST_FAITH
+    # The reliability of the whole is 2a / (1 + a); so much of a typical series' factor is kept.
     typical = float(np.median(independent[enough]))
-    return float(np.clip(typical * (1 - reliability) / reliability, _LEAST_FAITH, _MOST_FAITH))
+    return float(np.clip(typical * (1 - agreement) / (2 * agreement), _LEAST_FAITH, _MOST_FAITH))
 
 
 def _tails(count: Floats, mean: Floats, used: Bools, dispersion: Dispersion, window: int, level: Floats) -> Floats:

@@ -78,7 +78,7 @@ def test_a_question_counts_each_appeal_once_while_a_refresher_writes(
     ):
         readers = [threads.submit(ask, client) for client in (one, other)]
         try:
-            while (sent < 100 or len(answers) < 10) and not any(reader.done() for reader in readers):
+            while (sent < 150 or len(answers) < 10) and not any(reader.done() for reader in readers):
                 sent += 50
                 log.append(*[received(f"{sent - number}", T0 - number % 10 * HOUR) for number in range(50)])
                 stored = sent

@@ -103,7 +103,7 @@ def test_a_spike_is_found_explained_followed_and_closed(client: Client, shown: S
     assert "обычно" in row[0] and row[1][0] in [("housing.heating", 24), {"topic": "housing.heating", "appeals": 24}]
     assert row[2:] == (1, 1, at(NOW + 30 * MINUTE).replace(tzinfo=None))
     # A restart goes on with the open episode; it closes after a quiet half day.
-    for hours in (1, 25, 63):
+    for hours in (1, 20, 25, 38, 63):
         found.evaluate(at(NOW + hours * HOUR), hold_late=False)
         if hours == 1:
             found = detector(client)
