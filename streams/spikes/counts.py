@@ -1,16 +1,19 @@
-"""Counts of appeals for the detector, read from the public views, with the hours that count for nothing."""
+"""Counts of appeals for the detector, read from the public views, with what each hour counts for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.query import QueryResult
 from msgspec import Struct
 
+from streams.spikes.expectation import GUARD_HOURS
+from streams.spikes.exposure import RATE_HOURS, PageGroups, exposure
 from streams.spikes.hierarchy import Hierarchy, hierarchy
 from streams.spikes.series import RECENT_HOURS, Bools, Floats
 
@@ -20,6 +23,7 @@ SETTLING_DAYS: Final = 14
 #: The country falls silent for an hour in which at least so many appeals are usual: the hour is not known.
 _LEAST_OF_COUNTRY: Final = 10
 UNKNOWN_PLACE: Final = "00000000"
+_EPOCH: Final = date(1970, 1, 1)
 
 
 class Territory(Struct, frozen=True):
@@ -49,28 +53,45 @@ def _offset(zone: str, at: datetime) -> int:
     return round((offset or timedelta()).total_seconds() / 3600)
 
 
-def read_hourly(client: Client, territory: Territory, begin: int, end: int, night: int) -> Floats:
-    """Appeals of every series by hour from ``begin`` to ``end`` (hours since 1970, UTC; end exclusive), (n, hours).
+def read_history(client: Client, territory: Territory, begin: int, night: int) -> tuple[Floats, PageGroups]:
+    """Appeals of every series by hour from ``begin`` to ``night`` (hours since 1970, UTC; end exclusive), (n, hours).
 
-    Only pages that were settled in a ``night`` (hour since 1970) count, with all that they ever brought: what is
-    observed and what is usual are sums over the same pages.
+    Only pages that were settled in the ``night`` count, with all that they ever brought: what is observed and what is
+    usual are sums over the same pages. The second result says since when, and what they brought before the guard: a
+    spike of today says nothing about the pages.
     """
-    counts = np.zeros((len(territory.row), end - begin))
-    rows = client.query(
-        f"SELECT place, intDiv(toUnixTimestamp(time), 3600) AS hour, sum(appeals) FROM {_SETTLED} GROUP BY place, hour",
-        parameters=_span(begin * 60, end * 60, night),
-    ).result_rows
-    for place, hour, appeals in rows:
-        row = territory.row.get(place)
-        if row is not None:
-            counts[row, hour - begin] = appeals
-    return territory.tree.summed(counts)
+    counts = np.zeros((len(territory.row), night - begin))
+    places, begun, hours, appeals = _columns(
+        client.query(
+            "SELECT place, toInt32(greatest(p.began, m.moved)) AS begun, intDiv(toUnixTimestamp(time), 3600) AS hour, "
+            f"sum(appeals) FROM {_SETTLED} GROUP BY place, begun, hour",
+            parameters=_span(begin * 60, night * 60, night, since=begin // 24),
+        ),
+        4,
+    )
+    row = np.fromiter((territory.row.get(place, -1) for place in places), np.int64, len(places))
+    kept = row >= 0
+    row, hour, count = row[kept], np.array(hours, np.int64)[kept] - begin, np.array(appeals, np.float64)[kept]
+    np.add.at(counts, (row, hour), count)
+    day = np.array(begun, np.int64)[kept]
+    # The day on which a page began is not whole.
+    first = np.where(day > 0, np.maximum((day + 1) * 24 - begin, 0), 0)
+    keys, group = np.unique(np.stack([row, first]), axis=1, return_inverse=True)
+    end = night - begin - GUARD_HOURS
+    counted = (hour >= np.maximum(first, end - RATE_HOURS)) & (hour < end)
+    brought = np.bincount(group[counted], count[counted], keys.shape[1]).astype(np.float64)
+    return territory.tree.summed(counts), PageGroups(keys[0], keys[1], brought)
+
+
+def _columns(result: QueryResult, n: int) -> Sequence[Sequence[Any]]:
+    """The columns of a result, empty ones where there are no rows."""
+    return result.result_columns or [[]] * n
 
 
 def read_recent_hours(client: Client, territory: Territory, minute: int, night: int) -> Floats:
     """Appeals of every series in the hours that end at a minute (since 1970, UTC; on the grid of 5), oldest first.
 
-    Shape (n, RECENT_HOURS); ``night`` as in :func:`read_hourly`.
+    Shape (n, RECENT_HOURS); ``night`` as in :func:`read_history`.
     """
     counts = np.zeros((len(territory.row), RECENT_HOURS))
     rows = client.query(
@@ -85,19 +106,22 @@ def read_recent_hours(client: Client, territory: Territory, minute: int, night: 
     return territory.tree.summed(counts)
 
 
-#: Rows of five minutes whose page is settled at its place, or that have none; parameters of :func:`_span`.
+#: Rows of five minutes whose page is settled at its place, or that have none; parameters of :func:`_span`. Only pages
+#: that began or moved after the day ``since`` are joined.
 _SETTLED: Final = """gospulse.appeals_5min AS a
 LEFT ANY JOIN
 (
-    SELECT assumeNotNull(page) AS new_page
+    SELECT assumeNotNull(page) AS began_page, assumeNotNull(first_day) AS began, began > greatest(
+        assumeNotNull((SELECT min(first_day) FROM gospulse.pages)) + {settling:UInt16},
+        {night:Date} - {settling:UInt16}
+    ) AS too_new
     FROM gospulse.pages
-    WHERE first_day > greatest(
-        (SELECT min(first_day) FROM gospulse.pages) + {settling:UInt16}, {night:Date} - {settling:UInt16}
-    )
-) AS p ON ifNull(a.page, '') = p.new_page
+    WHERE first_day > {since:Date}
+) AS p ON ifNull(a.page, '') = p.began_page
 LEFT ANY JOIN
 (
-    SELECT page AS moved_page, place AS moved_to
+    SELECT page AS moved_page, place AS moved_to, max(valid_from) AS moved,
+        moved > {night:Date} - {settling:UInt16} AS too_new
     FROM
     (
         SELECT page, place, valid_from, lagInFrame(place, 1, place) OVER (
@@ -105,29 +129,35 @@ LEFT ANY JOIN
         ) AS before
         FROM gospulse.page_history
     )
-    WHERE place != before AND valid_from > {night:Date} - {settling:UInt16} AND valid_from <= {night:Date} + 1
+    WHERE place != before AND valid_from > {since:Date} AND valid_from <= {night:Date} + 1
     GROUP BY page, place
 ) AS m ON ifNull(a.page, '') = m.moved_page AND a.place = m.moved_to
 WHERE a.time >= toDateTime({begin:UInt32}, 'UTC') AND a.time < toDateTime({end:UInt32}, 'UTC')
-    AND p.new_page = '' AND m.moved_page = ''"""
+    AND NOT p.too_new AND NOT m.too_new"""
 
 
-def _span(begin_minute: int, end_minute: int, night: int) -> dict[str, Any]:
-    day = datetime.fromtimestamp(night * 3600, UTC).date()
-    return {"begin": begin_minute * 60, "end": end_minute * 60, "night": day, "settling": SETTLING_DAYS}
+def _span(begin_minute: int, end_minute: int, night: int, *, since: int | None = None) -> dict[str, Any]:
+    """Parameters of ``_SETTLED``; ``since`` in days since 1970, else the day before which every page is settled."""
+    day = night // 24
+    return {
+        "begin": begin_minute * 60,
+        "end": end_minute * 60,
+        "night": _EPOCH + timedelta(days=day),
+        "settling": SETTLING_DAYS,
+        "since": _EPOCH + timedelta(days=day - SETTLING_DAYS if since is None else since),
+    }
 
 
-def known_history(client: Client, territory: Territory, counts: Floats, begin: int) -> Bools:
-    """Which hours of the history ``counts`` (n, hours from ``begin`` on) mean anything, (n, hours).
+def read_exposure(client: Client, territory: Territory, counts: Floats, groups: PageGroups, begin: int) -> Floats:
+    """What each hour of the history ``counts`` (n, hours from ``begin`` on) counts for, (n, hours).
 
-    Unknown are the hours before the first appeal of all, and those of :func:`known_hours`.
+    Nothing: the hours before the first appeal of all, and the unknown ones of :func:`known_hours`.
     """
-    country = counts[-1]
-    first = int((country > 0).argmax()) if country.any() else len(country)
-    mean = country[first:].mean() if first < len(country) else 0.0
+    country, hours = counts[-1], counts.shape[1]
+    first = int((country > 0).argmax()) if country.any() else hours
+    mean = country[first:].mean() if first < hours else 0.0
     known = known_hours(client, territory, counts, np.full(counts.shape, mean), begin * 60)
-    known[:, :first] = False
-    return known
+    return exposure(groups, first, hours - GUARD_HOURS, hours, territory.tree) * known
 
 
 def known_hours(client: Client, territory: Territory, counts: Floats, usual: Floats, begin: int) -> Bools:

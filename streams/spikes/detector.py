@@ -42,39 +42,41 @@ def first_hours_of_week(tree: Hierarchy, hour: int) -> Ints:
     return (hour + 3 * 24 + tree.utc_offset) % HOURS_OF_WEEK
 
 
-def forecast_night(counts: Floats, known: Bools, hour: int, at: int, tree: Hierarchy) -> Floats:
+def forecast_night(counts: Floats, exposure: Floats, hour: int, at: int, tree: Hierarchy) -> Floats:
     """What the night ``at`` would have expected of the 24 hours from ``at`` on, (n, 24).
 
-    ``counts`` and ``known`` are the ``HISTORY_HOURS`` hours before ``hour``; both are hours since 1970, UTC.
+    ``counts`` and ``exposure`` are the ``HISTORY_HOURS`` hours before ``hour``; both are hours since 1970, UTC.
     """
     begin = hour - HISTORY_HOURS
-    series = HourlyCounts(counts, known, first_hours_of_week(tree, begin), tree.groups())
+    series = HourlyCounts(counts, exposure, first_hours_of_week(tree, begin), tree.groups())
     end = at - begin - GUARD_HOURS
     return fit(series.slice(end - FIT_HOURS, end)).hourly(first_hours_of_week(tree, at), 24)
 
 
 def learn_night(
     counts: Floats,
-    known: Bools,
+    exposure: Floats,
     hour: int,
     tree: Hierarchy,
     judged: Floats | None = None,
 ) -> Night:
     """Learn from the ``HISTORY_HOURS`` hours before ``hour`` (hours since 1970, UTC).
 
-    ``counts`` and ``known`` are (n, HISTORY_HOURS) for all series of the hierarchy; hours before the first data are
-    unknown. ``judged`` (n, 672) are the forecasts of the last 28 nights; without them they are made again, each from
+    ``counts`` and ``exposure`` are (n, HISTORY_HOURS) for all series of the hierarchy; the exposure is 0 before the
+    first data. ``judged`` (n, 672) are the forecasts of the last 28 nights; without them they are made again, each from
     what was there before it.
     """
     begin = hour - HISTORY_HOURS
     first = FIT_HOURS + GUARD_HOURS
     if judged is None:
-        nights = [forecast_night(counts, known, hour, begin + first + night * 24, tree) for night in range(JUDGED_DAYS)]
+        nights = [
+            forecast_night(counts, exposure, hour, begin + first + night * 24, tree) for night in range(JUDGED_DAYS)
+        ]
         judged = np.concatenate(nights, axis=1)
     span = slice(first, first + JUDGED_DAYS * 24)
     dispersion = plain_dispersion(len(counts))
-    valid = known[:, span]
-    usual = explained(counts[:, span] * valid, judged * valid, tree)
+    valid = exposure[:, span] > 0
+    usual = explained(counts[:, span] * valid, judged * exposure[:, span], tree)
     for levels in _TOGETHER:
         rows = np.concatenate([tree.rows(level) for level in levels])
         if len(rows):
@@ -82,7 +84,7 @@ def learn_night(
             learnt = learn(Forecasts(counts[rows, span], usual[rows], valid[rows], region))
             for whole, part in zip(_parts(dispersion), _parts(learnt), strict=True):
                 whole[rows] = part
-    series = HourlyCounts(counts, known, first_hours_of_week(tree, begin), tree.groups())
+    series = HourlyCounts(counts, exposure, first_hours_of_week(tree, begin), tree.groups())
     last = fit(series.slice(HISTORY_HOURS - GUARD_HOURS - FIT_HOURS, HISTORY_HOURS - GUARD_HOURS))
     return Night(last, dispersion)
 

@@ -22,7 +22,7 @@ FIT_HOURS: Final = (FIT_DAYS + 1) * 24
 OUTBREAK: Final = 2.58
 #: A pooled day that differs by more from its week is a holiday, or a moved working day.
 HOLIDAY: Final = 0.15
-#: A series with fewer known days expects nothing: it is neither tested nor does it teach the dispersion.
+#: A series with an exposure of fewer days expects nothing: it is neither tested nor does it teach the dispersion.
 LEAST_DAYS: Final = 14
 _HALF_LIFE_DAYS: Final = 7.0
 _RECENT_DAYS: Final = 14
@@ -46,35 +46,35 @@ class Expectation(Struct, frozen=True):
 
 
 class _Days(Struct):
-    """History cut at local midnights: (n, 56, 24) counts, known hours as 0 or 1, hours of the week."""
+    """History cut at local midnights: (n, 56, 24) counts, exposure, hours of the week."""
 
     counts: Floats
-    known: Floats
+    exposure: Floats
     hour: Ints
 
 
 def fit(history: HourlyCounts) -> Expectation:
     """Fit the expectation from the last ``FIT_HOURS`` hours before the guard.
 
-    Hours that are not known teach nothing. A series with fewer than ``LEAST_DAYS`` known days gets level 0; a silent
-    one gets a level near 0. Raises ValueError where ``history`` has another length.
+    Hours without exposure teach nothing. A series with an exposure of fewer than ``LEAST_DAYS`` days gets level 0; a
+    silent one gets a level near 0. Raises ValueError where ``history`` has another length.
     """
     days = _local_days(history)
-    weight_known = days.known.sum(axis=(1, 2))
-    level = (days.counts.sum(axis=(1, 2)) + 0.5) / np.maximum(weight_known, 1.0)
+    exposed = days.exposure.sum(axis=(1, 2))
+    level = (days.counts.sum(axis=(1, 2)) + 0.5) / np.maximum(exposed, 1.0)
     pooled = np.ones((int(history.group.max(initial=0)) + 1, HOURS_OF_WEEK))
     for _ in range(2):
-        usual = level[:, None, None] * pooled[history.group[:, None, None], days.hour]
-        counts = np.minimum(days.counts, 2.5 * usual + 4) * days.known
+        usual = level[:, None, None] * pooled[history.group[:, None, None], days.hour] * days.exposure
+        counts = np.minimum(days.counts, 2.5 * usual + 4)
         pooled = _pooled_profile(counts, level, history.group, days)
-    usual = level[:, None, None] * pooled[history.group[:, None, None], days.hour] * days.known
+    usual = level[:, None, None] * pooled[history.group[:, None, None], days.hour] * days.exposure
     holiday = _holiday_factors(days.counts.sum(axis=2), usual.sum(axis=2))
     profile = _own_profiles(counts, usual * holiday[None, :, None], pooled[history.group], level, days)
     mass = np.take_along_axis(profile, days.hour.reshape(len(level), -1), axis=1).reshape(days.hour.shape)
-    mass = (mass * days.known).sum(axis=2) * holiday
+    mass = (mass * days.exposure).sum(axis=2) * holiday
     seen = days.counts.sum(axis=2)
     level = _levels(seen, mass, level, _drift(seen, mass, level, history.group))
-    level = np.where(weight_known >= LEAST_DAYS * 24, level, 0.0)
+    level = np.where(exposed >= LEAST_DAYS * 24, level, 0.0)
     return Expectation(level, profile)
 
 
@@ -84,10 +84,10 @@ def _local_days(history: HourlyCounts) -> _Days:
     shift = (-history.first_hour_of_week) % 24
     at = shift[:, None] + np.arange(FIT_DAYS * 24)
     shape = (len(shift), FIT_DAYS, 24)
-    known = np.take_along_axis(history.known, at, axis=1).astype(np.float64)
-    counts = np.take_along_axis(history.counts, at, axis=1) * known
+    exposure = np.take_along_axis(history.exposure, at, axis=1)
+    counts = np.take_along_axis(history.counts, at, axis=1) * (exposure > 0)
     hour = (history.first_hour_of_week[:, None] + at) % HOURS_OF_WEEK
-    return _Days(counts.reshape(shape), known.reshape(shape), hour.reshape(shape))
+    return _Days(counts.reshape(shape), exposure.reshape(shape), hour.reshape(shape))
 
 
 def _pooled_profile(counts: Floats, level: Floats, group: Ints, days: _Days) -> Floats:
@@ -105,7 +105,7 @@ def _pooled_profile(counts: Floats, level: Floats, group: Ints, days: _Days) -> 
             np.bincount(cell, (weight[:, None, None] * values).ravel(), size).reshape(groups, HOURS_OF_WEEK), np.float64
         )
 
-    seen, expected = summed(counts), summed(level[:, None, None] * days.known)
+    seen, expected = summed(counts), summed(level[:, None, None] * days.exposure)
     whole = (seen.sum(axis=0) + 1) / (expected.sum(axis=0) + 1)
     profile = (seen + 20 * whole) / (expected + 20)
     return np.asarray(profile / profile.mean(axis=1, keepdims=True))
@@ -165,7 +165,7 @@ def _drift(counts: Floats, mass: Floats, level: Floats, group: Ints) -> Floats:
 def _levels(counts: Floats, mass: Floats, first: Floats, drift: Floats) -> Floats:
     """Messages an hour now: the last two weeks, shrunk to the level of all eight; outbreaks count less.
 
-    ``counts`` and ``mass`` (the profile's sum over the known hours of a day) are (n, 56). Where levels drift, the last
+    ``counts`` and ``mass`` (the sum of profile times exposure over a day) are (n, 56). Where levels drift, the last
     days count for more, with the gain of the steady Kalman filter of a local-level model (Harvey 1989, 4.3), and the
     level of all eight weeks counts for less.
     """

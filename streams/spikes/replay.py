@@ -108,25 +108,25 @@ class _Replay:
 
     def play(self, midnight: int) -> None:
         """One night and the evaluations of the day that follows it."""
-        counts, known = self._history(midnight)
+        counts, exposure = self._history(midnight)
         for day in range(JUDGED_DAYS):
             at = midnight - (JUDGED_DAYS + 1 - day) * 24
             if at not in self._forecasts:
-                self._forecasts[at] = self._placed(forecast_night(counts, known, midnight, at, self._tree))
+                self._forecasts[at] = self._placed(forecast_night(counts, exposure, midnight, at, self._tree))
         judged = np.concatenate(
             [self._forecasts[midnight - (JUDGED_DAYS + 1 - day) * 24] for day in range(JUDGED_DAYS)], 1
         )
         self._forecasts = {at: made for at, made in self._forecasts.items() if at > midnight - (JUDGED_DAYS + 2) * 24}
-        night = learn_night(counts, known, midnight, self._tree, judged)
+        night = learn_night(counts, exposure, midnight, self._tree, judged)
         hours = [24] if self._appeals.daily else list(range(1, 25))
         day_results = [self._evaluate(night, midnight + hour) for hour in hours]
         self._results += day_results
 
-    def _history(self, until: int) -> tuple[Floats, Bools]:
+    def _history(self, until: int) -> tuple[Floats, Floats]:
         counts = self._tree.summed(self._summed(until - HISTORY_HOURS, until, until))
-        known = np.ones(counts.shape, np.bool_)
-        known[:, : max(0, self._begin - (until - HISTORY_HOURS))] = False
-        return counts, known
+        exposure = np.ones(counts.shape)
+        exposure[:, : max(0, self._begin - (until - HISTORY_HOURS))] = 0
+        return counts, exposure
 
     def _summed(self, begin: int, end: int, now: int) -> Floats:
         """Counts of the municipalities by hour, as far as they had arrived before ``now``."""

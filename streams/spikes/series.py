@@ -1,4 +1,4 @@
-"""Hourly counts of many places side by side, with their local hours and the hours that count for nothing."""
+"""Hourly counts of many places side by side, with their local hours and what each hour counts for."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ RECENT_HOURS: Final = max(WINDOWS)
 class HourlyCounts(Struct, frozen=True):
     """Counts of ``n`` series over ``hours`` consecutive hours.
 
-    Shapes: ``counts`` and ``known`` (n, hours); ``first_hour_of_week`` and ``group`` (n,).
+    Shapes: ``counts`` and ``exposure`` (n, hours); ``first_hour_of_week`` and ``group`` (n,).
     """
 
     #: Messages of each hour.
     counts: Floats
-    #: False where a count means nothing: the source was down, data came late, the page was silent by fault.
-    known: Bools
+    #: Share of what today's pages usually bring that came from pages which were there in that hour. 0 where a count
+    #: means nothing: the source was down, data came late, there was no page yet.
+    exposure: Floats
     #: Hour of the week of the first column in the series' own time zone: 0 is Monday 00:00.
     first_hour_of_week: Ints
     #: Series of one group share a profile: a federal district, a size class or a level of the hierarchy.
@@ -47,11 +48,11 @@ class HourlyCounts(Struct, frozen=True):
         """The hours from ``begin`` (inclusive) to ``end`` (exclusive); hours before the first are unknown."""
         missing = max(0, -begin)
         counts = self.counts[:, max(0, begin) : end]
-        known = self.known[:, max(0, begin) : end]
+        exposure = self.exposure[:, max(0, begin) : end]
         if missing:
             counts = np.pad(counts, ((0, 0), (missing, 0)))
-            known = np.pad(known, ((0, 0), (missing, 0)))
-        return HourlyCounts(counts, known, (self.first_hour_of_week + begin) % HOURS_OF_WEEK, self.group)
+            exposure = np.pad(exposure, ((0, 0), (missing, 0)))
+        return HourlyCounts(counts, exposure, (self.first_hour_of_week + begin) % HOURS_OF_WEEK, self.group)
 
 
 def trailing_sums(values: Floats, window: int) -> Floats:

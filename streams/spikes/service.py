@@ -23,9 +23,9 @@ from streams.spikes.carriers import Carriers, is_pushed, nature_of, read_carrier
 from streams.spikes.counts import (
     Territory,
     complete_until,
-    known_history,
     known_hours,
-    read_hourly,
+    read_exposure,
+    read_history,
     read_recent_hours,
     read_territory,
 )
@@ -164,9 +164,9 @@ class Detector:
         at = datetime.fromtimestamp(hour * 3600, UTC)
         territory = read_territory(self._client, at)
         begin = hour - HISTORY_HOURS
-        counts = read_hourly(self._client, territory, begin, hour, hour)
-        known = known_history(self._client, territory, counts, begin)
-        night = learn_night(counts, known, hour, territory.tree)
+        counts, groups = read_history(self._client, territory, begin, hour)
+        exposure = read_exposure(self._client, territory, counts, groups, begin)
+        night = learn_night(counts, exposure, hour, territory.tree)
         learnt = Learnt(day, territory, night)
         self._write_expected(learnt, hour)
         log.info("Learnt %s series of the night of %s in %.1f s.", len(counts), at.date(), time.monotonic() - started)

@@ -214,7 +214,7 @@ def federation_mix(scenario: str, seed: int, q: float, *, true_a_day: int = 5) -
         added[rows[chosen]] = planted.added
         for place, row in enumerate(rows[chosen]):
             spans[int(row)] = int(planted.first[place]), int(planted.last[place]), float(planted.times[place][0])
-    spiked = HourlyCounts(counts.counts + added, counts.known, counts.first_hour_of_week, counts.group)
+    spiked = HourlyCounts(counts.counts + added, counts.exposure, counts.first_hour_of_week, counts.group)
     opened: dict[str, list[list[tuple[int, int]]]] = {"detector": [], "e-detector": []}
     for series in (counts, spiked):
         nightly = learn_nightly(series, TEST_DAYS)

@@ -79,11 +79,11 @@ def simulate(scenario: str, level: Floats, random: np.random.Generator) -> Truth
         extra = random.poisson(10 * size)
         begin = random.integers(14, HISTORY_DAYS - 2, n) * 24
         counts += _spread_out(extra, begin, np.full(n, 24.0), random)
-    known = np.ones(counts.shape, np.bool_)
+    exposure = np.ones(counts.shape)
     if scenario == "young":
         counts[:, : (HISTORY_DAYS - YOUNG_DAYS) * 24] = 0
-        known[:, : (HISTORY_DAYS - YOUNG_DAYS) * 24] = False
-    series = HourlyCounts(counts, known, first, np.zeros(n, np.int64))
+        exposure[:, : (HISTORY_DAYS - YOUNG_DAYS) * 24] = 0
+    series = HourlyCounts(counts, exposure, first, np.zeros(n, np.int64))
     return Truth(series, mean, over, np.exp(spread**2) - 1, level, joined)
 
 

@@ -68,12 +68,13 @@ def learn_nightly(counts: HourlyCounts, test_days: int) -> Nightly:
         expected[:, now : now + 24] = night.hourly(begin, 24)
     tree = simulated_tree(counts.first_hour_of_week)
     region = tree.siblings(Level.MUNICIPALITY)
-    usual = explained_by_parents(counts.counts * counts.known, expected, tree)
+    usual = explained_by_parents(counts.counts * counts.exposure, expected, tree)
     dispersions: list[Dispersion] = []
     for day in range(first, days):
         if (day - first) % DISPERSION_NIGHTS == 0:
             judged = slice((day - 1 - JUDGED_DAYS) * 24, (day - 1) * 24)
-            latest = learn(Forecasts(counts.counts[:, judged], usual[:, judged], counts.known[:, judged], region))
+            known = counts.exposure[:, judged] > 0
+            latest = learn(Forecasts(counts.counts[:, judged], usual[:, judged], known, region))
         dispersions.append(latest)
     return Nightly(expected, dispersions, first * 24, tree)
 

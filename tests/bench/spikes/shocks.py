@@ -52,8 +52,7 @@ def country(seed: int) -> Country:
     places = [(f"place-{p:04d}", f"region-{region_of[p]:02d}", int(offset[p])) for p in range(PLACES)]
     tree = hierarchy(places, regions, country_offset=int(offset[0]))
     history = tree.summed(counts[:, _BEGIN - HISTORY_HOURS : _BEGIN])
-    known = np.ones(history.shape, np.bool_)
-    night = learn_night(history, known, first_hour + _BEGIN, tree)
+    night = learn_night(history, np.ones(history.shape), first_hour + _BEGIN, tree)
     return Country(tree, counts, mean, first_hour, night, random)
 
 

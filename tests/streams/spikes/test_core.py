@@ -20,10 +20,10 @@ WEEK = 168
 
 
 def history(counts: Floats, first: Ints | None = None) -> HourlyCounts:
-    """Counts (n, hours) that are all known, of one group."""
+    """Counts (n, hours) of full exposure, of one group."""
     n = len(counts)
     starts = np.zeros(n, np.int64) if first is None else first
-    return HourlyCounts(counts, np.ones(counts.shape, np.bool_), starts, np.zeros(n, np.int64))
+    return HourlyCounts(counts, np.ones(counts.shape), starts, np.zeros(n, np.int64))
 
 
 def poisson(level: float, n: int, hours: int, seed: int = 1) -> Floats:
@@ -92,12 +92,22 @@ def test_hours_that_are_not_known_teach_nothing() -> None:
     counts = poisson(5, 20, FIT_HOURS)
     silent = counts.copy()
     silent[:, -10 * 24 :] = 0
-    known = np.ones(counts.shape, np.bool_)
-    known[:, -10 * 24 :] = False
-    learnt = fit(HourlyCounts(silent, known, np.zeros(20, np.int64), np.zeros(20, np.int64)))
+    exposure = np.ones(counts.shape)
+    exposure[:, -10 * 24 :] = 0
+    learnt = fit(HourlyCounts(silent, exposure, np.zeros(20, np.int64), np.zeros(20, np.int64)))
     assert learnt.level.mean() == pytest.approx(5.0, rel=0.05)
     as_zeros = fit(history(silent))
     assert as_zeros.level.mean() < 3.5
+
+
+def test_a_count_of_half_the_pages_says_what_is_usual_of_all() -> None:
+    counts = poisson(4, 20, FIT_HOURS)
+    exposure = np.ones(counts.shape)
+    exposure[:, : -15 * 24] = 0.5
+    counts[:, : -15 * 24] = poisson(2, 20, FIT_HOURS, seed=2)[:, : -15 * 24]
+    learnt = fit(HourlyCounts(counts, exposure, np.zeros(20, np.int64), np.zeros(20, np.int64)))
+    assert learnt.level == pytest.approx(4, rel=0.15)
+    assert learnt.level.mean() == pytest.approx(4, rel=0.03)
 
 
 def test_the_order_of_series_changes_nothing() -> None:
@@ -218,8 +228,8 @@ def test_an_episode_opens_once_and_is_silent_after_it_closes() -> None:
 
 def test_a_short_history_expects_nothing() -> None:
     counts = poisson(5, 3, FIT_HOURS)
-    known = np.zeros(counts.shape, np.bool_)
-    known[:2, -20 * 24 :] = True
-    known[2, -10 * 24 :] = True
-    level = fit(HourlyCounts(counts, known, np.zeros(3, np.int64), np.zeros(3, np.int64))).level
+    exposure = np.zeros(counts.shape)
+    exposure[:2, -20 * 24 :] = 1
+    exposure[2, -10 * 24 :] = 1
+    level = fit(HourlyCounts(counts, exposure, np.zeros(3, np.int64), np.zeros(3, np.int64))).level
     assert level[:2] == pytest.approx(5, rel=0.15) and level[2] == 0

@@ -33,8 +33,7 @@ def learnt() -> tuple[Hierarchy, Night, Floats]:
     tree = hierarchy(PLACES, REGIONS)
     random = np.random.default_rng(8)
     counts = tree.summed(random.poisson(0.5, (len(PLACES), HISTORY_HOURS)).astype(np.float64))
-    known = np.ones(counts.shape, np.bool_)
-    return tree, learn_night(counts, known, NOW - 15, tree), counts
+    return tree, learn_night(counts, np.ones(counts.shape), NOW - 15, tree), counts
 
 
 def evaluated(
@@ -62,12 +61,12 @@ def alerted(found: Evaluation) -> list[str]:
 def test_the_last_day_does_not_teach_what_is_usual() -> None:
     tree = hierarchy(PLACES[:3], REGIONS)
     counts = tree.summed(np.random.default_rng(3).poisson(0.5, (3, HISTORY_HOURS)).astype(np.float64))
-    known = np.ones(counts.shape, np.bool_)
-    usual = forecast_night(counts, known, NOW, NOW, tree)
+    exposure = np.ones(counts.shape)
+    usual = forecast_night(counts, exposure, NOW, NOW, tree)
     for hours, teaches in ((slice(-24, None), False), (slice(-72, -24), True)):
         loud = counts.copy()
         loud[:, hours] += 20
-        assert np.array_equal(forecast_night(loud, known, NOW, NOW, tree), usual) != teaches
+        assert np.array_equal(forecast_night(loud, exposure, NOW, NOW, tree), usual) != teaches
 
 
 def test_an_ordinary_hour_alerts_nobody() -> None:

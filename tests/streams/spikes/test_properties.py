@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.spikes.detector import HISTORY_HOURS, Evaluation, Night, evaluate, expected_hours, learn_night
+from streams.spikes.expectation import GUARD_HOURS
+from streams.spikes.exposure import RATE_HOURS, PageGroups, exposure
 from streams.spikes.hierarchy import Hierarchy, hierarchy
-from streams.spikes.series import RECENT_HOURS, Bools, Floats
+from streams.spikes.series import RECENT_HOURS, Floats
 
 #: Monday 2026-11-23, 12:00 UTC, in hours since 1970.
 NOW = 1795435200 // 3600
@@ -26,10 +28,10 @@ def ordinary(seed: int = 1, level: float = 0.5) -> Floats:
     return np.random.default_rng(seed).poisson(level, (len(PLACES), WHOLE)).astype(np.float64)
 
 
-def learnt(places: Floats, known: Bools | None = None, tree: Hierarchy | None = None) -> tuple[Hierarchy, Night]:
+def learnt(places: Floats, exposed: Floats | None = None, tree: Hierarchy | None = None) -> tuple[Hierarchy, Night]:
     tree = tree or hierarchy(PLACES, REGIONS)
     whole = tree.summed(places[:, :HISTORY_HOURS])
-    seen = np.ones(whole.shape, np.bool_) if known is None else known
+    seen = np.ones(whole.shape) if exposed is None else exposed
     return tree, learn_night(whole, seen, NOW - RECENT_HOURS, tree)
 
 
@@ -93,14 +95,18 @@ def huge_day(counts: Floats) -> Floats:
     return counts
 
 
-def joined(counts: Floats) -> Floats:
-    """The register of a place doubled, a month ago: pages with a month of history count."""
-    counts[9, HISTORY_HOURS - 30 * 24 :] += np.random.default_rng(3).poisson(0.5, WHOLE - HISTORY_HOURS + 30 * 24)
-    return counts
+#: Pages that began, by row: the first hour, messages an hour, their share of the place. One place had none before.
+BEGUN = {
+    9: (HISTORY_HOURS - 30 * 24, 0.5, 1 / 2),
+    15: (HISTORY_HOURS - 16 * 24, 1.0, 2 / 3),
+    20: (HISTORY_HOURS - 16 * 24, 0.5, 1.0),
+}
 
 
-def new_place(counts: Floats) -> Floats:
-    counts[20, : HISTORY_HOURS - 16 * 24] = 0
+def begun(counts: Floats) -> Floats:
+    counts[20] = 0
+    for row, (begin, level, _) in BEGUN.items():
+        counts[row, begin:] += np.random.default_rng(row).poisson(level, WHOLE - begin)
     return counts
 
 
@@ -114,10 +120,21 @@ STRANGE: dict[str, Callable[[Floats], Floats]] = {
     "an empty history": lambda counts: counts * (np.arange(WHOLE) >= HISTORY_HOURS),
     "nothing ever": np.zeros_like,
     "one huge day": huge_day,
-    "twice the pages a month ago": joined,
-    "a municipality that is 16 days old": new_place,
+    "pages that began some weeks ago": begun,
     "an all-zero series": silent_place,
 }
+
+
+def groups_of(counts: Floats, name: str) -> PageGroups:
+    """The pages as the service reads them: one group a place, and one more where pages began."""
+    end = HISTORY_HOURS - GUARD_HOURS
+    groups = [(row, 0, each[end - RATE_HOURS : end].sum()) for row, each in enumerate(counts)]
+    for row, (begin, _, share) in BEGUN.items() if STRANGE[name] is begun else ():
+        later = counts[row, max(begin, end - RATE_HOURS) : end].sum() * share
+        groups[row] = (row, 0, groups[row][2] - later)
+        groups.append((row, begin, later))
+    rows, begins, appeals = np.array(groups).T
+    return PageGroups(rows.astype(np.int64), begins.astype(np.int64), appeals)
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -127,8 +144,8 @@ def test_an_ordinary_day_after_a_strange_history_alerts_nobody(name: str, seed: 
     first = counts.sum(axis=0) > 0
     begin = int(first.argmax()) if first[:HISTORY_HOURS].any() else HISTORY_HOURS
     tree = hierarchy(PLACES, REGIONS)
-    known = np.tile(np.arange(HISTORY_HOURS) >= begin, (len(tree.codes), 1))
-    _, night = learnt(counts, known, tree)
+    exposed = exposure(groups_of(counts, name), begin, HISTORY_HOURS - GUARD_HOURS, HISTORY_HOURS, tree)
+    _, night = learnt(counts, exposed, tree)
     assert np.isfinite(night.expectation.level).all() and np.isfinite(night.dispersion.tail).all()
     found = judged(tree, night, counts[:, HISTORY_HOURS:])
     assert not found.alert.any(), [tree.codes[row] for row in np.nonzero(found.alert)[0]]
@@ -140,9 +157,9 @@ def test_missing_days_are_neither_learnt_nor_a_spike_when_they_end(days: int) ->
     tree = hierarchy(PLACES, REGIONS)
     gone = slice(HISTORY_HOURS - days * 24 - 48, HISTORY_HOURS - 48)
     counts[:, gone] = 0
-    known = np.ones((len(tree.codes), HISTORY_HOURS), np.bool_)
-    known[:, gone] = False
-    _, night = learnt(counts, known, tree)
+    exposed = np.ones((len(tree.codes), HISTORY_HOURS))
+    exposed[:, gone] = 0
+    _, night = learnt(counts, exposed, tree)
     places = night.expectation.level[: len(PLACES)]
     assert places.mean() == pytest.approx(0.5, rel=0.1)
     assert not judged(tree, night, counts[:, HISTORY_HOURS:]).alert.any()

@@ -21,6 +21,8 @@ MINUTE = HOUR // 60
 #: Monday 2026-03-02, 14:00 UTC.
 NOW = T0 + 6 * HOUR
 PLACES = [f"57{m:03d}000" for m in range(701, 709)] + [f"22{m:03d}000" for m in range(701, 705)]
+#: Pages that began some days before ``NOW``: the only one of a place, and one that more than doubles what it had.
+JOINED = (("57709000", "vk:first", 18), (PLACES[8], "vk:second", 16))
 TABLES = ("spikes", "spike_decisions", "spike_evaluations", "spike_expected")
 
 
@@ -43,14 +45,16 @@ def shown(clickhouse_server: ClickHouseServer) -> Iterator[Shown]:
         first = NOW - (HISTORY_HOURS + 24) * HOUR
         hours = (NOW - first) // HOUR
         records = []
-        for place in PLACES:
-            for hour, n in enumerate(random.poisson(0.4, hours)):
+        begun = [(place, "vk:old", 0.4, hours) for place in PLACES]
+        begun += [(place, page, 0.6, days * 24) for place, page, days in JOINED]
+        for place, page, level, last in begun:
+            for hour, n in enumerate(random.poisson(level, last), start=hours - last):
                 records += [
                     appeal(
-                        (place, hour, k),
+                        (place, page, hour, k),
                         first + hour * HOUR + int(random.integers(0, HOUR)),
                         place=place,
-                        page="vk:old",
+                        page=page,
                     )
                     for k in range(n)
                 ]
@@ -136,6 +140,20 @@ def test_a_new_page_is_no_spike(client: Client, shown: Shown) -> None:
     shown.append(*new, appended=begin + HOUR)
     shown.refresh()
     assert detector(client).evaluate(at(begin + 45 * MINUTE), hold_late=False) == []
+
+
+def test_pages_that_began_two_weeks_ago_are_no_spike(client: Client) -> None:
+    """What they bring is usual from the first day on which they count."""
+    for hours in (36, 24, 12, 1):
+        assert detector(client).evaluate(at(NOW - hours * HOUR), hold_late=False) == []
+    usual = client.query(
+        "SELECT series, avg(expected) FROM gospulse_data.spike_expected FINAL WHERE hour >= {night:DateTime('UTC')} "
+        "GROUP BY series",
+        parameters={"night": at(NOW - 13 * HOUR)},
+    ).result_rows
+    level = {str(series): float(expected) for series, expected in usual}
+    assert level["57709000"] == pytest.approx(0.6, rel=0.2)
+    assert level[PLACES[8]] == pytest.approx(1.0, rel=0.2)
 
 
 def test_a_register_that_gives_a_place_more_pages_is_no_spike(client: Client, shown: Shown) -> None:
