@@ -207,8 +207,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "streams/spikes/expectation.py",
-        "np.where(weight_known >= LEAST_DAYS * 24,",
-        "np.where(weight_known >= 1,",
+        "np.where(exposed >= LEAST_DAYS * 24,",
+        "np.where(exposed >= 1,",
         "a page that is a day old raises alerts",
         (f"{CORE}::test_a_short_history_expects_nothing",),
     ),
@@ -225,5 +225,19 @@ MUTANTS: Final = (
         "np.maximum(summed[group], 0.0)",
         "a district explains its own shock away",
         ("tests/streams/spikes/test_common_factors.py::test_no_count_enters_its_own_expectation",),
+    ),
+    Mutant(
+        "streams/spikes/counts.py",
+        "greatest(p.began, m.moved)",
+        "m.moved",
+        "every page that was connected raises an alert on the day on which it begins to count",
+        ("tests/streams/spikes/test_service.py::test_pages_that_began_two_weeks_ago_are_no_spike",),
+    ),
+    Mutant(
+        "streams/spikes/exposure.py",
+        "rate * (begin - first) < _LEAST_MISSED",
+        "rate < 0",
+        "a place of slow pages expects too much and misses its spikes",
+        ("tests/streams/spikes/test_exposure.py::test_a_slow_page_that_showed_itself_late_was_always_there",),
     ),
 )
