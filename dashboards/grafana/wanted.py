@@ -120,11 +120,7 @@ def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) ->
         "title": found.get("title"),
         "folderUid": found.get("folderUid"),
         "interval": found.get("interval"),
-        # Grafana adds fields of its own to a rule: only those that we set are compared.
-        "rules": [
-            {key: stored[rule["uid"]].get(key) for key in rule} if rule["uid"] in stored else None
-            for rule in wanted["rules"]
-        ],
+        "rules": [_set_by_us(rule, stored.get(rule["uid"])) for rule in wanted["rules"]],
     }
     lines = _lines(wanted, kept)
     extra = sorted(str(uid) for uid in set(stored) - {rule["uid"] for rule in wanted["rules"]})
@@ -155,5 +151,23 @@ def _lines(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> tuple[
     )
 
 
+def _set_by_us(wanted: Any, found: Any) -> Any:
+    """``found`` without the fields that Grafana adds of its own, at any depth: to rules, their queries and models."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return {key: _set_by_us(value, found.get(key)) for key, value in wanted.items()}
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        return [_set_by_us(*pair) for pair in zip(wanted, found, strict=True)]
+    return found
+
+
 def _text(value: Mapping[str, Any]) -> Sequence[str]:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).splitlines()
+    return json.dumps(_with_whole_numbers(value), ensure_ascii=False, indent=1, sort_keys=True).splitlines()
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """1.0 as 1: Grafana gives back numbers as Go writes them."""
+    if isinstance(value, Mapping):
+        return {key: _with_whole_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -36,7 +36,7 @@ class PretendedGrafana:
                 status, answer = outer.answer(
                     self.command, self.path.split("?")[0], body, self.headers.get("Authorization")
                 )
-                data = json.dumps(answer).encode()
+                data = json.dumps(_as_go_writes(answer)).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -96,7 +96,7 @@ class PretendedGrafana:
             return (200, self.folders[uid]) if uid in self.folders else missing
         if path.startswith("/api/v1/provisioning/folder/"):
             if method == "PUT":
-                rules = [rule | {"id": 1 + n, "provenance": "api"} for n, rule in enumerate(body["rules"])]
+                rules = [_completed(rule) | {"id": 1 + n, "provenance": "api"} for n, rule in enumerate(body["rules"])]
                 self.rules[path] = body | {"rules": rules}
                 return 200, self.rules[path]
             return (200, self.rules[path]) if path in self.rules else missing
@@ -113,3 +113,22 @@ class PretendedGrafana:
             uid = path.removeprefix("/api/dashboards/uid/")
             return (200, self.boards[uid]) if uid in self.boards else missing
         return missing
+
+
+def _completed(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule with what Grafana 12.3 adds to its queries."""
+    added = {"intervalMs": 1000, "maxDataPoints": 43200}
+    queries = [
+        {"queryType": ""} | query | {"model": (added if query["datasourceUid"] == "__expr__" else {}) | query["model"]}
+        for query in rule["data"]
+    ]
+    return rule | {"data": queries, "keep_firing_for": "0s"}
+
+
+def _as_go_writes(value: Any) -> Any:
+    """JSON as Go encodes it: 1.0 is 1."""
+    if isinstance(value, dict):
+        return {key: _as_go_writes(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_go_writes(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
