@@ -80,8 +80,36 @@ def _of_panel(panel: Mapping[str, Any]) -> Iterator[str]:
         yield "decimals are missing"
     if panel["type"] == "stat" and not panel["options"]["reduceOptions"]["calcs"]:
         yield "a stat needs a calculation"
+    yield from _as_grafana_draws(panel)
     for target in panel.get("targets", []):
         yield from _of_target(target)
+
+
+def _as_grafana_draws(panel: Mapping[str, Any]) -> Iterator[str]:
+    """What Grafana 12.3 draws otherwise than one expects."""
+    defaults, overrides = panel["fieldConfig"]["defaults"], panel["fieldConfig"]["overrides"]
+    set_by_override = {
+        override["matcher"]["options"]: {each["id"]: each["value"] for each in override["properties"]}
+        for override in overrides
+    }
+    nulls = [each for each in defaults.get("mappings", []) if each.get("options", {}).get("match") == "null"]
+    if panel["type"] in ("stat", "table", "geomap") and not nulls:
+        yield "NULL needs a mapping: it has the colour of the lowest threshold else"
+    if panel["type"] == "barchart" and set_by_override.get(panel["options"]["xField"], {}).get("unit") != "string":
+        yield "names of bars need the unit string: 21.11 is a number else"
+    if panel["type"] == "table":
+        if not defaults["custom"].get("wrapHeaderText"):
+            yield "headings must wrap: they are cut else"
+        for name, own in set_by_override.items():
+            if own.get("custom.cellOptions", {}).get("type") == "gauge" and (
+                own.get("min"),
+                own.get("fieldMinMax"),
+            ) != (0, True):
+                yield f"bars of {name} must begin at 0: they begin at the least of all numbers else"
+    for layer in panel["options"].get("layers", []):
+        style = layer["config"]["style"]
+        if "text" in style and style["opacity"] != 0:
+            yield f"layer {layer['name']}: a text has the colour of its symbol, so it needs a layer of its own"
 
 
 def _of_target(target: Mapping[str, Any]) -> Iterator[str]:

@@ -30,10 +30,10 @@ COUNTRY_BOARD: Final = Board(
     parts=(
         row(101, 0, HEADING),
         *summary(_FILTERS, 1),
-        parts.against_usual(7, Place(0, 4, 13, 8), _FILTERS),
+        parts.against_usual(7, Place(0, 4, 11, 8), _FILTERS),
         Panel(
             id=8,
-            at=Place(13, 4, 11, 8),
+            at=Place(11, 4, 13, 8),
             title="Доля через госпаблики по регионам",
             what="Плитка — регион, примерно там, где он лежит. Красный: меньше 40 %, жёлтый: меньше 65 %, зелёный: "
             "65 % и больше, серый: нет данных.",

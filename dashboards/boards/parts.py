@@ -102,7 +102,7 @@ def territories(
     """Territories side by side."""
     columns = [
         Column(name=name, links=tuple(links)),
-        Column(name=metric("messages").title, metric="messages", gauge=True, width=95),
+        Column(name=metric("messages").title, metric="messages", gauge=True, width=120),
     ]
     if per_head:
         columns.append(Column(name=metric("per_10k").title, metric="per_10k", width=85))
@@ -138,11 +138,11 @@ def posts(number: int, at: Place, filters: Filters) -> Panel:
         metrics=keys,
         body=table(
             [
-                Column(name="Запись", links=(outside("Открыть запись", "Адрес"),)),
-                Column(name="Госпаблик"),
+                Column(name="Запись", links=(outside("Открыть запись", "Адрес"),), wrap=True),
+                Column(name="Госпаблик", wrap=True),
                 Column(name=metric("post_messages").title, metric="post_messages", gauge=True, width=100),
                 Column(name=metric("post_waiting").title, metric="post_waiting", colours=OVERDUE, width=75),
-                Column(name=metric("post_published").title, metric="post_published", width=105),
+                Column(name=metric("post_published").title, metric="post_published", width=130),
                 Column(name="Адрес", hidden=True),
             ]
         ),
@@ -164,10 +164,10 @@ def page_table(number: int, at: Place, filters: Filters, links: Sequence[Mapping
             [
                 Column(name="Госпаблик", links=tuple(links)),
                 *(
-                    Column(name=metric(key).title, metric=key, gauge=key == "share_numerator", width=105)
+                    Column(name=metric(key).title, metric=key, gauge=key == "share_numerator", width=130)
                     for key in keys[:-1]
                 ),
-                Column(name=metric("last_post").title, metric="last_post", width=95),
+                Column(name=metric("last_post").title, metric="last_post", width=105),
                 Column(name="Адрес", hidden=True),
             ]
         ),

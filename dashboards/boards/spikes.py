@@ -45,7 +45,7 @@ _QUEUE: Final = (
     Column(name=metric("spike_window").title, metric="spike_window", width=80),
     Column(name="С какого времени", moment=True, width=120),
     Column(name="Решение", width=110),
-    Column(name="Что произошло"),
+    Column(name="Что произошло", wrap=True),
     Column(name="Код", hidden=True),
 )
 

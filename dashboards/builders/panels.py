@@ -17,6 +17,7 @@ from dashboards.builders.units import (
     PLAIN,
     QUIET,
     defaults,
+    without_value,
 )
 from schemas.metric_catalogue import metric
 
@@ -93,9 +94,10 @@ def row(number: int, y: int, title: str) -> dict[str, Any]:
 def stat(key: str, colours: Mapping[str, Any] = PLAIN, *, change: str = "", absent: str = NO_DATA) -> dict[str, Any]:
     """One number. ``change`` shows the change from the first row to the last: ``good``, ``bad`` or plain growth."""
     modes = {"good": "standard", "bad": "inverted", "plain": "same_as_value"}
+    field = defaults(metric(key), dict(colours), absent) | {"mappings": without_value(absent)}
     return {
         "type": "stat",
-        "fieldConfig": {"defaults": defaults(metric(key), dict(colours), absent), "overrides": []},
+        "fieldConfig": {"defaults": field, "overrides": []},
         "options": {
             "colorMode": "value",
             "graphMode": "none",
@@ -111,9 +113,13 @@ def stat(key: str, colours: Mapping[str, Any] = PLAIN, *, change: str = "", abse
 
 
 def stats(key: str, colours: Mapping[str, Any] = PLAIN, absent: str = NO_DATA) -> dict[str, Any]:
-    """Several numbers of one unit beside each other, each with its name."""
+    """Several numbers of one unit below each other, each with its name."""
     body = stat(key, colours, absent=absent)
-    body["options"] |= {"textMode": "value_and_name", "orientation": "vertical"}
+    body["options"] |= {
+        "textMode": "value_and_name",
+        "orientation": "horizontal",
+        "text": {"titleSize": 10, "valueSize": 15},
+    }
     return body
 
 
@@ -170,8 +176,12 @@ def bars(
         "fieldConfig": {
             "defaults": field,
             "overrides": [
-                _override(name, color={"mode": "fixed", "fixedColor": colour})
-                for name, colour in (colours or {}).items()
+                # Else Grafana takes 21.11 for a number.
+                _override(label, unit="string"),
+                *(
+                    _override(name, color={"mode": "fixed", "fixedColor": colour})
+                    for name, colour in (colours or {}).items()
+                ),
             ],
         },
         "options": {
@@ -182,6 +192,7 @@ def bars(
             "barWidth": 0.8,
             "groupWidth": 0.8,
             "xTickLabelMaxLength": 40,
+            "text": {"valueSize": 12},
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": bool(colours), "calcs": []},
             "tooltip": {"mode": "multi", "sort": "none"},
         },
@@ -198,6 +209,8 @@ class Column(Struct, frozen=True, kw_only=True):
     width: int | None = None
     #: A bar behind the number.
     gauge: bool = False
+    #: A long text goes on in further lines.
+    wrap: bool = False
     #: Colours of the number.
     colours: Mapping[str, Any] | None = None
     hidden: bool = False
@@ -214,13 +227,19 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
             properties |= {"unit": GRAFANA_UNITS[unit], "decimals": DECIMALS[unit]}
         if column.moment:
             properties["unit"] = GRAFANA_UNITS["moment"]
+        if properties.get("unit", "").startswith("time:"):
+            # Grafana maps no NULL of a time.
+            properties["noValue"] = "—"
         if column.width is not None:
             properties["custom.width"] = column.width
         if column.hidden:
             properties["custom.hidden"] = True
         if column.gauge:
             properties["custom.cellOptions"] = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-            properties["color"] = {"mode": "fixed", "fixedColor": ACCENT}
+            # Bars begin at 0 and end at the highest number of their own column.
+            properties |= {"color": {"mode": "fixed", "fixedColor": ACCENT}, "min": 0, "fieldMinMax": True}
+        if column.wrap:
+            properties["custom.cellOptions"] = {"type": "auto", "wrapText": True}
         if column.colours is not None:
             properties["custom.cellOptions"] = {"type": "color-text"}
             properties["thresholds"] = dict(column.colours)
@@ -233,10 +252,17 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
         "fieldConfig": {
             "defaults": {
                 "unit": "none",
-                "noValue": "—",
+                # Of the whole table; a cell without a value has a dash.
+                "noValue": NO_DATA,
+                "mappings": without_value("—"),
                 "thresholds": PLAIN,
                 "color": {"mode": "thresholds"},
-                "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
+                "custom": {
+                    "align": "auto",
+                    "cellOptions": {"type": "auto"},
+                    "filterable": False,
+                    "wrapHeaderText": True,
+                },
             },
             "overrides": overrides,
         },
@@ -252,17 +278,19 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
 def tiles(
     key: str, colours: Mapping[str, Any], *, name: str, value: str, links: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """A tile map: a square a region on plain ground, coloured by ``value``; needs no internet.
+    """A tile map: a tile a region on plain ground, coloured by ``value``; needs no internet.
 
     The base layer is a file that Grafana ships, fully transparent: every other base layer asks a server elsewhere.
+    Grafana draws a text in the colour of its symbol, and its widest symbol is a square. So a tile is three squares that
+    overlap, and the names are a layer of their own.
     """
-    field = defaults(metric(key), dict(colours))
-    field["links"] = list(links)
+    field = defaults(metric(key), dict(colours)) | {"mappings": without_value(NO_DATA), "links": list(links)}
     return {
         "type": "geomap",
         "fieldConfig": {"defaults": field, "overrides": []},
         "options": {
-            "view": {"id": "fit", "lat": 0, "lon": 0, "zoom": 4, "allLayers": True, "padding": 4},
+            # The padding, in per cent, keeps the outer tiles whole: only their middles are fitted.
+            "view": {"id": "fit", "lat": 0, "lon": 0, "zoom": 4, "allLayers": True, "padding": 8},
             "controls": {
                 "showZoom": False,
                 "mouseWheelZoom": False,
@@ -279,31 +307,51 @@ def tiles(
                 "config": {"src": "public/maps/countries.geojson", "rules": [], "style": {"opacity": 0}},
             },
             "layers": [
-                {
-                    "type": "markers",
-                    "name": metric(key).title,
-                    "tooltip": True,
-                    "location": {"mode": "coords", "latitude": "Широта плитки", "longitude": "Долгота плитки"},
-                    "config": {
-                        "showLegend": False,
-                        "style": {
-                            "symbol": {"mode": "fixed", "fixed": "img/icons/marker/square.svg"},
-                            "size": {"mode": "fixed", "fixed": 15, "min": 2, "max": 15},
-                            "color": {"mode": "field", "field": value, "fixed": QUIET},
-                            "opacity": 1,
-                            "text": {"mode": "field", "field": name, "fixed": ""},
-                            "textConfig": {
-                                "fontSize": 10,
-                                "offsetX": 0,
-                                "offsetY": 0,
-                                "textAlign": "center",
-                                "textBaseline": "middle",
-                            },
-                        },
-                    },
-                }
+                *(
+                    _marks(f"{metric(key).title} · {align}", {"mode": "field", "field": value, "fixed": QUIET}, align)
+                    for align in ("left", "center", "right")
+                ),
+                _marks("Названия", {"mode": "fixed", "fixed": _INK}, "center", name),
             ],
         },
+    }
+
+
+#: Names on tiles: dark enough on green, amber, red and grey.
+_INK: Final = "#111217"
+#: Radius of the squares and size of the names, pixels: seventeen columns on a laptop, readable from a wall.
+_TILE_RADIUS: Final = 10
+_NAME_SIZE: Final = 9
+
+
+def _marks(title: str, colour: Mapping[str, Any], align: str, name: str | None = None) -> dict[str, Any]:
+    """A layer of squares, or of names."""
+    style: dict[str, Any] = {
+        "symbol": {"mode": "fixed", "fixed": "img/icons/marker/square.svg"},
+        "symbolAlign": {"horizontal": align, "vertical": "center"},
+        "size": {"mode": "fixed", "fixed": _TILE_RADIUS, "min": 2, "max": 15},
+        "color": dict(colour),
+        "opacity": 1,
+    }
+    if name is not None:
+        style |= {
+            "size": {"mode": "fixed", "fixed": 0, "min": 0, "max": 15},
+            "opacity": 0,
+            "text": {"mode": "field", "field": name, "fixed": ""},
+            "textConfig": {
+                "fontSize": _NAME_SIZE,
+                "offsetX": 0,
+                "offsetY": 0,
+                "textAlign": "center",
+                "textBaseline": "middle",
+            },
+        }
+    return {
+        "type": "markers",
+        "name": title,
+        "tooltip": name is None,
+        "location": {"mode": "coords", "latitude": "Широта плитки", "longitude": "Долгота плитки"},
+        "config": {"showLegend": False, "style": style},
     }
 
 

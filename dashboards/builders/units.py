@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from schemas.metrics.metric import Metric, Unit
 
-#: Grafana's `locale` writes thousands with separators; a suffix of our own keeps units Russian.
+#: Grafana's `locale` writes thousands with separators; a suffix of our own keeps units Russian. `time:` takes the
+#: letters of moment.js: the units that Grafana names write dates as Americans do.
 GRAFANA_UNITS: Final[dict[Unit, str]] = {
     "count": "locale",
     "share": "percentunit",
@@ -16,7 +17,8 @@ GRAFANA_UNITS: Final[dict[Unit, str]] = {
     "per_10k": "none",
     "per_1k": "none",
     "per_page": "suffix: на стр.",
-    "moment": "dateTimeAsIso",
+    "moment": "time:DD.MM.YY HH:mm",
+    "date": "time:DD.MM.YYYY",
     "text": "none",
     "minutes": "suffix: мин",
     "ratio": "none",
@@ -32,6 +34,7 @@ DECIMALS: Final[dict[Unit, int]] = {
     "per_1k": 2,
     "per_page": 1,
     "moment": 0,
+    "date": 0,
     "text": 0,
     "minutes": 0,
     "ratio": 2,
@@ -65,6 +68,11 @@ SHARE: Final = thresholds(BAD, (0.4, WATCH), (0.65, GOOD))
 COVERAGE: Final = thresholds(BAD, (0.5, WATCH), (0.9, GOOD))
 #: More waiting than nothing is no alarm by itself.
 OVERDUE: Final = thresholds(GOOD, (1, WATCH))
+
+
+def without_value(text: str) -> list[dict[str, Any]]:
+    """The mapping of NULL to a grey text. Without it Grafana gives NULL the colour of the lowest threshold."""
+    return [{"type": "special", "options": {"match": "null", "result": {"text": text, "color": CONTEXT, "index": 0}}}]
 
 
 def defaults(metric: Metric, colours: dict[str, Any] = PLAIN, absent: str = NO_DATA) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-#: How a value is written: a number with separators of thousands, a share of 1 as per cent, hours, days, a moment.
+#: How a value is written: a number with separators of thousands, a share of 1 as per cent, hours, a moment, a date.
 Unit = Literal[
     "count",
     "share",
@@ -17,6 +17,7 @@ Unit = Literal[
     "per_1k",
     "per_page",
     "moment",
+    "date",
     "text",
     "minutes",
     "ratio",
@@ -33,6 +34,7 @@ UNIT_NAMES: Final[dict[Unit, str]] = {
     "per_1k": "на 1000 просмотров",
     "per_page": "на страницу",
     "moment": "дата и время",
+    "date": "дата",
     "text": "слово",
     "minutes": "минуты",
     "ratio": "отношение",

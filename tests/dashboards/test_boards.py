@@ -55,6 +55,15 @@ def _panel(board: dict[str, Any], number: int) -> dict[str, Any]:
         (lambda board: _panel(board, 9)["targets"][0].update(rawSql="SELECT 1 FROM gospulse_data.x"), "documented"),
         (lambda board: _panel(board, 9)["targets"][0].update(rawSql="SELECT avg(answer_s)"), "means"),
         (lambda board: _panel(board, 9)["fieldConfig"]["defaults"].pop("unit"), "unit"),
+        (lambda board: _panel(board, 2)["fieldConfig"]["defaults"].pop("mappings"), "NULL needs a mapping"),
+        (lambda board: _panel(board, 8)["fieldConfig"]["defaults"].pop("mappings"), "NULL needs a mapping"),
+        (
+            lambda board: _panel(board, 8)["options"]["layers"][3]["config"]["style"].update(opacity=1),
+            "layer of its own",
+        ),
+        (lambda board: _panel(board, 9)["fieldConfig"]["defaults"]["custom"].pop("wrapHeaderText"), "must wrap"),
+        (lambda board: _panel(board, 9)["fieldConfig"]["overrides"].extend(_gauge("Тема")), "begin at 0"),
+        (lambda board: _panel(board, 11)["fieldConfig"]["overrides"].clear(), "unit string"),
         (lambda board: board.update(refresh="5s"), "30 seconds"),
         (lambda board: board.update(timezone="browser"), "IANA"),
         (lambda board: board.update(editable=True), "editable"),
@@ -67,6 +76,15 @@ def test_a_broken_rule_is_found(change: Change, fault: str) -> None:
     board = copy.deepcopy(BOARDS[0].json())
     change(board)
     assert any(True for found in faults(board) if _matches(fault, found)), list(faults(board))
+
+
+def _gauge(column: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "matcher": {"id": "byName", "options": column},
+            "properties": [{"id": "custom.cellOptions", "value": {"type": "gauge"}}],
+        }
+    ]
 
 
 def _many(board: dict[str, Any]) -> list[dict[str, Any]]:
@@ -120,7 +138,8 @@ def test_times_in_tables_are_written_as_times() -> None:
             written = {
                 override["matcher"]["options"]
                 for override in model["fieldConfig"]["overrides"]
-                if {"id": "unit", "value": "dateTimeAsIso"} in override["properties"]
+                for each in override["properties"]
+                if each["id"] == "unit" and each["value"].startswith("time:")
             }
             times = {name for query in panel.queries for name, kind in query.columns if kind == "time"}
             assert times == written, (board.uid, panel.id)

@@ -13,8 +13,8 @@ export function format(value, config, zone) {
   if (value === null || value === undefined) return config.noValue ?? 'нет данных';
   if (typeof value === 'string') return /^\d{4}-\d\d-\d\d$/.test(value) ? value.split('-').reverse().join('.') : value;
   // Grafana writes a time as a time whatever the unit of its column says.
-  const unit = config.kind === 'time' ? 'dateTimeAsIso' : config.unit ?? 'none';
-  if (unit === 'dateTimeAsIso') return moment(value, zone);
+  const unit = config.unit ?? 'none';
+  if (config.kind === 'time' || unit.startsWith('time:')) return moment(value, zone);
   if (unit === 'percentunit') return number(value * 100, config.decimals) + ' %';
   const suffix = unit.startsWith('suffix:') ? ' ' + unit.slice(7).trim() : '';
   return number(value, config.decimals) + suffix;

@@ -98,10 +98,10 @@ function compare(a, b) {
 export function tiles(panel, frames, now, body) {
   const frame = frames[0];
   if (!frame.rows.length) return body.replaceChildren(none('нет данных'));
-  const layer = panel.options.layers[0];
+  const layer = panel.options.layers[0], names = panel.options.layers.find(({ config }) => config.style.text);
   const at = (name) => frame.columns.findIndex((column) => column.name === name);
   const east = at(layer.location.longitude), north = at(layer.location.latitude);
-  const name = at(layer.config.style.text.field), value = at(layer.config.style.color.field);
+  const name = at(names.config.style.text.field), value = at(layer.config.style.color.field);
   const config = fieldConfig(panel, frame.columns[value].name);
   const steps = (values) => [...new Set(values.map((each) => each.toFixed(3)))].map(Number).sort((a, b) => a - b);
   const xs = frame.rows.map((row) => row[east]), ys = frame.rows.map((row) => mercator(row[north]));
