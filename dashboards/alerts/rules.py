@@ -75,6 +75,13 @@ class Rule(Struct, frozen=True, kw_only=True):
             "for": self.wait,
             "noDataState": self.no_data,
             "execErrState": "Error",
+            # Grafana takes board and panel from the annotations, also in a file that has fields for them.
+            "annotations": {
+                "summary": self.summary,
+                "description": self.description,
+                "__dashboardUid__": SPIKES,
+                "__panelId__": str(self.panel),
+            },
             "labels": {"severity": self.severity, "domain": "gospulse"},
             "isPaused": False,
         }
@@ -82,25 +89,17 @@ class Rule(Struct, frozen=True, kw_only=True):
     def file(self) -> dict[str, Any]:
         """The rule in the form of a provisioning file."""
         return self._common() | {
-            "dashboardUid": SPIKES,
-            "panelId": self.panel,
-            "annotations": self._annotations(),
             "missing_series_evals_to_resolve": MISSING_EVALUATIONS,
         }
 
     def api(self, folder_uid: str) -> dict[str, Any]:
         """The rule in the form of the provisioning API."""
-        annotations = self._annotations() | {"__dashboardUid__": SPIKES, "__panelId__": str(self.panel)}
         return self._common() | {
             "folderUID": folder_uid,
             "ruleGroup": GROUP,
             "orgID": 1,
-            "annotations": annotations,
             "missingSeriesEvalsToResolve": MISSING_EVALUATIONS,
         }
-
-    def _annotations(self) -> dict[str, str]:
-        return {"summary": self.summary, "description": self.description}
 
 
 def _spikes(levels: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from dashboards.alerts.rules import GROUP, group
+from dashboards.alerts.rules import GROUP, RULES, group
 from dashboards.builders.targets import DATASOURCE_TYPE, DATASOURCE_UID
 from dashboards.grafana.wanted import (
     FOLDER_TITLE,
@@ -28,7 +28,10 @@ from dashboards.grafana.wanted import (
 
 PATIENCE_S: Final = 20.0
 MESSAGE: Final = "gospulse grafana apply"
-_RULES: Final = f"/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{GROUP}"
+
+
+def _rules(folder_uid: str) -> str:
+    return f"/v1/provisioning/folder/{folder_uid}/rule-groups/{GROUP}"
 
 
 class GrafanaProblemError(Exception):
@@ -80,14 +83,16 @@ class Grafana:
     def compare(self, boards: Sequence[Mapping[str, Any]], reached: Reached) -> list[Change]:
         """How everything differs, in the order of applying. Raises GrafanaProblemError."""
         with self._sentences():
+            folder = self._folder()
+            uid = FOLDER_UID if folder is None else str(folder["uid"])
             return [
                 compare_datasource(
                     datasource(reached),
                     self._or_none(lambda: self._api.client.GET(f"/datasources/uid/{DATASOURCE_UID}")),
                 ),
-                compare_folder(self._or_none(lambda: self._api.client.GET(f"/folders/{FOLDER_UID}"))),
-                *(compare_board(board, self._stored(str(board["uid"]))) for board in boards),
-                compare_rules(group(FOLDER_UID), self._or_none(lambda: self._api.client.GET(_RULES))),
+                compare_folder(folder),
+                *(compare_board(board, self._stored(str(board["uid"])), uid) for board in boards),
+                compare_rules(group(uid), self._or_none(lambda: self._api.client.GET(_rules(uid))), self._owner()),
             ]
 
     def apply(self, boards: Sequence[Mapping[str, Any]], reached: Reached, password: str) -> list[Change]:
@@ -101,6 +106,8 @@ class Grafana:
         source, folder, *of_boards, of_rules = changes
         wanted = datasource(reached) | {"secureJsonData": {"password": password}}
         with self._sentences():
+            found = self._folder()
+            uid = FOLDER_UID if found is None else str(found["uid"])
             if source.action == "create":
                 self._api.client.POST("/datasources", json=wanted)
             elif source.action == "update":
@@ -110,12 +117,25 @@ class Grafana:
             for board, change in zip(boards, of_boards, strict=True):
                 if change.action in ("create", "update"):
                     self._api.dashboard.update_dashboard(
-                        {"dashboard": dict(board), "folderUid": FOLDER_UID, "overwrite": True, "message": MESSAGE}
+                        {"dashboard": dict(board), "folderUid": uid, "overwrite": True, "message": MESSAGE}
                     )
             if of_rules.action in ("create", "update"):
                 # Unchanged rules are not sent: Grafana resets the state of rules that it gets again.
-                self._api.client.PUT(_RULES, json=group(FOLDER_UID))
+                self._api.client.PUT(_rules(uid), json=group(uid))
         return changes
+
+    def _folder(self) -> Mapping[str, Any] | None:
+        """Ours, or one of its title: Grafana makes that where files provision alert rules."""
+        ours: Mapping[str, Any] | None = self._or_none(lambda: self._api.client.GET(f"/folders/{FOLDER_UID}"))
+        if ours is not None:
+            return ours
+        folders: Sequence[Mapping[str, Any]] = self._api.client.GET("/folders?limit=1000")
+        return next((each for each in folders if each["title"] == FOLDER_TITLE), None)
+
+    def _owner(self) -> str:
+        """Who put the first alert rule into Grafana: a group does not say that, a rule does."""
+        rule = self._or_none(lambda: self._api.client.GET(f"/v1/provisioning/alert-rules/{RULES[0].uid}"))
+        return "" if rule is None else str(rule.get("provenance") or "")
 
     def _stored(self, uid: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._or_none(lambda: self._api.dashboard.get_dashboard(uid))

@@ -68,7 +68,9 @@ def compare_datasource(wanted: Mapping[str, Any], found: Mapping[str, Any] | Non
     kept = {key: found.get(key) for key in wanted if key != "jsonData"}
     kept["jsonData"] = {key: (found.get("jsonData") or {}).get(key) for key in wanted["jsonData"]}
     has_password = bool((found.get("secureJsonFields") or {}).get("password"))
-    if kept == dict(wanted) and has_password:
+    # Grafana makes its only data source the default one, whatever the file says: that is not ours to change.
+    wanted = {**wanted, "isDefault": kept["isDefault"]}
+    if kept == wanted and has_password:
         return Change(thing, "same")
     lines = _lines(wanted, kept) or ("+ password",)
     if found.get("type") != wanted["type"]:
@@ -88,7 +90,7 @@ def compare_folder(found: Mapping[str, Any] | None) -> Change:
     return Change(thing, "same")
 
 
-def compare_board(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> Change:
+def compare_board(wanted: Mapping[str, Any], found: Mapping[str, Any] | None, folder_uid: str = FOLDER_UID) -> Change:
     """What to do with a board; ``found`` is Grafana's answer with ``dashboard`` and ``meta``, None without one."""
     thing = f"board {wanted['title']} ({wanted['uid']})"
     if found is None:
@@ -100,19 +102,21 @@ def compare_board(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) ->
         )
     kept = {key: value for key, value in stored.items() if key not in _OWN}
     lines = _lines(wanted, kept)
-    in_folder = meta.get("folderUid") in (FOLDER_UID, None)
+    in_folder = meta.get("folderUid") in (folder_uid, None)
     if not lines and in_folder:
         return Change(thing, "same")
     if meta.get("provisioned"):
         return Change(thing, "refused", lines, "a file provisions it: update that file instead")
     if not in_folder:
-        lines = (*lines, f"- folder {meta.get('folderUid') or 'General'}", f"+ folder {FOLDER_UID}")
+        lines = (*lines, f"- folder {meta.get('folderUid') or 'General'}", f"+ folder {folder_uid}")
     return Change(thing, "update", lines)
 
 
-def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> Change:
-    """What to do with a group of alert rules; ``found`` is the group in Grafana, None without one."""
+def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None, owner: str = "") -> Change:
+    """What to do with a group of alert rules; ``found`` is the group in Grafana, ``owner`` the rules' provenance."""
     thing = f"alert rules {wanted['title']}"
+    if found is None and owner:
+        return Change(thing, "refused", (), f"they stand in another folder or group (provenance {owner}): delete them")
     if found is None:
         return Change(thing, "create")
     stored = {each.get("uid"): each for each in found.get("rules", [])}
@@ -127,7 +131,7 @@ def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) ->
     lines = (*lines, *(f"- rule {uid}" for uid in extra))
     if not lines:
         return Change(thing, "same")
-    if any(each.get("provenance") == "file" for each in stored.values()):
+    if owner == "file":
         return Change(thing, "refused", lines, "a file provisions them: update that file instead")
     return Change(thing, "update", lines)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from dashboards.builders.targets import DATASOURCE_TYPE, DATASOURCE_UID
-from dashboards.grafana.wanted import DATASOURCE_NAME, FOLDER_TITLE, FOLDER_UID, Reached, datasource
+from dashboards.grafana.wanted import DATASOURCE_NAME, FOLDER_TITLE, Reached, datasource
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "provisioning"
 
@@ -30,4 +31,6 @@ def test_the_data_source_is_the_one_of_the_boards() -> None:
 def test_the_folder_is_the_one_of_apply() -> None:
     text = (FOLDER / "dashboards" / "gospulse.yaml").read_text(encoding="utf-8")
     assert f"folder: {FOLDER_TITLE}" in text
-    assert f"folderUid: {FOLDER_UID}" in text
+    assert "folderUid:" not in text, "Grafana would make a second folder of this title for the alert rules"
+    rules = json.loads((FOLDER / "alerting" / "gospulse.json").read_text(encoding="utf-8"))
+    assert [each["folder"] for each in rules["groups"]] == [FOLDER_TITLE]

@@ -21,6 +21,8 @@ class PretendedGrafana:
         self.boards: dict[str, dict[str, Any]] = {}
         #: Groups of alert rules by their path.
         self.rules: dict[str, dict[str, Any]] = {}
+        #: Provenance of each rule. A group does not tell it.
+        self.owner_of_rules = "api"
         self.refuse: dict[str, int] = {}
         self.writes: list[str] = []
         outer = self
@@ -88,6 +90,8 @@ class PretendedGrafana:
                 "secureJsonFields": dict.fromkeys(body.get("secureJsonData", {}), True),
             }
             return 200, {"datasource": self.datasources[uid]}
+        if path == "/api/folders" and method == "GET":
+            return 200, list(self.folders.values())
         if path.startswith("/api/folders"):
             if method == "POST":
                 self.folders[body["uid"]] = body
@@ -96,10 +100,14 @@ class PretendedGrafana:
             return (200, self.folders[uid]) if uid in self.folders else missing
         if path.startswith("/api/v1/provisioning/folder/"):
             if method == "PUT":
-                rules = [_completed(rule) | {"id": 1 + n, "provenance": "api"} for n, rule in enumerate(body["rules"])]
+                rules = [_completed(rule) | {"id": 1 + n} for n, rule in enumerate(body["rules"])]
                 self.rules[path] = body | {"rules": rules}
                 return 200, self.rules[path]
             return (200, self.rules[path]) if path in self.rules else missing
+        if path.startswith("/api/v1/provisioning/alert-rules/"):
+            uid = path.removeprefix("/api/v1/provisioning/alert-rules/")
+            known = [rule for each in self.rules.values() for rule in each["rules"] if rule["uid"] == uid]
+            return (200, known[0] | {"provenance": self.owner_of_rules}) if known else missing
         if path == "/api/dashboards/db":
             uid = body["dashboard"]["uid"]
             before = self.boards.get(uid)

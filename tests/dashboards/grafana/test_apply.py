@@ -99,6 +99,30 @@ def test_what_a_file_provisions_is_left_alone(grafana: PretendedGrafana, tmp_pat
     assert "Nothing was changed." in out
 
 
+def test_a_grafana_that_files_provision_is_as_it_should_be(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    """Alert rules of a file make a folder with a uid of its own, and an only data source is the default one."""
+    run(tmp_path, grafana.url, "apply")
+    grafana.folders = {"eg5oj28et2vb4f": {"uid": "eg5oj28et2vb4f", "title": "ГосПульс"}}
+    ((path, rules),) = grafana.rules.items()
+    moved = [rule | {"folderUID": "eg5oj28et2vb4f"} for rule in rules["rules"]]
+    grafana.owner_of_rules = "file"
+    grafana.rules = {
+        path.replace("/folder/gospulse/", "/folder/eg5oj28et2vb4f/"): rules
+        | {"folderUid": "eg5oj28et2vb4f", "rules": moved}
+    }
+    for board in grafana.boards.values():
+        board["meta"] |= {"provisioned": True, "folderUid": "eg5oj28et2vb4f"}
+    grafana.datasources["gospulse-ch"] |= {"isDefault": True, "readOnly": True}
+    before = list(grafana.writes)
+    code, out, _ = run(tmp_path, grafana.url, "apply")
+    assert (code, grafana.writes) == (0, before), out
+    assert out.count("is as it should be") == 3 + len(BOARDS)
+    moved[0]["title"] = "Own"
+    code, out, _ = run(tmp_path, grafana.url, "apply")
+    assert (code, grafana.writes) == (1, before)
+    assert "alert rules gospulse-spikes is left alone: a file provisions them" in out
+
+
 def test_a_board_of_schema_version_2_is_left_alone(grafana: PretendedGrafana, tmp_path: Path) -> None:
     grafana.boards["gospulse-region"] = {"dashboard": {"elements": {}, "layout": {}}, "meta": {}}
     code, out, _ = run(tmp_path, grafana.url, "apply")
