@@ -6,11 +6,12 @@ and 13 (panels without unique ids are dropped).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from dashboards.builders.panels import TO_DO
+from dashboards.builders.panels import TEXT_UNIT, TO_DO
 from dashboards.builders.targets import DATASOURCE
 
 #: A wall of graphs is read by nobody.
@@ -19,6 +20,7 @@ COLUMNS: Final = 24
 KINDS: Final = ("stat", "timeseries", "barchart", "table", "geomap", "row")
 _BARE_VARIABLE: Final = re.compile(r"\$(?!__)\w+|\$\{(?!__)\w+\}")
 _CONDITIONAL_END: Final = re.compile(r", \$\w+\)")
+_FIELD_OF_LINK: Final = re.compile(r'fields\[\\"([^"\\]+)\\"\]')
 _REFRESH: Final = re.compile(r"(\d+)([smh])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -95,8 +97,11 @@ def _as_grafana_draws(panel: Mapping[str, Any]) -> Iterator[str]:
     nulls = [each for each in defaults.get("mappings", []) if each.get("options", {}).get("match") == "null"]
     if panel["type"] in ("stat", "table", "geomap") and not nulls:
         yield "NULL needs a mapping: it has the colour of the lowest threshold else"
-    if panel["type"] == "barchart" and set_by_override.get(panel["options"]["xField"], {}).get("unit") != "string":
+    if panel["type"] == "barchart" and set_by_override.get(panel["options"]["xField"], {}).get("unit") != TEXT_UNIT:
         yield "names of bars need the unit string: 21.11 is a number else"
+    for name in sorted(set(_FIELD_OF_LINK.findall(json.dumps(panel["fieldConfig"], ensure_ascii=False)))):
+        if set_by_override.get(name, {}).get("unit") != TEXT_UNIT:
+            yield f"{name} stands in a link and needs the unit string: 04000000 is 4000000 else"
     if panel["type"] == "table":
         if not defaults["custom"].get("wrapHeaderText"):
             yield "headings must wrap: they are cut else"

@@ -41,7 +41,15 @@ COUNTRY_BOARD: Final = Board(
             "нет знаменателя.",
             queries=(share.share_map(_FILTERS),),
             metrics=("share", "share_numerator"),
-            body=tiles("share", SHARE, name="Плитка", value=metric("share").title, links=[_TO_REGION]),
+            body=tiles(
+                "share",
+                SHARE,
+                name="Плитка",
+                value=metric("share").title,
+                texts=("Код", "Регион", "Плитка"),
+                beside=("share_numerator",),
+                links=[_TO_REGION],
+            ),
         ),
         row(102, 12, "Где и о чём · ${coverage}"),
         parts.topics(

@@ -23,6 +23,8 @@ from schemas.metric_catalogue import metric
 
 #: Fields of the newest classic schema that Grafana 11.6 reads.
 PANEL_VERSION: Final = "11.6.0"
+#: Else Grafana takes texts of digits for numbers: 21.11 becomes 21,11, and the code 04000000 is 4000000 in a link.
+TEXT_UNIT: Final = "string"
 TO_DO: Final = "Что делать: "
 
 
@@ -176,8 +178,7 @@ def bars(
         "fieldConfig": {
             "defaults": field,
             "overrides": [
-                # Else Grafana takes 21.11 for a number.
-                _override(label, unit="string"),
+                _override(label, unit=TEXT_UNIT),
                 *(
                     _override(name, color={"mode": "fixed", "fixedColor": colour})
                     for name, colour in (colours or {}).items()
@@ -225,9 +226,11 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
         if column.metric is not None:
             unit = metric(column.metric).unit
             properties |= {"unit": GRAFANA_UNITS[unit], "decimals": DECIMALS[unit]}
-        if column.moment:
+        elif column.moment:
             properties["unit"] = GRAFANA_UNITS["moment"]
-        if properties.get("unit", "").startswith("time:"):
+        else:
+            properties["unit"] = TEXT_UNIT
+        if properties["unit"].startswith("time:"):
             # Grafana maps no NULL of a time.
             properties["noValue"] = "—"
         if column.width is not None:
@@ -245,8 +248,7 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
             properties["thresholds"] = dict(column.colours)
         if column.links:
             properties["links"] = list(column.links)
-        if properties:
-            overrides.append(_override(column.name, **properties))
+        overrides.append(_override(column.name, **properties))
     return {
         "type": "table",
         "fieldConfig": {
@@ -276,18 +278,33 @@ def table(columns: Sequence[Column], *, sort: str | None = None) -> dict[str, An
 
 
 def tiles(
-    key: str, colours: Mapping[str, Any], *, name: str, value: str, links: Sequence[Mapping[str, Any]] = ()
+    key: str,
+    colours: Mapping[str, Any],
+    *,
+    name: str,
+    value: str,
+    texts: Sequence[str],
+    beside: Sequence[str],
+    links: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """A tile map: a tile a region on plain ground, coloured by ``value``; needs no internet.
+
+    The other columns are ``texts`` and the metrics ``beside`` it.
 
     The base layer is a file that Grafana ships, fully transparent: every other base layer asks a server elsewhere.
     Grafana draws a text in the colour of its symbol, and its widest symbol is a square. So a tile is three squares that
     overlap, and the names are a layer of their own.
     """
     field = defaults(metric(key), dict(colours)) | {"mappings": without_value(NO_DATA), "links": list(links)}
+    nowhere = {"custom.hideFrom": {"tooltip": True, "viz": False, "legend": True}}
+    overrides = [_override(each, unit=TEXT_UNIT, **(nowhere if each == name else {})) for each in texts]
+    for other in beside:
+        unit = metric(other).unit
+        overrides.append(_override(metric(other).title, unit=GRAFANA_UNITS[unit], decimals=DECIMALS[unit]))
+    overrides += [_override(each, **nowhere) for each in _COORDINATES]
     return {
         "type": "geomap",
-        "fieldConfig": {"defaults": field, "overrides": []},
+        "fieldConfig": {"defaults": field, "overrides": overrides},
         "options": {
             # The padding, in per cent, keeps the outer tiles whole: only their middles are fitted.
             "view": {"id": "fit", "lat": 0, "lon": 0, "zoom": 4, "allLayers": True, "padding": 8},
@@ -308,8 +325,8 @@ def tiles(
             },
             "layers": [
                 *(
-                    _marks(f"{metric(key).title} · {align}", {"mode": "field", "field": value, "fixed": QUIET}, align)
-                    for align in ("left", "center", "right")
+                    _marks(metric(key).title + part, {"mode": "field", "field": value, "fixed": QUIET}, align)
+                    for align, part in (("left", ": левый край"), ("center", ""), ("right", ": правый край"))
                 ),
                 _marks("Названия", {"mode": "fixed", "fixed": _INK}, "center", name),
             ],
@@ -322,6 +339,7 @@ _INK: Final = "#111217"
 #: Radius of the squares and size of the names, pixels: seventeen columns on a laptop, readable from a wall.
 _TILE_RADIUS: Final = 10
 _NAME_SIZE: Final = 9
+_COORDINATES: Final = ("Широта плитки", "Долгота плитки")
 
 
 def _marks(title: str, colour: Mapping[str, Any], align: str, name: str | None = None) -> dict[str, Any]:
@@ -350,7 +368,7 @@ def _marks(title: str, colour: Mapping[str, Any], align: str, name: str | None =
         "type": "markers",
         "name": title,
         "tooltip": name is None,
-        "location": {"mode": "coords", "latitude": "Широта плитки", "longitude": "Долгота плитки"},
+        "location": {"mode": "coords", "latitude": _COORDINATES[0], "longitude": _COORDINATES[1]},
         "config": {"showLegend": False, "style": style},
     }
 
