@@ -12,14 +12,14 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.query import QueryResult
 from msgspec import Struct
 
-from streams.spikes.expectation import GUARD_HOURS
-from streams.spikes.exposure import RATE_HOURS, PageGroups, exposure
+from streams.spikes.expectation import GUARD_HOURS, LEAST_DAYS
+from streams.spikes.exposure import PageGroups, exposure
 from streams.spikes.hierarchy import Hierarchy, hierarchy
 from streams.spikes.series import RECENT_HOURS, Bools, Floats
 
 #: A page is tested from so many days after its first event, or after its move to another place by the register:
-#: connecting pages to a place is no spike.
-SETTLING_DAYS: Final = 14
+#: connecting pages to a place is no spike. Its first day, the guard and the cut at midnight take three of them.
+SETTLING_DAYS: Final = LEAST_DAYS + 3
 #: The country falls silent for an hour in which at least so many appeals are usual: the hour is not known.
 _LEAST_OF_COUNTRY: Final = 10
 UNKNOWN_PLACE: Final = "00000000"
@@ -53,15 +53,15 @@ def _offset(zone: str, at: datetime) -> int:
     return round((offset or timedelta()).total_seconds() / 3600)
 
 
-def read_history(client: Client, territory: Territory, begin: int, night: int) -> tuple[Floats, PageGroups]:
-    """Appeals of every series by hour from ``begin`` to ``night`` (hours since 1970, UTC; end exclusive), (n, hours).
+def read_history(client: Client, territory: Territory, begin: int, night: int) -> tuple[Floats, Floats]:
+    """Appeals of every series by hour from ``begin`` to ``night``, and what each hour counts for, (n, hours) each.
 
-    Only pages that were settled in the ``night`` count, with all that they ever brought: what is observed and what is
-    usual are sums over the same pages. The second result says since when, and what they brought before the guard: a
-    spike of today says nothing about the pages.
+    ``begin`` and ``night`` are hours since 1970, UTC. Only pages that are settled in the night count,
+    each from the day after its first one: what is observed and what is usual are sums over the same pages. An hour
+    counts for nothing before the first appeal of all, and where :func:`known_hours` does not know it.
     """
-    counts = np.zeros((len(territory.row), night - begin))
-    places, begun, hours, appeals = _columns(
+    hours = night - begin
+    places, begun, at, appeals = _columns(
         client.query(
             "SELECT place, toInt32(greatest(p.began, m.moved)) AS begun, intDiv(toUnixTimestamp(time), 3600) AS hour, "
             f"sum(appeals) FROM {_SETTLED} GROUP BY place, begun, hour",
@@ -70,17 +70,22 @@ def read_history(client: Client, territory: Territory, begin: int, night: int) -
         4,
     )
     row = np.fromiter((territory.row.get(place, -1) for place in places), np.int64, len(places))
-    kept = row >= 0
-    row, hour, count = row[kept], np.array(hours, np.int64)[kept] - begin, np.array(appeals, np.float64)[kept]
+    day, hour, count = np.array(begun, np.int64), np.array(at, np.int64) - begin, np.array(appeals, np.float64)
+    # The day on which a page began is not whole. Days are those of the history: 24 hours from its beginning on.
+    first = np.where(day > 0, np.maximum(-((begin - (day + 1) * 24) // 24), 0), 0)
+    kept = (row >= 0) & (hour >= first * 24)
+    row, first, hour, count = row[kept], first[kept], hour[kept], count[kept]
+    counts = np.zeros((len(territory.row), hours))
     np.add.at(counts, (row, hour), count)
-    day = np.array(begun, np.int64)[kept]
-    # The day on which a page began is not whole.
-    first = np.where(day > 0, np.maximum((day + 1) * 24 - begin, 0), 0)
+    whole = territory.tree.summed(counts)
+    known, seen = _known_history(client, territory, whole, begin)
     keys, group = np.unique(np.stack([row, first]), axis=1, return_inverse=True)
-    end = night - begin - GUARD_HOURS
-    counted = (hour >= np.maximum(first, end - RATE_HOURS)) & (hour < end)
-    brought = np.bincount(group[counted], count[counted], keys.shape[1]).astype(np.float64)
-    return territory.tree.summed(counts), PageGroups(keys[0], keys[1], brought)
+    daily = np.zeros((keys.shape[1], hours // 24))
+    np.add.at(daily, (group, hour // 24), count * known[row, hour])
+    by_day = known[: len(counts)].reshape(len(counts), -1, 24).mean(axis=2)
+    end = (hours - GUARD_HOURS) // 24
+    share = exposure(PageGroups(keys[0], keys[1], daily), by_day, -(-seen // 24), end, territory.tree)
+    return whole, np.repeat(share, 24, axis=1) * known
 
 
 def _columns(result: QueryResult, n: int) -> Sequence[Sequence[Any]]:
@@ -120,14 +125,14 @@ LEFT ANY JOIN
 ) AS p ON ifNull(a.page, '') = p.began_page
 LEFT ANY JOIN
 (
-    SELECT page AS moved_page, place AS moved_to, max(valid_from) AS moved,
-        moved > {night:Date} - {settling:UInt16} AS too_new
+    SELECT page AS moved_page, place AS moved_to, minIf(valid_from, place != original) AS moved,
+        max(valid_from) > {night:Date} - {settling:UInt16} AS too_new
     FROM
     (
-        SELECT page, place, valid_from, lagInFrame(place, 1, place) OVER (
-            PARTITION BY page ORDER BY valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS before
+        SELECT page, place, valid_from, lagInFrame(place, 1, place) OVER pages AS before,
+            first_value(place) OVER pages AS original
         FROM gospulse.page_history
+        WINDOW pages AS (PARTITION BY page ORDER BY valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     )
     WHERE place != before AND valid_from > {since:Date} AND valid_from <= {night:Date} + 1
     GROUP BY page, place
@@ -148,16 +153,14 @@ def _span(begin_minute: int, end_minute: int, night: int, *, since: int | None =
     }
 
 
-def read_exposure(client: Client, territory: Territory, counts: Floats, groups: PageGroups, begin: int) -> Floats:
-    """What each hour of the history ``counts`` (n, hours from ``begin`` on) counts for, (n, hours).
-
-    Nothing: the hours before the first appeal of all, and the unknown ones of :func:`known_hours`.
-    """
+def _known_history(client: Client, territory: Territory, counts: Floats, begin: int) -> tuple[Bools, int]:
+    """Which hours of the history (n, hours from ``begin`` on) are known, and the first hour with an appeal."""
     country, hours = counts[-1], counts.shape[1]
     first = int((country > 0).argmax()) if country.any() else hours
     mean = country[first:].mean() if first < hours else 0.0
     known = known_hours(client, territory, counts, np.full(counts.shape, mean), begin * 60)
-    return exposure(groups, first, hours - GUARD_HOURS, hours, territory.tree) * known
+    known[:, :first] = False
+    return known, first
 
 
 def known_hours(client: Client, territory: Territory, counts: Floats, usual: Floats, begin: int) -> Bools:

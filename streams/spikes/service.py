@@ -24,7 +24,6 @@ from streams.spikes.counts import (
     Territory,
     complete_until,
     known_hours,
-    read_exposure,
     read_history,
     read_recent_hours,
     read_territory,
@@ -164,8 +163,7 @@ class Detector:
         at = datetime.fromtimestamp(hour * 3600, UTC)
         territory = read_territory(self._client, at)
         begin = hour - HISTORY_HOURS
-        counts, groups = read_history(self._client, territory, begin, hour)
-        exposure = read_exposure(self._client, territory, counts, groups, begin)
+        counts, exposure = read_history(self._client, territory, begin, hour)
         night = learn_night(counts, exposure, hour, territory.tree)
         learnt = Learnt(day, territory, night)
         self._write_expected(learnt, hour)

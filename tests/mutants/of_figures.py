@@ -228,8 +228,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "streams/spikes/counts.py",
-        "greatest(p.began, m.moved)",
-        "m.moved",
+        "toInt32(greatest(p.began, m.moved))",
+        "toInt32(m.moved)",
         "every page that was connected raises an alert on the day on which it begins to count",
         ("tests/streams/spikes/test_service.py::test_pages_that_began_two_weeks_ago_are_no_spike",),
     ),

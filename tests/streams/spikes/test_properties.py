@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.spikes.detector import HISTORY_HOURS, Evaluation, Night, evaluate, expected_hours, learn_night
 from streams.spikes.expectation import GUARD_HOURS
-from streams.spikes.exposure import RATE_HOURS, PageGroups, exposure
+from streams.spikes.exposure import PageGroups, exposure
 from streams.spikes.hierarchy import Hierarchy, hierarchy
 from streams.spikes.series import RECENT_HOURS, Floats
 
@@ -99,7 +99,7 @@ def huge_day(counts: Floats) -> Floats:
 BEGUN = {
     9: (HISTORY_HOURS - 30 * 24, 0.5, 1 / 2),
     15: (HISTORY_HOURS - 16 * 24, 1.0, 2 / 3),
-    20: (HISTORY_HOURS - 16 * 24, 0.5, 1.0),
+    20: (HISTORY_HOURS - 17 * 24, 0.5, 1.0),
 }
 
 
@@ -127,14 +127,15 @@ STRANGE: dict[str, Callable[[Floats], Floats]] = {
 
 def groups_of(counts: Floats, name: str) -> PageGroups:
     """The pages as the service reads them: one group a place, and one more where pages began."""
-    end = HISTORY_HOURS - GUARD_HOURS
-    groups = [(row, 0, each[end - RATE_HOURS : end].sum()) for row, each in enumerate(counts)]
+    daily = counts[:, :HISTORY_HOURS].reshape(len(counts), -1, 24).sum(axis=2)
+    rows, begins = list(range(len(daily))), [0] * len(daily)
     for row, (begin, _, share) in BEGUN.items() if STRANGE[name] is begun else ():
-        later = counts[row, max(begin, end - RATE_HOURS) : end].sum() * share
-        groups[row] = (row, 0, groups[row][2] - later)
-        groups.append((row, begin, later))
-    rows, begins, appeals = np.array(groups).T
-    return PageGroups(rows.astype(np.int64), begins.astype(np.int64), appeals)
+        later = daily[row] * share * (np.arange(daily.shape[1]) >= begin // 24)
+        daily[row] -= later
+        daily = np.concatenate([daily, later[None, :]])
+        rows.append(row)
+        begins.append(begin // 24)
+    return PageGroups(np.array(rows), np.array(begins), daily)
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -144,8 +145,9 @@ def test_an_ordinary_day_after_a_strange_history_alerts_nobody(name: str, seed: 
     first = counts.sum(axis=0) > 0
     begin = int(first.argmax()) if first[:HISTORY_HOURS].any() else HISTORY_HOURS
     tree = hierarchy(PLACES, REGIONS)
-    exposed = exposure(groups_of(counts, name), begin, HISTORY_HOURS - GUARD_HOURS, HISTORY_HOURS, tree)
-    _, night = learnt(counts, exposed, tree)
+    known = np.ones((len(PLACES), HISTORY_HOURS // 24))
+    share = exposure(groups_of(counts, name), known, -(-begin // 24), (HISTORY_HOURS - GUARD_HOURS) // 24, tree)
+    _, night = learnt(counts, np.repeat(share, 24, axis=1), tree)
     assert np.isfinite(night.expectation.level).all() and np.isfinite(night.dispersion.tail).all()
     found = judged(tree, night, counts[:, HISTORY_HOURS:])
     assert not found.alert.any(), [tree.codes[row] for row in np.nonzero(found.alert)[0]]

@@ -22,7 +22,7 @@ MINUTE = HOUR // 60
 NOW = T0 + 6 * HOUR
 PLACES = [f"57{m:03d}000" for m in range(701, 709)] + [f"22{m:03d}000" for m in range(701, 705)]
 #: Pages that began some days before ``NOW``: the only one of a place, and one that more than doubles what it had.
-JOINED = (("57709000", "vk:first", 18), (PLACES[8], "vk:second", 16))
+JOINED = (("57709000", "vk:first", 20), (PLACES[8], "vk:second", 19))
 TABLES = ("spikes", "spike_decisions", "spike_evaluations", "spike_expected")
 
 
