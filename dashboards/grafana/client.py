@@ -92,7 +92,7 @@ class Grafana:
                 ),
                 compare_folder(folder),
                 *(compare_board(board, self._stored(str(board["uid"])), uid) for board in boards),
-                compare_rules(group(uid), self._or_none(lambda: self._api.client.GET(_rules(uid))), self._owner()),
+                compare_rules(group(uid), self._or_none(lambda: self._api.client.GET(_rules(uid))), self._owners()),
             ]
 
     def apply(self, boards: Sequence[Mapping[str, Any]], reached: Reached, password: str) -> list[Change]:
@@ -111,7 +111,10 @@ class Grafana:
             if source.action == "create":
                 self._api.client.POST("/datasources", json=wanted)
             elif source.action == "update":
-                self._api.client.PUT(f"/datasources/uid/{DATASOURCE_UID}", json=wanted)
+                stored = self._api.client.GET(f"/datasources/uid/{DATASOURCE_UID}")
+                self._api.client.PUT(
+                    f"/datasources/uid/{DATASOURCE_UID}", json=wanted | {"isDefault": bool(stored.get("isDefault"))}
+                )
             if folder.action == "create":
                 self._api.client.POST("/folders", json={"uid": FOLDER_UID, "title": FOLDER_TITLE})
             for board, change in zip(boards, of_boards, strict=True):
@@ -132,10 +135,19 @@ class Grafana:
         folders: Sequence[Mapping[str, Any]] = self._api.client.GET("/folders?limit=1000")
         return next((each for each in folders if each["title"] == FOLDER_TITLE), None)
 
-    def _owner(self) -> str:
-        """Who put the first alert rule into Grafana: a group does not say that, a rule does."""
-        rule = self._or_none(lambda: self._api.client.GET(f"/v1/provisioning/alert-rules/{RULES[0].uid}"))
-        return "" if rule is None else str(rule.get("provenance") or "")
+    def _owners(self) -> frozenset[str]:
+        """Who put our alert rules into Grafana, wherever they stand there: a group does not say that, a rule does.
+
+        Empty without any; "" for people.
+        """
+        asked = [self._rule(rule.uid) for rule in RULES]
+        return frozenset(str(rule.get("provenance") or "") for rule in asked if rule is not None)
+
+    def _rule(self, uid: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = self._or_none(
+            lambda: self._api.client.GET(f"/v1/provisioning/alert-rules/{uid}")
+        )
+        return found
 
     def _stored(self, uid: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._or_none(lambda: self._api.dashboard.get_dashboard(uid))

@@ -102,7 +102,7 @@ def compare_board(wanted: Mapping[str, Any], found: Mapping[str, Any] | None, fo
         )
     kept = {key: value for key, value in stored.items() if key not in _OWN}
     lines = _lines(wanted, kept)
-    in_folder = meta.get("folderUid") in (folder_uid, None)
+    in_folder = meta.get("provisioned") or meta.get("folderUid") in (folder_uid, None)
     if not lines and in_folder:
         return Change(thing, "same")
     if meta.get("provisioned"):
@@ -112,11 +112,17 @@ def compare_board(wanted: Mapping[str, Any], found: Mapping[str, Any] | None, fo
     return Change(thing, "update", lines)
 
 
-def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None, owner: str = "") -> Change:
-    """What to do with a group of alert rules; ``found`` is the group in Grafana, ``owner`` the rules' provenance."""
+def compare_rules(
+    wanted: Mapping[str, Any], found: Mapping[str, Any] | None, owners: frozenset[str] = frozenset()
+) -> Change:
+    """What to do with a group of alert rules; ``found`` is the group in Grafana, ``owners`` the rules' provenances."""
     thing = f"alert rules {wanted['title']}"
-    if found is None and owner:
-        return Change(thing, "refused", (), f"they stand in another folder or group (provenance {owner}): delete them")
+    if found is None and "file" in owners:
+        return Change(thing, "refused", (), f"a file provisions them into another folder: name it {FOLDER_TITLE} there")
+    if found is None and owners:
+        return Change(
+            thing, "refused", (), "they stand in another folder or group: delete them there, then apply again"
+        )
     if found is None:
         return Change(thing, "create")
     stored = {each.get("uid"): each for each in found.get("rules", [])}
@@ -131,7 +137,7 @@ def compare_rules(wanted: Mapping[str, Any], found: Mapping[str, Any] | None, ow
     lines = (*lines, *(f"- rule {uid}" for uid in extra))
     if not lines:
         return Change(thing, "same")
-    if owner == "file":
+    if "file" in owners:
         return Change(thing, "refused", lines, "a file provisions them: update that file instead")
     return Change(thing, "update", lines)
 

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-#: How a value is written: a number with separators of thousands, a share of 1 as per cent, hours, a moment, a date.
+#: How a value is written: thousands have separators, shares of 1 are per cent.
 Unit = Literal[
     "count",
     "share",

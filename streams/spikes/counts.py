@@ -56,9 +56,9 @@ def _offset(zone: str, at: datetime) -> int:
 def read_history(client: Client, territory: Territory, begin: int, night: int) -> tuple[Floats, Floats]:
     """Appeals of every series by hour from ``begin`` to ``night``, and what each hour counts for, (n, hours) each.
 
-    ``begin`` and ``night`` are hours since 1970, UTC. Only pages that are settled in the night count,
-    each from the day after its first one: what is observed and what is usual are sums over the same pages. An hour
-    counts for nothing before the first appeal of all, and where :func:`known_hours` does not know it.
+    ``begin`` and ``night`` are hours since 1970, UTC. Only pages that are settled in the night count, each from the day
+    after its first one. So what is observed and what is usual are sums over the same pages. An hour counts for nothing
+    before the first appeal of all, and where :func:`known_hours` does not know it.
     """
     hours = night - begin
     places, begun, at, appeals = _columns(

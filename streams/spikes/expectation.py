@@ -56,7 +56,7 @@ class _Days(Struct):
 def fit(history: HourlyCounts) -> Expectation:
     """Fit the expectation from the last ``FIT_HOURS`` hours before the guard.
 
-    Hours without exposure teach nothing. A series with an exposure of fewer than ``LEAST_DAYS`` days gets level 0; a
+    Hours without exposure teach nothing. A series gets level 0 where its exposure is less than ``LEAST_DAYS`` days. A
     silent one gets a level near 0. Raises ValueError where ``history`` has another length.
     """
     days = _local_days(history)

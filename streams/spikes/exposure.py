@@ -34,11 +34,11 @@ class PageGroups(Struct, frozen=True):
 
 
 def exposure(groups: PageGroups, known: Floats, first: int, end: int, tree: Hierarchy) -> Floats:
-    """Share of the usual appeals of all pages that came from the pages of each day, (n, days).
+    """Share of today's usual appeals that the pages of each day bring, (n, days).
 
-    ``known`` (municipalities, days) is the known share of each day. There are data from the day ``first`` on, and only
-    days before ``end`` say what pages bring. The share is 0 before ``first`` and where it is below a quarter. It is 1
-    for a series that brings nothing.
+    ``known`` (municipalities, days) is the known share of each day. There are data from the day ``first`` on. Only days
+    before ``end`` say what pages bring. The share is 0 before ``first`` and where it is below a quarter. It is 1 for a
+    series that brings nothing.
     """
     daily = _without_outbreaks(groups, known[groups.row] > 0.5, first, end)
     begin = np.maximum(groups.begin, first)

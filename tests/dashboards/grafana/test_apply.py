@@ -86,6 +86,25 @@ def test_a_change_made_in_grafana_is_shown_and_undone(grafana: PretendedGrafana,
     assert grafana.boards["gospulse-country"]["dashboard"]["title"] == "Страна сегодня"
 
 
+def test_an_update_leaves_the_default_data_source_the_default_one(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    run(tmp_path, grafana.url, "apply")
+    grafana.datasources["gospulse-ch"] |= {"isDefault": True, "jsonData": {"host": "elsewhere"}}
+    assert run(tmp_path, grafana.url, "apply")[0] == 0
+    assert grafana.datasources["gospulse-ch"]["jsonData"]["host"] == "clickhouse.internal"
+    assert grafana.datasources["gospulse-ch"]["isDefault"] is True
+
+
+def test_rules_that_stand_elsewhere_are_not_made_twice(grafana: PretendedGrafana, tmp_path: Path) -> None:
+    run(tmp_path, grafana.url, "apply")
+    ((path, rules),) = grafana.rules.items()
+    grafana.rules = {path.replace("/folder/gospulse/", "/folder/other/"): rules}
+    before = list(grafana.writes)
+    for owner, advice in (("", "delete them there"), ("file", "a file provisions them into another folder")):
+        grafana.owner_of_rules = owner
+        code, out, _ = run(tmp_path, grafana.url, "apply")
+        assert (code, grafana.writes) == (1, before) and advice in out
+
+
 def test_what_a_file_provisions_is_left_alone(grafana: PretendedGrafana, tmp_path: Path) -> None:
     run(tmp_path, grafana.url, "apply")
     board = grafana.boards["gospulse-region"]
