@@ -5,10 +5,12 @@ grafana-client replaces urllib3 by a fork, so the command runs in an environment
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,24 @@ def grafana() -> Iterator[PretendedGrafana]:
     server = PretendedGrafana()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a Grafana holds after `apply`."""
+    server = PretendedGrafana()
+    try:
+        assert run(tmp_path_factory.mktemp("applied"), server.url, "apply")[0] == 0
+        return {name: copy.deepcopy(getattr(server, name)) for name in ("datasources", "folders", "boards", "rules")}
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def filled(grafana: PretendedGrafana, applied: dict[str, Any]) -> PretendedGrafana:
+    for name, held in applied.items():
+        setattr(grafana, name, copy.deepcopy(held))
+    return grafana
 
 
 def run(folder: Path, url: str, *arguments: str, token: str = TOKEN) -> tuple[int, str, str]:
@@ -74,71 +94,66 @@ def test_applying_twice_changes_nothing_the_second_time(grafana: PretendedGrafan
     assert run(tmp_path, grafana.url, "diff")[0] == 0
 
 
-def test_a_change_made_in_grafana_is_shown_and_undone(grafana: PretendedGrafana, tmp_path: Path) -> None:
-    run(tmp_path, grafana.url, "apply")
-    stored = grafana.boards["gospulse-country"]["dashboard"]
+def test_a_change_made_in_grafana_is_shown_and_undone(filled: PretendedGrafana, tmp_path: Path) -> None:
+    stored = filled.boards["gospulse-country"]["dashboard"]
     stored["title"] = "Moved"
-    code, out, _ = run(tmp_path, grafana.url, "diff")
+    code, out, _ = run(tmp_path, filled.url, "diff")
     assert code == 1
     assert ' "title": "Moved"' in out
     assert ' "title": "Страна сегодня"' in out
-    assert run(tmp_path, grafana.url, "apply")[0] == 0
-    assert grafana.boards["gospulse-country"]["dashboard"]["title"] == "Страна сегодня"
+    assert run(tmp_path, filled.url, "apply")[0] == 0
+    assert filled.boards["gospulse-country"]["dashboard"]["title"] == "Страна сегодня"
 
 
-def test_an_update_leaves_the_default_data_source_the_default_one(grafana: PretendedGrafana, tmp_path: Path) -> None:
-    run(tmp_path, grafana.url, "apply")
-    grafana.datasources["gospulse-ch"] |= {"isDefault": True, "jsonData": {"host": "elsewhere"}}
-    assert run(tmp_path, grafana.url, "apply")[0] == 0
-    assert grafana.datasources["gospulse-ch"]["jsonData"]["host"] == "clickhouse.internal"
-    assert grafana.datasources["gospulse-ch"]["isDefault"] is True
+def test_an_update_leaves_the_default_data_source_the_default_one(filled: PretendedGrafana, tmp_path: Path) -> None:
+    filled.datasources["gospulse-ch"] |= {"isDefault": True, "jsonData": {"host": "elsewhere"}}
+    assert run(tmp_path, filled.url, "apply")[0] == 0
+    assert filled.datasources["gospulse-ch"]["jsonData"]["host"] == "clickhouse.internal"
+    assert filled.datasources["gospulse-ch"]["isDefault"] is True
 
 
-def test_rules_that_stand_elsewhere_are_not_made_twice(grafana: PretendedGrafana, tmp_path: Path) -> None:
-    run(tmp_path, grafana.url, "apply")
-    ((path, rules),) = grafana.rules.items()
-    grafana.rules = {path.replace("/folder/gospulse/", "/folder/other/"): rules}
-    before = list(grafana.writes)
+def test_rules_that_stand_elsewhere_are_not_made_twice(filled: PretendedGrafana, tmp_path: Path) -> None:
+    ((path, rules),) = filled.rules.items()
+    filled.rules = {path.replace("/folder/gospulse/", "/folder/other/"): rules}
+    before = list(filled.writes)
     for owner, advice in (("", "delete them there"), ("file", "a file provisions them into another folder")):
-        grafana.owner_of_rules = owner
-        code, out, _ = run(tmp_path, grafana.url, "apply")
-        assert (code, grafana.writes) == (1, before) and advice in out
+        filled.owner_of_rules = owner
+        code, out, _ = run(tmp_path, filled.url, "apply")
+        assert (code, filled.writes) == (1, before) and advice in out
 
 
-def test_what_a_file_provisions_is_left_alone(grafana: PretendedGrafana, tmp_path: Path) -> None:
-    run(tmp_path, grafana.url, "apply")
-    board = grafana.boards["gospulse-region"]
+def test_what_a_file_provisions_is_left_alone(filled: PretendedGrafana, tmp_path: Path) -> None:
+    board = filled.boards["gospulse-region"]
     board["dashboard"]["title"] = "Own"
     board["meta"]["provisioned"] = True
-    grafana.boards.pop("gospulse-country")
-    before = list(grafana.writes)
-    code, out, _ = run(tmp_path, grafana.url, "apply")
-    assert (code, grafana.writes) == (1, before), "where one thing is refused nothing is written"
+    filled.boards.pop("gospulse-country")
+    before = list(filled.writes)
+    code, out, _ = run(tmp_path, filled.url, "apply")
+    assert (code, filled.writes) == (1, before), "where one thing is refused nothing is written"
     assert "a file provisions it" in out
     assert "Nothing was changed." in out
 
 
-def test_a_grafana_that_files_provision_is_as_it_should_be(grafana: PretendedGrafana, tmp_path: Path) -> None:
+def test_a_grafana_that_files_provision_is_as_it_should_be(filled: PretendedGrafana, tmp_path: Path) -> None:
     """Alert rules of a file make a folder with a uid of its own, and an only data source is the default one."""
-    run(tmp_path, grafana.url, "apply")
-    grafana.folders = {"eg5oj28et2vb4f": {"uid": "eg5oj28et2vb4f", "title": "ГосПульс"}}
-    ((path, rules),) = grafana.rules.items()
+    filled.folders = {"eg5oj28et2vb4f": {"uid": "eg5oj28et2vb4f", "title": "ГосПульс"}}
+    ((path, rules),) = filled.rules.items()
     moved = [rule | {"folderUID": "eg5oj28et2vb4f"} for rule in rules["rules"]]
-    grafana.owner_of_rules = "file"
-    grafana.rules = {
+    filled.owner_of_rules = "file"
+    filled.rules = {
         path.replace("/folder/gospulse/", "/folder/eg5oj28et2vb4f/"): rules
         | {"folderUid": "eg5oj28et2vb4f", "rules": moved}
     }
-    for board in grafana.boards.values():
+    for board in filled.boards.values():
         board["meta"] |= {"provisioned": True, "folderUid": "eg5oj28et2vb4f"}
-    grafana.datasources["gospulse-ch"] |= {"isDefault": True, "readOnly": True}
-    before = list(grafana.writes)
-    code, out, _ = run(tmp_path, grafana.url, "apply")
-    assert (code, grafana.writes) == (0, before), out
+    filled.datasources["gospulse-ch"] |= {"isDefault": True, "readOnly": True}
+    before = list(filled.writes)
+    code, out, _ = run(tmp_path, filled.url, "apply")
+    assert (code, filled.writes) == (0, before), out
     assert out.count("is as it should be") == 3 + len(BOARDS)
     moved[0]["title"] = "Own"
-    code, out, _ = run(tmp_path, grafana.url, "apply")
-    assert (code, grafana.writes) == (1, before)
+    code, out, _ = run(tmp_path, filled.url, "apply")
+    assert (code, filled.writes) == (1, before)
     assert "alert rules gospulse-spikes is left alone: a file provisions them" in out
 
 
