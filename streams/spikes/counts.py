@@ -79,12 +79,12 @@ def read_history(client: Client, territory: Territory, begin: int, night: int) -
     np.add.at(counts, (row, hour), count)
     whole = territory.tree.summed(counts)
     known, seen = _known_history(client, territory, whole, begin)
-    keys, group = np.unique(np.stack([row, first]), axis=1, return_inverse=True)
-    daily = np.zeros((keys.shape[1], hours // 24))
+    keys, group = np.unique(row * hours + first, return_inverse=True)
+    daily = np.zeros((len(keys), hours // 24))
     np.add.at(daily, (group, hour // 24), count * known[row, hour])
     by_day = known[: len(counts)].reshape(len(counts), -1, 24).mean(axis=2)
     end = (hours - GUARD_HOURS) // 24
-    share = exposure(PageGroups(keys[0], keys[1], daily), by_day, -(-seen // 24), end, territory.tree)
+    share = exposure(PageGroups(keys // hours, keys % hours, daily), by_day, -(-seen // 24), end, territory.tree)
     return whole, np.repeat(share, 24, axis=1) * known
 
 
