@@ -171,13 +171,11 @@ def _set_by_us(wanted: Any, found: Any) -> Any:
 
 
 def _text(value: Mapping[str, Any]) -> Sequence[str]:
-    return json.dumps(_with_whole_numbers(value), ensure_ascii=False, indent=1, sort_keys=True).splitlines()
+    # Grafana gives back numbers as Go writes them: 1.0 as 1.
+    plain = json.loads(json.dumps(value), parse_float=_number)
+    return json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True).splitlines()
 
 
-def _with_whole_numbers(value: Any) -> Any:
-    """1.0 as 1: Grafana gives back numbers as Go writes them."""
-    if isinstance(value, Mapping):
-        return {key: _with_whole_numbers(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_with_whole_numbers(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value

@@ -231,7 +231,7 @@ MUTANTS: Final = (
         "toInt32(greatest(p.began, m.moved))",
         "toInt32(m.moved)",
         "every page that was connected raises an alert on the day on which it begins to count",
-        ("tests/streams/spikes/test_service.py::test_pages_that_began_two_weeks_ago_are_no_spike",),
+        ("tests/streams/spikes/test_service.py::test_pages_that_began_three_weeks_ago_are_no_spike",),
     ),
     Mutant(
         "streams/spikes/exposure.py",

@@ -38,7 +38,7 @@ class PretendedGrafana:
                 status, answer = outer.answer(
                     self.command, self.path.split("?")[0], body, self.headers.get("Authorization")
                 )
-                data = json.dumps(_as_go_writes(answer)).encode()
+                data = json.dumps(json.loads(json.dumps(answer), parse_float=_as_go_writes)).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -133,10 +133,6 @@ def _completed(rule: dict[str, Any]) -> dict[str, Any]:
     return rule | {"data": queries, "keep_firing_for": "0s"}
 
 
-def _as_go_writes(value: Any) -> Any:
-    """JSON as Go encodes it: 1.0 is 1."""
-    if isinstance(value, dict):
-        return {key: _as_go_writes(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_as_go_writes(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _as_go_writes(text: str) -> int | float:
+    """A number as Go encodes it: 1.0 is 1."""
+    return int(float(text)) if float(text).is_integer() else float(text)

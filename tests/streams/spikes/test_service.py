@@ -142,7 +142,7 @@ def test_a_new_page_is_no_spike(client: Client, shown: Shown) -> None:
     assert detector(client).evaluate(at(begin + 45 * MINUTE), hold_late=False) == []
 
 
-def test_pages_that_began_two_weeks_ago_are_no_spike(client: Client) -> None:
+def test_pages_that_began_three_weeks_ago_are_no_spike(client: Client) -> None:
     """What they bring is usual from the first day on which they count."""
     found = detector(client)
     for hours in (12, 6, 1):
